@@ -1,0 +1,53 @@
+# The one door to everything done with a checkout: `make` alone tells what there is.
+
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+ARGS ?=
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test lint types generated check bench image prove-fresh lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+install:  ## make .venv with all that running needs; afterwards .venv/bin/gateway works
+	@sh deploy/setup.sh base
+
+dev:  ## the same, with all that developing needs
+	@sh deploy/setup.sh dev
+
+demo: install  ## a village's health fund in a terminal: real servers, simulated phones
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/gateway demo $(ARGS)
+
+test: dev  ## the tests, against a real PostgreSQL and a real Redis (ARGS="-k word" for some of them)
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/pytest $(ARGS)
+
+lint: dev  ## style, format and the layers between packages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: dev  ## types, in strict mode
+	@$(BIN)/mypy
+
+generated: dev  ## is every generated page what the code says now?
+	@$(BIN)/gateway docs --check
+
+check: lint types generated test  ## everything that must hold before a change is handed in
+
+bench: dev  ## how fast is it, on this machine
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/python -m benchmarks $(ARGS)
+
+image: dev  ## build the container image without a container engine, and try it (Debian, root)
+	@sh deploy/image.sh
+
+prove-fresh:  ## run install, test and demo on bare Debian systems (Debian, root)
+	@sh deploy/prove-fresh.sh
+
+lock: dev  ## requirements/*.in into *.txt (ARGS=--upgrade for newer versions)
+	@sh deploy/lock.sh $(ARGS)
+
+clean:  ## remove what can be made again
+	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

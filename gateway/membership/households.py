@@ -1,0 +1,295 @@
+"""Households in the database: registering one, enrolling it for a year, and reading how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.kernel.card import new_card_number
+from gateway.kernel.clock import day_in
+from gateway.kernel.money import Money
+from gateway.ledger.accounts import statement_of
+from gateway.ledger.chart import Chart
+from gateway.ledger.entries import Entry, Line, record
+from gateway.ledger.rules import position
+from gateway.membership.people import Person
+from gateway.membership.plans import Plan
+from gateway.membership.rules import Cover, Membership, Year, cover, dues_for
+from gateway.network.organisations import Tree
+from gateway.store.schema import beneficiary, caller, household, membership, phone, plan
+from gateway.store.unit import Unit
+
+
+@dataclass(frozen=True)
+class Household:
+    """A household as others need it: its card, where it belongs, its head, and the money it deals in."""
+
+    id: int
+    card: str
+    section_id: int
+    head: str
+    language: str | None
+    currency: str
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A household's cover on a day, with who is covered and the plan's least payment."""
+
+    household: Household
+    cover: Cover
+    left: Money
+    least: Money
+    beneficiaries: int
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+_HOUSEHOLD = (
+    select(
+        household.c.id,
+        household.c.card,
+        household.c.section_id,
+        household.c.language,
+        beneficiary.c.name.label("head"),
+    )
+    .join(beneficiary, (beneficiary.c.household_id == household.c.id) & (beneficiary.c.relation == "head"))
+    .order_by(household.c.id)
+)
+
+
+def by_phone(connection: Connection, tree: Tree, msisdn: str) -> list[Household]:
+    """The households that a phone belongs to: none, one, or several that share it."""
+    rows = connection.execute(
+        _HOUSEHOLD.join(phone, phone.c.household_id == household.c.id).where(phone.c.msisdn == msisdn).limit(20)
+    )
+    return [_read(row, tree) for row in rows]
+
+
+def by_card(connection: Connection, tree: Tree, card: str) -> Household | None:
+    """The household with a card number."""
+    row = connection.execute(_HOUSEHOLD.where(household.c.card == card)).first()
+    return _read(row, tree) if row else None
+
+
+def by_id(connection: Connection, tree: Tree, household_id: int) -> Household:
+    """The household with an id that is known to exist."""
+    return _read(connection.execute(_HOUSEHOLD.where(household.c.id == household_id)).one(), tree)
+
+
+def _read(row: object, tree: Tree) -> Household:
+    section = tree[row.section_id]  # type: ignore[attr-defined]
+    return Household(
+        row.id,  # type: ignore[attr-defined]
+        row.card,  # type: ignore[attr-defined]
+        section.id,
+        row.head,  # type: ignore[attr-defined]
+        row.language,  # type: ignore[attr-defined]
+        section.currency,
+        section.time_zone,
+    )
+
+
+_MEMBERSHIPS = select(
+    membership.c.id,
+    membership.c.starts_on,
+    membership.c.ends_on,
+    membership.c.waiting_days,
+    plan.c.grace_days,
+    plan.c.activation_percent,
+    plan.c.minimum_payment_minor,
+    membership.c.beneficiaries,
+    plan.c.currency,
+).join(plan, plan.c.id == membership.c.plan_id)
+
+
+def standing(connection: Connection, one: Household, on: date) -> Standing:
+    """How a household stands on a day, computed from its memberships and its lines in the ledger."""
+    rows = connection.execute(
+        _MEMBERSHIPS.where(membership.c.household_id == one.id).order_by(membership.c.starts_on)
+    ).all()
+    lines = statement_of(connection, one.id)
+    found = cover([Membership(*row[:6]) for row in rows], lines.dues, lines.credits, on)
+    last = rows[-1] if rows else None
+    currency = last.currency if last else one.currency
+    return Standing(
+        one,
+        found,
+        Money(found.left_minor, currency),
+        Money(last.minimum_payment_minor if last else 0, currency),
+        last.beneficiaries if last else 0,
+    )
+
+
+def beneficiaries_of(connection: Connection, household_id: int) -> list[str]:
+    """The names on a card, the head first."""
+    return list(
+        connection.scalars(
+            select(beneficiary.c.name)
+            .where(beneficiary.c.household_id == household_id, beneficiary.c.left_on.is_(None))
+            .order_by(beneficiary.c.id)
+        )
+    )
+
+
+def main_phones(connection: Connection, household_id: int) -> list[str]:
+    """Where a household's receipts go."""
+    return list(
+        connection.scalars(
+            select(phone.c.msisdn).where(phone.c.household_id == household_id, phone.c.main).order_by(phone.c.msisdn)
+        )
+    )
+
+
+def language_of_caller(connection: Connection, msisdn: str) -> str | None:
+    """The language that a caller chose, if they ever did."""
+    return connection.scalar(select(caller.c.language).where(caller.c.msisdn == msisdn))
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def choose_language(unit: Unit, msisdn: str, language: str) -> None:
+    """Remember a caller's language; their household is written to in it too."""
+    insert_one = postgresql.insert if unit.connection.dialect.name == "postgresql" else sqlite.insert
+    unit.connection.execute(
+        insert_one(caller)
+        .values(msisdn=msisdn, language=language)
+        .on_conflict_do_update(index_elements=["msisdn"], set_={"language": language})
+    )
+    own = select(phone.c.household_id).where(phone.c.msisdn == msisdn, phone.c.main)
+    unit.connection.execute(update(household).where(household.c.id.in_(own)).values(language=language))
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What a registration gave."""
+
+    household_id: int
+    card: str
+    total: Money
+    first: Money  # due at once
+
+
+def register(
+    unit: Unit,
+    tree: Tree,
+    chart: Chart,
+    section_id: int,
+    chosen: Plan,
+    people: Sequence[Person],
+    msisdn: str | None,
+    language: str | None,
+) -> Registered:
+    """Register a household with its head (the first of ``people``) and enrol it in a plan from today."""
+    section = tree[section_id]
+    today = day_in(section.time_zone, unit.now)
+    card = _free_card(unit)
+    made = unit.connection.execute(
+        insert(household).values(card=card, section_id=section_id, language=language, registered_at=unit.now)
+    )
+    household_id = int(made.inserted_primary_key[0])  # type: ignore[index]
+    unit.connection.execute(
+        insert(beneficiary),
+        [
+            {
+                "household_id": household_id,
+                "name": one.name,
+                "sex": one.sex,
+                "birth_year": one.birth_year,
+                "relation": one.relation,
+                "joined_on": today,
+            }
+            for one in people
+        ],
+    )
+    if msisdn is not None:
+        unit.connection.execute(insert(phone).values(msisdn=msisdn, household_id=household_id, main=True))
+    year = enrol(unit, tree, chart, household_id, section_id, chosen, len(people), today)
+    total = sum(amount for _, amount in year.dues)
+    first = sum(amount for due_on, amount in year.dues if due_on <= today)
+    return Registered(household_id, card, Money(total, chosen.currency), Money(first, chosen.currency))
+
+
+def enrol(
+    unit: Unit,
+    tree: Tree,
+    chart: Chart,
+    household_id: int,
+    section_id: int,
+    chosen: Plan,
+    beneficiaries: int,
+    on: date,
+) -> Year:
+    """Enrol a household for the year that begins with ``on``: its dues go into the ledger, an advance is used up.
+
+    A household whose last year ended within the plan's grace period renews: no registration fee, no waiting period.
+    """
+    last_end = unit.connection.scalar(
+        select(func.max(membership.c.ends_on)).where(membership.c.household_id == household_id)
+    )
+    newcomer = last_end is None
+    lapsed = last_end is None or last_end + timedelta(days=chosen.terms.grace_days) < on
+    year = dues_for(chosen.terms, on, beneficiaries, newcomer)
+    made = unit.connection.execute(
+        insert(membership).values(
+            household_id=household_id,
+            plan_id=chosen.id,
+            starts_on=year.starts_on,
+            ends_on=year.ends_on,
+            waiting_days=chosen.terms.waiting_days if lapsed else 0,
+            beneficiaries=beneficiaries,
+            enrolled_at=unit.now,
+        )
+    )
+    membership_id = int(made.inserted_primary_key[0])  # type: ignore[index]
+    books = tree.books_of(section_id)
+    accounts = chart.of(unit, books.id, chosen.currency)
+    before = statement_of(unit.connection, household_id)
+    advance = position(before.dues, before.credits).advance_minor
+    total = sum(amount for _, amount in year.dues)
+    if not total:
+        return year
+    dues = tuple(
+        Line(accounts["receivable"], amount, household_id, membership_id, due_on) for due_on, amount in year.dues
+    )
+    entries = [
+        Entry(
+            f"dues:{membership_id}",
+            books.id,
+            "dues",
+            chosen.currency,
+            on,
+            (*dues, Line(accounts["income"], -total, household_id)),
+        )
+    ]
+    used = min(advance, total)
+    if used:
+        entries.append(
+            Entry(
+                f"advance:{membership_id}",
+                books.id,
+                "corrections",
+                chosen.currency,
+                on,
+                (
+                    Line(accounts["advance"], used, household_id),
+                    Line(accounts["receivable"], -used, household_id),
+                ),
+            )
+        )
+    record(unit, *entries)
+    return year
+
+
+def _free_card(unit: Unit) -> str:
+    for _ in range(50):
+        card = new_card_number()
+        if unit.connection.scalar(select(household.c.id).where(household.c.card == card)) is None:
+            return card
+    raise RuntimeError("no free card number found in 50 draws")

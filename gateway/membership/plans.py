@@ -1,0 +1,89 @@
+"""Plans and their versions: a new version changes nothing for those who are already enrolled."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from sqlalchemy import Connection, Row, insert, select
+
+from gateway.membership.rules import Terms
+from gateway.network.organisations import Tree
+from gateway.store.schema import plan
+from gateway.store.unit import Unit
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One version of a plan (*formule*)."""
+
+    id: int
+    organisation_id: int
+    code: str
+    version: int
+    name: str
+    currency: str
+    terms: Terms
+
+
+def plans_for(connection: Connection, tree: Tree, section_id: int, on: date) -> list[Plan]:
+    """The plans open on a day in a section: those of the nearest organisation above it that has any."""
+    upward = [one.id for one in tree.upward(section_id)]
+    rows = connection.execute(
+        select(plan)
+        .where(plan.c.organisation_id.in_(upward), plan.c.opens_on <= on)
+        .order_by(plan.c.code, plan.c.version)
+    ).all()
+    for organisation_id in upward:
+        newest = {row.code: read_plan(row) for row in rows if row.organisation_id == organisation_id}
+        if newest:
+            return list(newest.values())
+    return []
+
+
+def read_plan(row: Row[tuple[object, ...]]) -> Plan:
+    """A plan from its row."""
+    return Plan(
+        row.id,
+        row.organisation_id,
+        row.code,
+        row.version,
+        row.name,
+        row.currency,
+        Terms(
+            registration_fee_minor=row.registration_fee_minor,
+            household_minor=row.household_minor,
+            beneficiary_minor=row.beneficiary_minor,
+            instalments=row.instalments,
+            waiting_days=row.waiting_days,
+            grace_days=row.grace_days,
+            activation_percent=row.activation_percent,
+            minimum_payment_minor=row.minimum_payment_minor,
+            year_starts_month=row.year_starts_month,
+        ),
+    )
+
+
+def add_plan(
+    unit: Unit,
+    organisation_id: int,
+    code: str,
+    name: str,
+    currency: str,
+    terms: Terms,
+    opens_on: date,
+    version: int = 1,
+) -> int:
+    """Add a version of a plan; returns its id."""
+    new = unit.connection.execute(
+        insert(plan).values(
+            organisation_id=organisation_id,
+            code=code,
+            version=version,
+            name=name,
+            currency=currency,
+            opens_on=opens_on,
+            **asdict(terms),
+        )
+    )
+    return int(new.inserted_primary_key[0])  # type: ignore[index]

@@ -1,0 +1,217 @@
+"""Every setting of the gateway, read once from the environment; all that is wrong is told at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from gateway.kernel.faults import Fault
+from gateway.kernel.money import EXPONENT
+
+LANGUAGES = ("fr", "en", "rn", "sw")
+
+
+class BadSettings(Fault):
+    """One or more settings are missing or wrong; the text names all of them."""
+
+
+class Settings(BaseSettings):
+    """The gateway's settings, frozen; names in the environment are these in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
+
+    database_url: Annotated[
+        str,
+        Field(
+            description="The database: `postgresql://user:password@host/name` in production, "
+            "`sqlite:////var/lib/cotisa/cotisa.db` for one machine."
+        ),
+    ]
+    redis_url: Annotated[str, Field(description="Redis, for sessions and the jobs' bell: `redis://` or `unix://`.")]
+    secret_key: Annotated[
+        SecretStr,
+        Field(description="At least 32 characters; keys the hashes under which phone numbers appear in Redis."),
+    ]
+    webhook_secret: Annotated[
+        SecretStr,
+        Field(
+            description="The path segment (16 or more of `A-Za-z0-9_-`) that aggregators and operators call us with."
+        ),
+    ]
+    public_url: Annotated[
+        str, Field(description="Where the outside reaches us, `https://…`; operators are told to call back there.")
+    ]
+    port: Annotated[int, Field(ge=1, le=65535, description="The port that `gateway run` listens on.")] = 8000
+    bind: Annotated[str, Field(description="The address that `gateway run` listens on.")] = "127.0.0.1"
+    web_workers: Annotated[int, Field(ge=1, le=64, description="Web processes of `gateway run`.")] = 2
+    web_threads: Annotated[int, Field(ge=1, le=64, description="Threads in each web process.")] = 4
+
+    default_language: Annotated[
+        Literal["fr", "en", "rn", "sw"], Field(description="Spoken where nobody has chosen another.")
+    ] = "fr"
+    default_country: Annotated[
+        str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166 country of organisations that name none.")
+    ] = "BJ"
+    currency: Annotated[str, Field(description="ISO 4217 currency of organisations that name none.")] = "XOF"
+    time_zone: Annotated[str, Field(description="IANA time zone of organisations that name none.")] = (
+        "Africa/Porto-Novo"
+    )
+
+    africastalking_username: Annotated[
+        str, Field(description="Africa's Talking user; `sandbox` selects its sandbox.")
+    ] = ""
+    africastalking_api_key: Annotated[SecretStr, Field(description="Africa's Talking API key.")] = SecretStr("")
+    africastalking_sender_id: Annotated[
+        str, Field(max_length=11, description="Alphanumeric sender of SMS, when the network has registered one.")
+    ] = ""
+    africastalking_base_url: Annotated[str, Field(description="The SDK's API host; empty for the real one.")] = ""
+
+    mtn_momo_api_user: Annotated[str, Field(description="MTN MoMo Collections API user (a UUID).")] = ""
+    mtn_momo_api_key: Annotated[SecretStr, Field(description="MTN MoMo Collections API key.")] = SecretStr("")
+    mtn_momo_subscription_key: Annotated[
+        SecretStr, Field(description="MTN MoMo subscription key of the Collections product.")
+    ] = SecretStr("")
+    mtn_momo_target_environment: Annotated[
+        str,
+        Field(
+            description="`sandbox`, or the country's, e.g. `mtnbenin`. The sandbox takes EUR and its own test numbers only."
+        ),
+    ] = "sandbox"
+    mtn_momo_base_url: Annotated[str, Field(description="MTN MoMo's host; production's is given at go-live.")] = (
+        "https://sandbox.momodeveloper.mtn.com"
+    )
+
+    operators_file: Annotated[
+        str, Field(description="A TOML file that replaces the built-in plan of countries, prefixes and operators.")
+    ] = ""
+    ussd_septets: Annotated[
+        int, Field(ge=80, le=182, description="Septets that a screen may have, where its service code says nothing.")
+    ] = 160
+    push_delay_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=30,
+            description="Seconds between the end of the menu and the operator's PIN prompt, which can't open over it.",
+        ),
+    ] = 2.0
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="The least level that is logged.")
+    ] = "INFO"
+    demo: Annotated[bool, Field(description="Set by `gateway demo` alone: stand-ins and a movable clock.")] = False
+    demo_clock: Annotated[
+        str, Field(description="Demo only: the file that holds by how many seconds the clock is shifted.")
+    ] = ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings)
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, url: str) -> str:
+        if not re.match(r"^(postgres(ql)?(\+psycopg)?|sqlite):/", url):
+            raise ValueError("must begin with postgresql:// or sqlite:///")
+        return re.sub(r"^postgres(ql)?(\+psycopg)?:", "postgresql+psycopg:", url)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, url: str) -> str:
+        if not re.match(r"^(rediss?|unix)://", url):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
+
+    @field_validator("secret_key")
+    @classmethod
+    def _secret_key(cls, key: SecretStr) -> SecretStr:
+        if len(key.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters")
+        return key
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_secret(cls, secret: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", secret.get_secret_value()):
+            raise ValueError("must have at least 16 characters of A-Z a-z 0-9 _ -")
+        return secret
+
+    @field_validator("currency")
+    @classmethod
+    def _currency(cls, code: str) -> str:
+        if code not in EXPONENT:
+            raise ValueError(f"must be one of {', '.join(sorted(EXPONENT))}")
+        return code
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("must be an IANA time zone such as Africa/Porto-Novo")
+        return zone
+
+    @field_validator("public_url", "africastalking_base_url", "mtn_momo_base_url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if url and not re.match(r"^https?://[^/\s]+", url):
+            raise ValueError("must begin with https:// (or http:// towards a stand-in)")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        wrong = []
+        if self.demo_clock and not self.demo:
+            wrong.append("DEMO_CLOCK belongs to the demonstration: it may not be set without DEMO")
+        if not self.demo and not self.public_url.startswith("https://") and "://127.0.0.1" not in self.public_url:
+            wrong.append("PUBLIC_URL must begin with https://")
+        if bool(self.mtn_momo_api_user) != bool(self.mtn_momo_api_key.get_secret_value()):
+            wrong.append("MTN_MOMO_API_USER and MTN_MOMO_API_KEY go together")
+        if self.mtn_momo_api_user and not self.mtn_momo_subscription_key.get_secret_value():
+            wrong.append("MTN_MOMO_SUBSCRIPTION_KEY is missing")
+        if bool(self.africastalking_username) != bool(self.africastalking_api_key.get_secret_value()):
+            wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
+        if self.operators_file and not Path(self.operators_file).is_file():
+            wrong.append(f"OPERATORS_FILE {self.operators_file} doesn't exist")
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        return self
+
+    @classmethod
+    def from_env(cls) -> Settings:
+        """Read the process's environment; raises :class:`BadSettings` that names everything wrong at once."""
+        return cls.of(os.environ)
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Settings:
+        """Read ``values``, named as in the environment."""
+        known = {name.lower(): value for name, value in values.items() if name.lower() in cls.model_fields}
+        known = {name: value for name, value in known.items() if value != ""}
+        try:
+            return cls.model_validate(known)
+        except ValidationError as found:
+            raise BadSettings(_tell(found)) from None
+
+
+def _tell(found: ValidationError) -> str:
+    lines = []
+    for error in found.errors():
+        name = ".".join(str(part) for part in error["loc"]).upper()
+        message = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "missing":
+            lines.append(f"{name} is missing")
+        else:
+            lines += [f"{name} {line}" if name else line for line in message.splitlines()]
+    return "settings: " + "; ".join(lines)

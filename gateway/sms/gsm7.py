@@ -1,0 +1,73 @@
+"""The GSM 7-bit alphabet (3GPP TS 23.038): what a letter costs, and what it becomes when it would cost too much.
+
+One letter outside the alphabet turns a whole SMS into UCS-2 (70 letters a part instead of 160), and a USSD screen
+into a lottery. So every text is folded before it leaves: letters of the alphabet stay (é è à ù ç is not among them,
+but Ç is), the others lose their accent, and what has no Latin base becomes a question-free space-saver or nothing.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+EXTENSION = "^{}\\[~]|€\f"  # each costs an escape and itself: two septets
+
+PART_ALONE, PART_JOINED = 160, 153
+
+# What decomposition doesn't know how to simplify, written as people would.
+_SPELLED = {
+    "œ": "oe", "Œ": "OE", "«": '"', "»": '"', "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "ʼ": "'",
+    "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "°": "o", "º": "o", "ª": "a", "•": "-", "·": ".",
+    "\t": " ", "×": "x", "÷": "/", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "ı": "i", "ŋ": "ng",
+    "Ŋ": "NG", "ɓ": "b", "Ɓ": "B", "ɗ": "d", "Ɗ": "D", "ƙ": "k", "Ƙ": "K", "ɛ": "e", "Ɛ": "E", "ɔ": "o", "Ɔ": "O",
+    "ɲ": "ny", "Ɲ": "NY", "ƴ": "y", "Ƴ": "Y", "`": "'", "´": "'",
+}  # fmt: skip
+
+_BASIC = frozenset(BASIC)
+_EXTENSION = frozenset(EXTENSION)
+_KNOWN = _BASIC | _EXTENSION
+
+
+@lru_cache(maxsize=4096)
+def _fold_letter(letter: str) -> str:
+    if letter in _KNOWN:
+        return letter
+    if letter in _SPELLED:
+        return _SPELLED[letter]
+    if unicodedata.category(letter) in ("Zs", "Zl", "Zp"):
+        return " "
+    kept = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+    if kept != letter:
+        return "".join(_fold_letter(c) for c in kept)
+    return ""
+
+
+def fold(text: str) -> str:
+    """``text`` in letters of the GSM alphabet only; French keeps its é è à ù, loses its other accents."""
+    if _KNOWN.issuperset(text):
+        return text
+    return "".join(map(_fold_letter, unicodedata.normalize("NFC", text)))
+
+
+def septets(text: str) -> int:
+    """What a folded text costs, extension letters twice; raises ValueError for one that isn't folded."""
+    if not _KNOWN.issuperset(text):
+        raise ValueError("text has letters outside the GSM alphabet")
+    return len(text) + sum(text.count(letter) for letter in EXTENSION)
+
+
+def parts(text: str) -> int:
+    """How many SMS a folded text is sent as: 160 septets alone, 153 each when joined, an escape never cut from its letter."""
+    if septets(text) <= PART_ALONE:
+        return 1
+    count, room = 1, PART_JOINED
+    for letter in text:
+        cost = 2 if letter in _EXTENSION else 1
+        if cost > room:
+            count, room = count + 1, PART_JOINED
+        room -= cost
+    return count

@@ -1,0 +1,29 @@
+"""Periodic work takes a lease: of any number of schedulers, one does a job in a period."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.schema import lease
+from gateway.store.unit import Store
+
+
+def take(store: Store, job: str, every_s: int, holder: str) -> bool:
+    """True for the one caller that may do ``job`` in the present period of ``every_s`` seconds."""
+    period = int(store.clock.now().timestamp()) // every_s
+    with store.write() as unit:
+        moved = unit.connection.execute(
+            update(lease)
+            .where(lease.c.job == job, lease.c.period < period)
+            .values(period=period, holder=holder, taken_at=unit.now)
+        )
+        if moved.rowcount == 1:
+            return True
+        insert = postgresql.insert if store.is_postgresql else sqlite.insert
+        made = unit.connection.execute(
+            insert(lease)
+            .values(job=job, period=period, holder=holder, taken_at=unit.now)
+            .on_conflict_do_nothing(index_elements=["job"])
+        )
+        return made.rowcount == 1

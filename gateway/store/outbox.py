@@ -1,0 +1,173 @@
+"""The outbox: work is written with its cause, claimed in batches, and rung for again until it is done.
+
+A row is open until ``done_at`` is set. Claiming sets ``claimed_until``; a worker that dies leaves a claim that runs
+out, and the sweep rings again. Every handler may therefore run more than once and must be safe to repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.schema import outbox
+from gateway.store.unit import Store, Unit
+
+QUEUES = ("money", "receipts", "replies", "reminders")
+CLAIM = timedelta(seconds=90)
+BATCH = 100
+# What a handler that raised waits before its next try; the last one repeats.
+RETRY_AFTER_S = (2, 10, 60, 300, 900)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One claimed row: what to do (``topic``) and to what (``subject``)."""
+
+    id: int
+    topic: str
+    subject: str
+    claims: int
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A row to be: ``key`` makes it single, ``after`` delays it."""
+
+    queue: str
+    topic: str
+    subject: str
+    key: str
+    after: timedelta = timedelta(0)
+
+
+def put(unit: Unit, *asks: Ask) -> None:
+    """Write work into the outbox in the caller's transaction; work whose key is there already is left as it is."""
+    values = [
+        {
+            "queue": ask.queue,
+            "topic": ask.topic,
+            "subject": ask.subject,
+            "key": ask.key,
+            "due_at": unit.now + ask.after,
+            "created_at": unit.now,
+        }
+        for ask in asks
+    ]
+    if not values:
+        return
+    unit.connection.execute(_INSERT_NEW[unit.connection.dialect.name], values)
+    unit.rings |= {ask.queue for ask in asks if not ask.after}
+
+
+_INSERT_NEW = {
+    "postgresql": postgresql.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
+    "sqlite": sqlite.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
+}
+
+
+def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
+    """Claim up to ``limit`` due rows of ``queue``; nobody else gets them until the claim runs out."""
+    with store.write() as unit:
+        open_rows = (
+            select(outbox.c.id)
+            .where(
+                outbox.c.queue == queue,
+                outbox.c.done_at.is_(None),
+                outbox.c.due_at <= unit.now,
+                or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < unit.now),
+            )
+            .order_by(outbox.c.due_at)
+            .limit(limit)
+        )
+        if store.is_postgresql:
+            open_rows = open_rows.with_for_update(skip_locked=True)
+        ids = list(unit.connection.scalars(open_rows))
+        if not ids:
+            return []
+        rows = unit.connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_(ids))
+            .values(claimed_until=unit.now + CLAIM, claims=outbox.c.claims + 1)
+            .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.claims)
+        ).all()
+    return sorted((Task(*row) for row in rows), key=lambda task: task.id)
+
+
+def done(unit: Unit, task: Task) -> None:
+    """Close a row in the caller's transaction."""
+    unit.connection.execute(
+        update(outbox).where(outbox.c.id == task.id).values(done_at=unit.now, claimed_until=None, fault=None)
+    )
+
+
+def again(unit: Unit, task: Task, after: timedelta, fault: str | None = None) -> None:
+    """Leave a row open for a later try."""
+    unit.connection.execute(
+        update(outbox)
+        .where(outbox.c.id == task.id, outbox.c.done_at.is_(None))
+        .values(due_at=unit.now + after, claimed_until=None, fault=fault[:200] if fault else None)
+    )
+
+
+Handler = Callable[[Task], timedelta | None]
+
+
+def drain(
+    store: Store,
+    queue: str,
+    handlers: Mapping[str, Handler],
+    told: Callable[[Task, Exception], None],
+    limit: int = BATCH,
+) -> int:
+    """Claim one batch and work through it; returns how many rows were claimed.
+
+    A handler returns None when the row is done, or how long to wait before it is handled again. What it raises is
+    told, kept on the row, and tried again with growing patience: a row is never given up silently.
+    """
+    tasks = claim(store, queue, limit)
+    for task in tasks:
+        wait: timedelta | None
+        fault = None
+        try:
+            wait = handlers[task.topic](task)
+        except Exception as error:  # the batch goes on: one bad row must not hold up the others
+            told(task, error)
+            wait = timedelta(seconds=RETRY_AFTER_S[min(task.claims, len(RETRY_AFTER_S)) - 1])
+            fault = f"{type(error).__name__}: {error}"
+        with store.write() as unit:
+            if wait is None:
+                done(unit, task)
+            else:
+                again(unit, task, wait, fault)
+    return len(tasks)
+
+
+def waiting_queues(store: Store) -> set[str]:
+    """The queues that have due work which nobody has claimed."""
+    now = store.clock.now()
+    with store.read() as connection:
+        return set(
+            connection.scalars(
+                select(outbox.c.queue)
+                .where(
+                    outbox.c.done_at.is_(None),
+                    outbox.c.due_at <= now,
+                    or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
+                )
+                .distinct()
+            )
+        )
+
+
+def ages(connection: Connection, now: datetime) -> dict[str, tuple[int, float]]:
+    """For each queue with work that is due: how many rows, and by how many seconds the oldest is late."""
+    rows = connection.execute(
+        select(outbox.c.queue, func.count(), func.min(outbox.c.due_at))
+        .where(outbox.c.done_at.is_(None), outbox.c.due_at <= now)
+        .group_by(outbox.c.queue)
+    )
+    return {queue: (count, (now - oldest).total_seconds()) for queue, count, oldest in rows}

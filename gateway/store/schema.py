@@ -1,0 +1,354 @@
+"""Every table of the gateway, on one page; ``migrations/`` brings a database here and a test compares the two.
+
+Rules that hold throughout: money is a 64-bit count of minor units; moments are UTC; a ``key`` column is unique and is
+what makes an effect happen once; rows of the ledger and the stories of collections are never changed or deleted.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from gateway.store.types import Instant, RowId
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", RowId, primary_key=True, autoincrement=True)
+
+
+def _ref(name: str, target: str, **options: object) -> Column[int]:
+    return Column(name, RowId, ForeignKey(f"{target}.id"), **options)  # type: ignore[arg-type]
+
+
+# --- network: the tree of organisations; a column left NULL is inherited from the parent -----------------------------
+
+organisation = Table(
+    "organisation",
+    metadata,
+    _id(),
+    _ref("parent_id", "organisation", index=True),
+    Column("path", String(200), nullable=False, unique=True),  # "/1/4/17/": the ids from the root down to this one
+    Column("kind", String(12), nullable=False),
+    Column("code", String(40), nullable=False, unique=True),
+    Column("name", String(60), nullable=False),
+    Column("district", String(60)),
+    Column("country", String(2)),
+    Column("currency", String(3)),
+    Column("time_zone", String(40)),
+    Column("languages", String(40)),  # "fr,en": what is offered, the first by default
+    Column("merchant_code", String(20)),  # where members pay by reference
+    Column("keeps_books", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("kind in ('platform', 'promoter', 'union', 'mutuelle', 'section')", name="kind"),
+)
+
+service_code = Table(
+    "service_code",
+    metadata,
+    Column("code", String(40), primary_key=True),  # as the aggregator writes it: *384*229#
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("septets", SmallInteger),  # NULL: the setting USSD_SEPTETS
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("name", String(60), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("msisdn", String(16), nullable=False),
+    Column("language", String(2)),
+    UniqueConstraint("organisation_id", "msisdn", "role"),
+    CheckConstraint("role in ('treasurer', 'animator')", name="role"),
+)
+
+
+# --- membership -----------------------------------------------------------------------------------------------------
+
+plan = Table(
+    "plan",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("code", String(20), nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("name", String(40), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("opens_on", Date, nullable=False),  # the version that a new membership takes is the latest open one
+    Column("registration_fee_minor", BigInteger, nullable=False),
+    Column("household_minor", BigInteger, nullable=False),
+    Column("beneficiary_minor", BigInteger, nullable=False),
+    Column("instalments", SmallInteger, nullable=False),
+    Column("waiting_days", SmallInteger, nullable=False),
+    Column("grace_days", SmallInteger, nullable=False),
+    Column("activation_percent", SmallInteger, nullable=False),
+    Column("minimum_payment_minor", BigInteger, nullable=False),
+    Column("year_starts_month", SmallInteger),  # NULL: twelve months from the day of registration
+    UniqueConstraint("organisation_id", "code", "version"),
+    CheckConstraint("instalments between 1 and 12", name="instalments"),
+    CheckConstraint("activation_percent between 1 and 100", name="activation"),
+)
+
+household = Table(
+    "household",
+    metadata,
+    _id(),
+    Column("card", String(9), nullable=False, unique=True),
+    _ref("section_id", "organisation", nullable=False, index=True),
+    Column("language", String(2)),
+    Column("registered_at", Instant, nullable=False),
+)
+
+beneficiary = Table(
+    "beneficiary",
+    metadata,
+    _id(),
+    _ref("household_id", "household", nullable=False, index=True),
+    Column("name", String(60), nullable=False),
+    Column("sex", String(1), nullable=False),
+    Column("birth_year", SmallInteger, nullable=False),
+    Column("relation", String(8), nullable=False),
+    Column("joined_on", Date, nullable=False),
+    Column("left_on", Date),
+    CheckConstraint("sex in ('F', 'M')", name="sex"),
+    CheckConstraint("relation in ('head', 'spouse', 'child', 'parent', 'other')", name="relation"),
+)
+
+phone = Table(
+    "phone",
+    metadata,
+    Column("msisdn", String(16), primary_key=True),
+    _ref("household_id", "household", primary_key=True, index=True),
+    Column("main", Boolean, nullable=False),  # receipts go to the household's main phones
+)
+
+# What a caller chose, member or not: the language comes before the registration.
+caller = Table(
+    "caller",
+    metadata,
+    Column("msisdn", String(16), primary_key=True),
+    Column("language", String(2), nullable=False),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    _id(),
+    _ref("household_id", "household", nullable=False),
+    _ref("plan_id", "plan", nullable=False),
+    Column("starts_on", Date, nullable=False),
+    Column("ends_on", Date, nullable=False),
+    Column("waiting_days", SmallInteger, nullable=False),  # 0 for a renewal without a gap
+    Column("beneficiaries", SmallInteger, nullable=False),  # the number that the dues were counted for
+    Column("enrolled_at", Instant, nullable=False),
+    UniqueConstraint("household_id", "starts_on"),
+    Index("ix_membership_starts_on", "starts_on"),
+    CheckConstraint("ends_on >= starts_on", name="dates"),
+)
+
+# --- ledger ---------------------------------------------------------------------------------------------------------
+
+account = Table(
+    "account",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("role", String(12), nullable=False),
+    Column("code", String(12), nullable=False),
+    Column("currency", String(3), nullable=False),
+    UniqueConstraint("organisation_id", "role", "currency"),
+)
+
+# An entry is sealed by its own row: its lines are written first, and the row is refused when they don't net to zero.
+entry = Table(
+    "entry",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("key", String(80), nullable=False, unique=True),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("journal", String(12), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("happened_on", Date, nullable=False),  # the day that counts for cover, where the mutuelle is
+    Column("recorded_at", Instant, nullable=False),
+    Column("reverses_id", Uuid, ForeignKey("entry.id")),
+    Index("ix_entry_organisation_id_happened_on", "organisation_id", "happened_on"),
+    CheckConstraint("journal in ('dues', 'collections', 'cash', 'bank', 'corrections')", name="journal"),
+)
+
+line = Table(
+    "line",
+    metadata,
+    _id(),
+    Column("entry_id", Uuid, ForeignKey("entry.id", deferrable=True, initially="DEFERRED"), nullable=False, index=True),
+    _ref("account_id", "account", nullable=False, index=True),
+    _ref("household_id", "household"),
+    _ref("membership_id", "membership"),  # with due_on: this line is a due of that membership
+    Column("due_on", Date),
+    Column("amount_minor", BigInteger, nullable=False),  # debit positive, credit negative
+    CheckConstraint("amount_minor <> 0", name="not_zero"),
+    Index("ix_line_household_id", "household_id"),
+)
+
+# --- payments -------------------------------------------------------------------------------------------------------
+
+collection = Table(
+    "collection",
+    metadata,
+    _id(),
+    Column("key", String(36), nullable=False, unique=True),  # ours, made before anything is asked; the operator's too
+    Column("effect_key", String(64), nullable=False, unique=True),
+    _ref("organisation_id", "organisation", nullable=False),
+    _ref("household_id", "household", nullable=False, index=True),
+    Column("way", String(10), nullable=False),
+    Column("provider", String(20), nullable=False),
+    Column("payer", String(16), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", String(40)),
+    Column("said", String(200)),  # the operator's own last word, kept as it came
+    Column("created_at", Instant, nullable=False),
+    Column("asked_at", Instant),
+    Column("looks", SmallInteger, nullable=False, server_default=text("0")),
+    Column("paid_minor", BigInteger),
+    Column("paid_currency", String(3)),
+    Column("paid_at", Instant),
+    Column("operator_id", String(64)),
+    UniqueConstraint("provider", "operator_id"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint(
+        "state in ('created', 'sending', 'pending', 'unclear', 'paid', 'refused', 'expired', 'reversed')", name="state"
+    ),
+    Index(
+        "ix_collection_undecided",
+        "state",
+        "created_at",
+        sqlite_where=text("state in ('created', 'sending', 'pending', 'unclear')"),
+        postgresql_where=text("state in ('created', 'sending', 'pending', 'unclear')"),
+    ),
+)
+
+collection_event = Table(
+    "collection_event",
+    metadata,
+    _id(),
+    _ref("collection_id", "collection", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("from_state", String(10)),
+    Column("to_state", String(10), nullable=False),
+    Column("reason", String(40)),
+    Column("said", String(200)),
+)
+
+# Everything that an operator or an aggregator sent us, as it came, before anything is done with it.
+notice = Table(
+    "notice",
+    metadata,
+    _id(),
+    Column("source", String(30), nullable=False),
+    Column("reference", String(64), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("content_type", String(60), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_notice_source_reference", "source", "reference"),
+)
+
+# --- sms ------------------------------------------------------------------------------------------------------------
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("key", String(80), nullable=False, unique=True),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("household_id", "household"),
+    Column("event", String(20), nullable=False),
+    Column("msisdn", String(16), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("parts", SmallInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("reason", String(40)),
+    Column("sends", SmallInteger, nullable=False, server_default=text("0")),
+    Column("aggregator_id", String(64), index=True),
+    Column("cost", String(20)),
+    Column("created_at", Instant, nullable=False),
+    Column("handed_at", Instant),
+    Column("report", String(30)),
+    Column("reported_at", Instant),
+    CheckConstraint("state in ('waiting', 'sending', 'sent', 'delivered', 'failed', 'uncertain')", name="state"),
+)
+
+# --- what keeps effects single and jobs honest ------------------------------------------------------------------------
+
+# An effect of the phone menu that was done, and what it answered: a repeated hop finds it here.
+effect = Table(
+    "effect",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("kind", String(30), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("outcome", JSON, nullable=False),
+)
+
+# Work that a committed cause asked for. The row is the truth; the job queue only rings a bell.
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("key", String(100), nullable=False, unique=True),
+    Column("queue", String(12), nullable=False),
+    Column("topic", String(30), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("claimed_until", Instant),
+    Column("claims", SmallInteger, nullable=False, server_default=text("0")),
+    Column("fault", String(200)),
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    CheckConstraint("queue in ('money', 'receipts', 'replies', 'reminders')", name="queue"),
+    Index(
+        "ix_outbox_open",
+        "queue",
+        "due_at",
+        sqlite_where=text("done_at is null"),
+        postgresql_where=text("done_at is null"),
+    ),
+)
+
+# Who did a periodic job last, and for which period: two schedulers do it once.
+lease = Table(
+    "lease",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("period", BigInteger, nullable=False),
+    Column("holder", String(80), nullable=False),
+    Column("taken_at", Instant, nullable=False),
+)
