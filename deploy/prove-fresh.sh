@@ -31,13 +31,15 @@ failed=0
 in_root() {
     # shellcheck disable=SC2046 # one word for each setting
     timeout 1200 chroot --userspec="$1" "$work/root" /usr/bin/env -i \
-        HOME="$home" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEMO_EXIT=1 \
-        $(registry_settings "$python") ${certificates:+PIP_CERT=/etc/ssl/certs/machine.crt} \
+        HOME="$home" PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEMO_EXIT=1 \
+        $(env | grep -Ei '^(https?|no)_proxy=') \
         sh -c "cd $home/cotisa && $2" </dev/null
 }
 
 fresh_root() {
-    debian_root "$suite" make,python3 "$python" "$work/root"
+    debian_root "$suite" make,python3 "$work/root" || return 1
+    pip_conf "$python" /etc/pip.certificates >"$work/root/etc/pip.conf"
+    cat "$(pip_setting "$python" cert)" >"$work/root/etc/pip.certificates" 2>/dev/null || true
     mount -t proc proc "$work/root/proc"
     mount -t tmpfs -o mode=755 tmpfs "$work/root/dev"
     for node in null:3 zero:5 full:7 random:8 urandom:9; do
@@ -55,6 +57,17 @@ copy_checkout() {
         tar -c --no-recursion -T - | tar -C "$work/root$home/cotisa" --no-same-owner -xf -
 }
 
+# A target that is done should have ended all that it started.
+end_leftovers() {
+    sleep 2
+    for process in "$work"/root/proc/[0-9]*; do
+        if [ "$(readlink "$process/root")" = "$work/root" ]; then
+            say "left running: $(tr '\0' ' ' <"$process/cmdline")"
+            kill -KILL "${process##*/}"
+        fi
+    done
+}
+
 prove() {
     suite=$1
     who=$2
@@ -70,15 +83,17 @@ prove() {
     for target in install test demo; do
         log=$work/$suite-$who-$target.log
         start=$(date +%s)
-        if in_root "$who" "make $target" >"$log" 2>&1; then result=pass; else result=FAIL failed=1; fi
+        if in_root "$who" "make $target" >"$log" 2>&1; then result=pass; else result=FAIL && failed=1; fi
         printf '%-10s %-6s %-9s %-8s %s\n' "$suite" "$who" "$target" "$result" "$(($(date +%s) - start))" | tee -a "$table"
         if [ "$result" = FAIL ]; then tail -n 25 "$log"; fi
     done
-    umount "$work/root/dev/shm" "$work/root/dev" "$work/root/proc" || die "something in the new root is still running"
+    end_leftovers
+    umount --lazy "$work/root/dev/shm" "$work/root/dev" "$work/root/proc"
     rm -rf --one-file-system "$work/root"
 }
 
-for one in ${*:-bookworm trixie}; do
+[ $# -gt 0 ] || set -- bookworm trixie
+for one in "$@"; do
     prove "$one" root
     prove "$one" user
 done

@@ -32,7 +32,7 @@ step() {
         say " done in $(($(date +%s) - step_start)) s"
     else
         say " failed"
-        tail -n 40 "$step_log" >&2
+        tail -n 20 "$step_log" >&2
     fi
     step_end
     trap - INT TERM

@@ -54,14 +54,22 @@ find_python() {
 # Debian and Ubuntu leave ensurepip out of python3; their package python3-venv brings it.
 has_ensurepip() { "$base" -c 'import venv, ensurepip' 2>/dev/null; }
 has_pip() { "$base" -c 'import venv, pip; assert int(pip.__version__.split(".")[0]) >= 23' 2>/dev/null; }
-venv_by_pip() { "$base" -m venv --without-pip "$venv" && "$base" -m pip --python "$py" install pip; }
-venv_by_deb() {
-    "$base" -m venv --without-pip "$venv" && borrow_debs "$venv/borrowed" python3-pip-whl &&
-        wheel=$(find "$venv/borrowed" -name 'pip-*.whl') && "$py" "$wheel/pip" install --no-index "$wheel"
-    rc=$?
-    rm -rf "$venv/borrowed"
-    return "$rc"
-}
+locked_pip() { "$@" install --require-hashes --only-binary :all: -r requirements/pip.txt; }
+venv_by_pip() { "$base" -m venv --without-pip "$venv" && locked_pip "$base" -m pip --python "$py"; }
+# Debian's pip is only borrowed to fetch the locked one. It trusts the system's certificates and nothing else; a system
+# that has none yet gets those of Debian's package.
+venv_by_deb() (
+    tmp=$(mktemp -d) || exit 1
+    trap 'rm -rf "$tmp"' EXIT
+    system=/etc/ssl/certs/ca-certificates.crt
+    "$base" -m venv --without-pip "$venv" && borrow_debs "$tmp" python3-pip-whl || exit 1
+    "$py" -m zipfile -e "$tmp"/usr/share/python-wheels/pip-*.whl "$tmp/pip" || exit 1
+    if [ ! -e "$system" ]; then
+        cat "$tmp"/usr/share/ca-certificates/mozilla/*.crt >"$tmp/certificates"
+        sed -i "s|$system|$tmp/certificates|" "$tmp/pip/pip/_vendor/certifi/core.py"
+    fi
+    PYTHONPATH=$tmp/pip locked_pip "$py" -m pip
+)
 
 make_venv() {
     base=$(find_python) || die "needs Python 3.11 or newer as python3 (or name one: make PYTHON=/path/to/python3)"
@@ -76,8 +84,8 @@ make_venv() {
     elif has_apt; then
         step "Making .venv with $base and a pip out of Debian's package" venv_by_deb
     else
-        false
-    fi || die "needs the package python3-venv: have 'apt-get install python3-venv' run as root, then run make again"
+        die "needs the package python3-venv: have 'apt-get install python3-venv' run as root, then run make again"
+    fi || die "could not make .venv, see above (python3-venv helps where the package archives cannot be reached)"
     made_for >"$venv/made-for"
 }
 

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     mtn_momo_target_environment: Annotated[
         str,
         Field(
-            description="`sandbox`, or the country's, e.g. `mtnbenin`. The sandbox takes EUR and its own test numbers only."
+            description="`sandbox`, or the country's, e.g. `mtnbenin`. The sandbox knows EUR and its own test numbers."
         ),
     ] = "sandbox"
     mtn_momo_base_url: Annotated[str, Field(description="MTN MoMo's host; production's is given at go-live.")] = (

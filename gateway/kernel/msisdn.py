@@ -16,7 +16,7 @@ class BadMsisdn(ValueError):
 
 
 def _benin(digits: str) -> str:
-    """Benin put ``01`` before every number on 30 November 2024; statements and habits still have the old eight digits."""
+    """Benin put ``01`` before every number on 30 November 2024; habits and statements keep the old eight digits."""
     return "+22901" + digits[4:] if re.fullmatch(r"\+229\d{8}", digits) else digits
 
 

@@ -53,7 +53,7 @@ class Chart:
                 account.c.organisation_id == organisation_id, account.c.currency == currency
             )
         )
-        return {role: account_id for role, account_id in rows}
+        return {row.role: row.id for row in rows}
 
     @staticmethod
     def _make(unit: Unit, organisation_id: int, currency: str) -> None:

@@ -59,7 +59,8 @@ def show_money(amount: Money, language: str) -> str:
     exact = amount.decimal
     decimals = EXPONENT[amount.currency] if exact != exact.to_integral_value() else 0
     pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return f"{format_decimal(Decimal(exact), pattern, _cldr(language))} {SHORT_CURRENCY.get(amount.currency, amount.currency)}"
+    figures = format_decimal(Decimal(exact), pattern, _cldr(language))
+    return f"{figures} {SHORT_CURRENCY.get(amount.currency, amount.currency)}"
 
 
 @lru_cache(maxsize=8192)

@@ -44,6 +44,8 @@ class Standing:
     household: Household
     cover: Cover
     left: Money
+    due: Money  # what is due now, or next
+    to_start: Money  # what is still needed before cover can start
     least: Money
     beneficiaries: int
 
@@ -80,6 +82,13 @@ def by_card(connection: Connection, tree: Tree, card: str) -> Household | None:
 def by_id(connection: Connection, tree: Tree, household_id: int) -> Household:
     """The household with an id that is known to exist."""
     return _read(connection.execute(_HOUSEHOLD.where(household.c.id == household_id)).one(), tree)
+
+
+def newest(connection: Connection, tree: Tree, under_path: str, limit: int) -> list[Household]:
+    """The newest households of the sections at or below a path."""
+    sections = [one.id for one in tree.by_id.values() if one.path.startswith(under_path)]
+    query = _HOUSEHOLD.order_by(None).where(household.c.section_id.in_(sections)).order_by(household.c.id.desc())
+    return [_read(row, tree) for row in connection.execute(query.limit(limit))]
 
 
 def _read(row: object, tree: Tree) -> Household:
@@ -121,6 +130,8 @@ def standing(connection: Connection, one: Household, on: date) -> Standing:
         one,
         found,
         Money(found.left_minor, currency),
+        Money(found.due_minor, currency),
+        Money(found.to_start_minor, currency),
         Money(last.minimum_payment_minor if last else 0, currency),
         last.beneficiaries if last else 0,
     )
@@ -174,6 +185,7 @@ class Registered:
     card: str
     total: Money
     first: Money  # due at once
+    known: bool = False  # the same head was registered from the same phone before; nothing new was made
 
 
 def register(
@@ -186,9 +198,16 @@ def register(
     msisdn: str | None,
     language: str | None,
 ) -> Registered:
-    """Register a household with its head (the first of ``people``) and enrol it in a plan from today."""
+    """Register a household with its head (the first of ``people``) and enrol it in a plan from today.
+
+    Somebody who registers again from the same phone (two sessions, a dial after a drop) gets the card that they have.
+    """
     section = tree[section_id]
     today = day_in(section.time_zone, unit.now)
+    twin = _same_head(unit, tree, people[0], msisdn) if msisdn is not None else None
+    if twin is not None:
+        now = standing(unit.connection, twin, today)
+        return Registered(twin.id, twin.card, now.left, now.due, known=True)
     card = _free_card(unit)
     made = unit.connection.execute(
         insert(household).values(card=card, section_id=section_id, language=language, registered_at=unit.now)
@@ -214,6 +233,11 @@ def register(
     total = sum(amount for _, amount in year.dues)
     first = sum(amount for due_on, amount in year.dues if due_on <= today)
     return Registered(household_id, card, Money(total, chosen.currency), Money(first, chosen.currency))
+
+
+def _same_head(unit: Unit, tree: Tree, head: Person, msisdn: str) -> Household | None:
+    same = [one for one in by_phone(unit.connection, tree, msisdn) if one.head.casefold() == head.name.casefold()]
+    return same[0] if same else None
 
 
 def enrol(

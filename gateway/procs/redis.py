@@ -12,6 +12,7 @@ from pathlib import Path
 import redis
 
 from gateway.kernel.faults import Fault
+from gateway.procs.children import die_with_parent
 
 PLACES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin")
 
@@ -49,7 +50,9 @@ class PrivateRedis:
             self._server, "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.folder),
             "--appendonly", "yes", "--save", "", "--daemonize", "no", "--logfile", str(self.folder / "redis.log"),
         ]  # fmt: skip
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
+        )
         client = redis.Redis(unix_socket_path=str(self.socket))
         for _ in range(100):
             try:

@@ -1,12 +1,14 @@
 """The GSM 7-bit alphabet (3GPP TS 23.038): what a letter costs, and what it becomes when it would cost too much.
 
 One letter outside the alphabet turns a whole SMS into UCS-2 (70 letters a part instead of 160), and a USSD screen
-into a lottery. So every text is folded before it leaves: letters of the alphabet stay (é è à ù ç is not among them,
-but Ç is), the others lose their accent, and what has no Latin base becomes a question-free space-saver or nothing.
+into something that no two phones show alike. So every text is folded before it leaves: letters of the alphabet stay
+(of French, é è à ù and capital Ç, but neither ç nor ê), others lose their accent, stroke or hook, digits of any script
+become 0 to 9, and what has no Latin letter to stand for it (an emoji) is left out.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -18,14 +20,17 @@ EXTENSION = "^{}\\[~]|€\f"  # each costs an escape and itself: two septets
 
 PART_ALONE, PART_JOINED = 160, 153
 
-# What decomposition doesn't know how to simplify, written as people would.
+# What decomposition doesn't know how to simplify, written as people would; the African letters are those that names
+# and languages from Guinea to Burundi are written with.
 _SPELLED = {
     "œ": "oe", "Œ": "OE", "«": '"', "»": '"', "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "ʼ": "'",
     "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "°": "o", "º": "o", "ª": "a", "•": "-", "·": ".",
-    "\t": " ", "×": "x", "÷": "/", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "ı": "i", "ŋ": "ng",
-    "Ŋ": "NG", "ɓ": "b", "Ɓ": "B", "ɗ": "d", "Ɗ": "D", "ƙ": "k", "Ƙ": "K", "ɛ": "e", "Ɛ": "E", "ɔ": "o", "Ɔ": "O",
-    "ɲ": "ny", "Ɲ": "NY", "ƴ": "y", "Ƴ": "Y", "`": "'", "´": "'",
+    "\t": " ", "×": "x", "÷": "/", "⁄": "/", "`": "'", "´": "'", "ı": "i", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH",
+    "ẞ": "SS", "ŋ": "ng", "Ŋ": "NG", "ɛ": "e", "Ɛ": "E", "ɔ": "o", "Ɔ": "O", "ɲ": "ny", "Ɲ": "NY", "ɩ": "i", "Ɩ": "I",
+    "ʊ": "u", "Ʊ": "U", "ɣ": "g", "Ɣ": "G", "ə": "e", "Ə": "E", "ǝ": "e", "Ǝ": "E",
 }  # fmt: skip
+# Of "d with tail" and "h with stroke" the plain letter is kept: Unicode decomposes accents, but not these.
+_PLAIN_LETTER = re.compile(r"LATIN (SMALL|CAPITAL) LETTER (?:AFRICAN )?([A-Z])(?: WITH .+)?")
 
 _BASIC = frozenset(BASIC)
 _EXTENSION = frozenset(EXTENSION)
@@ -40,10 +45,15 @@ def _fold_letter(letter: str) -> str:
         return _SPELLED[letter]
     if unicodedata.category(letter) in ("Zs", "Zl", "Zp"):
         return " "
+    if letter.isdecimal():
+        return str(unicodedata.decimal(letter))
     kept = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
     if kept != letter:
         return "".join(_fold_letter(c) for c in kept)
-    return ""
+    plain = _PLAIN_LETTER.fullmatch(unicodedata.name(letter, ""))
+    if plain is None:
+        return ""
+    return plain[2] if plain[1] == "CAPITAL" else plain[2].lower()
 
 
 def fold(text: str) -> str:
@@ -61,7 +71,7 @@ def septets(text: str) -> int:
 
 
 def parts(text: str) -> int:
-    """How many SMS a folded text is sent as: 160 septets alone, 153 each when joined, an escape never cut from its letter."""
+    """How many SMS a folded text is sent as: 160 septets alone, 153 each when joined; no escape leaves its letter."""
     if septets(text) <= PART_ALONE:
         return 1
     count, room = 1, PART_JOINED

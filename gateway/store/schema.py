@@ -290,7 +290,7 @@ message = Table(
     _ref("organisation_id", "organisation", nullable=False, index=True),
     _ref("household_id", "household"),
     Column("event", String(20), nullable=False),
-    Column("msisdn", String(16), nullable=False),
+    Column("msisdn", String(16), nullable=False, index=True),
     Column("language", String(2), nullable=False),
     Column("text", Text, nullable=False),
     Column("parts", SmallInteger, nullable=False),

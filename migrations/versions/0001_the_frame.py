@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from gateway.store.types import Instant, RowId
+
+from gateway.store.types import Instant
 
 revision = "0001"
 down_revision = None
@@ -387,6 +388,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_message_aggregator_id"), ["aggregator_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_message_msisdn"), ["msisdn"], unique=False)
         batch_op.create_index(batch_op.f("ix_message_organisation_id"), ["organisation_id"], unique=False)
 
     op.create_table(
@@ -459,6 +461,7 @@ def downgrade() -> None:
     op.drop_table("phone")
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_message_organisation_id"))
+        batch_op.drop_index(batch_op.f("ix_message_msisdn"))
         batch_op.drop_index(batch_op.f("ix_message_aggregator_id"))
 
     op.drop_table("message")

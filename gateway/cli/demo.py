@@ -1,0 +1,98 @@
+"""The demonstration, and the stand-ins that it and anybody's tests can use."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from gateway.kernel.faults import Fault
+
+
+@click.command()
+@click.option("--exit", "leave", is_flag=True, envvar="DEMO_EXIT", help="Stop after the story instead of staying up.")
+def demo(leave: bool) -> None:
+    """The whole product on this machine: a family of Ouaké registers, pays, and is covered."""
+    from gateway.demo.servers import Servers
+    from gateway.demo.story import Story
+    from gateway.settings import Settings
+    from gateway.wiring import Runtime
+
+    begun = time.monotonic()
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    servers = Servers()
+    try:
+        with _step("a Redis, a stand-in for MTN MoMo and one for Africa's Talking"):
+            servers.prepare()
+        settings = Settings.from_env()
+        _load(Runtime(settings, patient=True))
+        with _step("web, workers and scheduler (gateway up)"):
+            servers.up()
+        story = Story(servers, Runtime(settings), click.echo)
+        story.play()
+        click.echo(f"\nDone in {time.monotonic() - begun:.0f} s.")
+        if leave:
+            return
+        click.echo(_what_to_try(servers.url))
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        servers.family.watch(stop.is_set, click.echo)
+    except KeyboardInterrupt:
+        click.echo("\nstopping")
+    finally:
+        servers.stop()
+
+
+def _load(parts: object) -> None:
+    from gateway.cli.data import Progress
+    from gateway.samples.ouake import load_ouake
+    from gateway.samples.pamusab import load_pamusab
+    from gateway.store import migrate
+    from gateway.wiring import Runtime
+
+    assert isinstance(parts, Runtime)
+    migrate.upgrade(parts.store.engine)
+    progress = Progress()
+    load_ouake(parts.store, parts.network, progress)
+    load_pamusab(parts.store, parts.network, 2020, 1, progress)
+    progress.close()
+    parts.store.close()
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    click.echo(f"starting {what} ...", nl=False)
+    begun = time.monotonic()
+    yield
+    click.echo(f" {time.monotonic() - begun:.1f} s")
+
+
+def _what_to_try(url: str) -> str:
+    return f"""
+It stays up until Ctrl-C. In another terminal:
+  .venv/bin/gateway phone +2290166000123          the mother's phone again
+  .venv/bin/gateway phone +25761000001            a phone in Burundi, where one pays by reference
+  .venv/bin/gateway phone +2290166000999          somebody new; PIN prompts and SMS come to this terminal phone too
+  .venv/bin/gateway collections list              what was asked of wallets
+  .venv/bin/gateway ledger verify
+  {url}/health/ready     the state of every part
+"""
+
+
+@click.command(name="stand-in", context_settings={"ignore_unknown_options": True})
+@click.argument("name", type=click.Choice(["mtn-momo", "africastalking"]))
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def stand_in(name: str, options: tuple[str, ...]) -> None:
+    """A server that plays an operator or the aggregator by its documented wire format."""
+    if os.environ.get("DATABASE_URL", "").startswith("postgresql"):
+        raise Fault("a stand-in has no place beside a production database: unset DATABASE_URL first")
+    module = f"gateway.standins.{name.replace('-', '_')}"
+    sys.argv = [module, *options]
+    runpy.run_module(module, run_name="__main__")

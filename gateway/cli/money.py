@@ -1,0 +1,186 @@
+"""Commands about money: collections and the ledger."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from gateway.cli import json_option, show, table
+from gateway.kernel.faults import Fault
+from gateway.kernel.masking import mask_number
+from gateway.kernel.money import Money
+from gateway.locale import show_money
+from gateway.settings import Settings
+from gateway.wiring import Runtime
+
+
+def _parts() -> Runtime:
+    return Runtime(Settings.from_env(), patient=True)
+
+
+@click.group()
+def collections() -> None:
+    """What was asked of wallets, and what became of it."""
+
+
+@collections.command("list")
+@click.option("--state", help="Only those in this state.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+def list_collections(state: str | None, limit: int, as_json: bool) -> None:
+    """The newest collections."""
+    from gateway.payments.collections import newest
+
+    with _parts().store.read() as connection:
+        found = newest(connection, limit, state)
+
+    def as_value() -> list[dict[str, object]]:
+        return [
+            {
+                "key": one.key,
+                "state": one.state,
+                "amount_minor": one.amount.minor,
+                "currency": one.amount.currency,
+                "provider": one.provider,
+                "reason": one.reason,
+                "created_at": one.created_at.isoformat(),
+                "paid_minor": one.paid.minor if one.paid else None,
+            }
+            for one in found
+        ]
+
+    def as_text() -> str:
+        return table(
+            [
+                (
+                    f"{one.created_at:%Y-%m-%d %H:%M}",
+                    one.key,
+                    one.state,
+                    show_money(one.amount, "en"),
+                    mask_number(one.payer),
+                    one.provider,
+                    one.reason or "",
+                )
+                for one in found
+            ],
+            ("created (UTC)", "key", "state", "amount", "payer", "provider", "reason"),
+            numbers=(3,),
+        )
+
+    show(as_json, as_value, as_text)
+
+
+@collections.command("show")
+@click.argument("key")
+@json_option
+def show_collection(key: str, as_json: bool) -> None:
+    """One collection with its story."""
+    from gateway.payments.collections import by_key, story
+
+    with _parts().store.read() as connection:
+        one = by_key(connection, key)
+        if one is None:
+            raise Fault(f"no collection has the key {key}")
+        events = story(connection, one.id)
+
+    def as_value() -> dict[str, object]:
+        return {
+            "key": one.key,
+            "state": one.state,
+            "reason": one.reason,
+            "amount_minor": one.amount.minor,
+            "currency": one.amount.currency,
+            "paid_minor": one.paid.minor if one.paid else None,
+            "story": [dataclasses.asdict(event) for event in events],
+        }
+
+    def as_text() -> str:
+        steps = [
+            (f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, event.reason or "", event.said or "") for event in events
+        ]
+        return f"{one.key}: {show_money(one.amount, 'en')}, {one.state}\n" + table(
+            steps, ("at (UTC)", "state", "reason", "the operator's word")
+        )
+
+    show(as_json, as_value, as_text)
+
+
+@click.group()
+def ledger() -> None:
+    """The books."""
+
+
+@ledger.command()
+@click.option("--under", help="The code of an organisation: its books and those below it.")
+@json_option
+def balances(under: str | None, as_json: bool) -> None:
+    """The balance of every account, and whether the whole nets to zero."""
+    from gateway.ledger.accounts import balances as read_balances
+
+    parts = _parts()
+    path = parts.network.tree().named(under).path if under else "/"
+    with parts.store.read() as connection:
+        found = read_balances(connection, path)
+    totals: dict[str, int] = {}
+    for one in found:
+        totals[one.currency] = totals.get(one.currency, 0) + one.amount_minor
+
+    def as_text() -> str:
+        rows = [
+            (one.organisation, one.code, one.role, *_two_sides(Money(one.amount_minor, one.currency))) for one in found
+        ]
+        rows += [("all", "", "nets to", *_two_sides(Money(total, currency))) for currency, total in totals.items()]
+        return table(rows, ("books", "account", "role", "debit", "credit"), numbers=(3, 4))
+
+    show(as_json, lambda: {"balances": [dataclasses.asdict(one) for one in found], "totals": totals}, as_text)
+
+
+def _two_sides(amount: Money) -> tuple[str, str]:
+    shown = show_money(amount if amount.minor >= 0 else -amount, "en")
+    return (shown, "") if amount.minor >= 0 else ("", shown)
+
+
+@ledger.command()
+@click.option("--under", help="The code of an organisation: its books and those below it.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1_000_000))
+@json_option
+def journal(under: str | None, limit: int, as_json: bool) -> None:
+    """The newest lines of the journal."""
+    from gateway.ledger.accounts import journal as read_journal
+
+    parts = _parts()
+    path = parts.network.tree().named(under).path if under else "/"
+    with parts.store.read() as connection:
+        found = list(read_journal(connection, path, limit))
+
+    def as_text() -> str:
+        return table(
+            [
+                (
+                    one.happened_on,
+                    one.journal,
+                    one.key,
+                    one.organisation,
+                    one.code,
+                    *_two_sides(Money(one.amount_minor, one.currency)),
+                )
+                for one in found
+            ],
+            ("day", "journal", "entry", "books", "account", "debit", "credit"),
+            numbers=(5, 6),
+        )
+
+    show(as_json, lambda: [dataclasses.asdict(one) for one in found], as_text)
+
+
+@ledger.command()
+def verify() -> None:
+    """Recompute everything; exits non-zero at the first thing that doesn't hold, and names it."""
+    from gateway.ledger.accounts import first_difference
+
+    with _parts().store.read() as connection:
+        difference = first_difference(connection)
+    if difference:
+        raise Fault(f"ledger: {difference}")
+    click.echo("the ledger holds: every entry nets to zero")

@@ -1,0 +1,1 @@
+"""The demonstration: the whole product on this machine, with stand-ins for the operator and the aggregator."""

@@ -1,0 +1,1 @@
+"""How the gateway is: alive, ready, and in figures."""

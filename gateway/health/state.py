@@ -1,0 +1,83 @@
+"""Looks at everything that the gateway stands on, each part by itself, within a second or two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+from sqlalchemy import func, select
+
+from gateway.kernel.faults import Unavailable
+from gateway.store import migrate, outbox
+from gateway.store.schema import collection, message
+from gateway.store.unit import Store
+
+# Work that is later than this means that workers are missing or an operator is down.
+LATE_AFTER_S = 60.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: ``ok``, ``late`` (works, but somebody should look) or ``down``."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+def look(store: Store, client: redis.Redis) -> list[Part]:
+    """The state of the database, its version, Redis and the queues."""
+    return [_try("database", lambda: _database(store)), _try("redis", lambda: _redis(client)), *_queues(store)]
+
+
+def _try(name: str, ask: Callable[[], Part]) -> Part:
+    try:
+        return ask()
+    except (Unavailable, redis.RedisError) as down:
+        return Part(name, "down", str(down) if isinstance(down, Unavailable) else f"redis: {type(down).__name__}")
+
+
+def _database(store: Store) -> Part:
+    with store.read() as connection:
+        found, expected = migrate.current(connection), migrate.newest()
+    if found != expected:
+        return Part("database", "down", f"version {found or 'none'}, expected {expected}: run gateway migrate")
+    return Part("database", "ok", f"version {found}")
+
+
+def _redis(client: redis.Redis) -> Part:
+    client.ping()
+    return Part("redis", "ok")
+
+
+def _queues(store: Store) -> list[Part]:
+    try:
+        with store.read() as connection:
+            ages = outbox.ages(connection, store.clock.now())
+    except Unavailable as down:
+        return [Part("queues", "down", str(down))]
+    parts = []
+    for queue in outbox.QUEUES:
+        count, late_s = ages.get(queue, (0, 0.0))
+        parts.append(
+            Part(f"queue {queue}", "late" if late_s > LATE_AFTER_S else "ok", f"{count} due, {late_s:.0f} s late")
+        )
+    return parts
+
+
+def figures(store: Store) -> dict[str, dict[str, int]]:
+    """How many collections and messages stand in each state."""
+    with store.read() as connection:
+        return {
+            "collections": {
+                state: count
+                for state, count in connection.execute(
+                    select(collection.c.state, func.count()).group_by(collection.c.state)
+                )
+            },
+            "messages": {
+                state: count
+                for state, count in connection.execute(select(message.c.state, func.count()).group_by(message.c.state))
+            },
+        }

@@ -1,0 +1,109 @@
+"""``/health/live``, ``/health/ready`` and ``/metrics``: for the machine that watches the machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+
+import redis
+from flask import Blueprint, Flask, Response, g, jsonify, request
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from gateway.health import state
+from gateway.kernel.faults import Unavailable
+from gateway.store.unit import Store
+
+ANSWERS = Counter("cotisa_http_answers_total", "Answers by endpoint and status", ["endpoint", "status"])
+SECONDS = Histogram(
+    "cotisa_http_seconds",
+    "Seconds to answer, by endpoint",
+    ["endpoint"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
+)
+
+
+class _Figures(Collector):
+    """Gauges that are read from the database when they are asked for."""
+
+    def __init__(self, store: Store, client: redis.Redis) -> None:
+        self._store = store
+        self._redis = client
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("cotisa_part_up", "1 when a part answers", labels=["part"])
+        for part in state.look(self._store, self._redis):
+            up.add_metric([part.name], 0 if part.state == "down" else 1)
+        yield up
+        try:
+            found = state.figures(self._store)
+        except Unavailable:
+            return
+        for name, counts in found.items():
+            family = GaugeMetricFamily(f"cotisa_{name}", f"{name.capitalize()} by state", labels=["state"])
+            for each, count in sorted(counts.items()):
+                family.add_metric([each], count)
+            yield family
+
+
+def health_blueprint(store: Store, client: redis.Redis) -> Blueprint:
+    """The three routes; none of them shows anything of a person."""
+    web = Blueprint("health", __name__)
+
+    @web.get("/health/live")
+    def live() -> Response:
+        return jsonify(status="ok")
+
+    @web.get("/health/ready")
+    def ready() -> tuple[Response, int]:
+        parts = state.look(store, client)
+        worst = next((each for each in ("down", "late") if any(part.state == each for part in parts)), "ok")
+        answer = jsonify(
+            status=worst, parts={part.name: {"state": part.state, "detail": part.detail} for part in parts}
+        )
+        # Work that is late is a reason to look, not to take the web away from those who dial.
+        return answer, 503 if worst == "down" else 200
+
+    @web.get("/metrics")
+    def metrics() -> Response:
+        registry = CollectorRegistry()
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        else:
+            registry.register(_Own())
+        registry.register(_Figures(store, client))
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return web
+
+
+class _Own(Collector):
+    """This process's own counters, when it is the only one."""
+
+    def collect(self) -> Iterable[Metric]:
+        yield from ANSWERS.collect()
+        yield from SECONDS.collect()
+
+
+def count_answers(app: Flask) -> None:
+    """Count every answer and how long it took."""
+
+    @app.before_request
+    def begin() -> None:
+        g.begun = time.perf_counter()
+
+    @app.after_request
+    def end(answer: Response) -> Response:
+        endpoint = request.endpoint or "none"
+        ANSWERS.labels(endpoint, str(answer.status_code)).inc()
+        SECONDS.labels(endpoint).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
+        return answer

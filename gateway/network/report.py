@@ -1,0 +1,225 @@
+"""The network's yearly report, counted anew: sections, households, beneficiaries by promoter; growth and loyalty.
+
+Counted are memberships that start in the year (*année mutualiste*). Growth M.1 = (households N - households N-1) /
+households N-1; loyalty M.2 = households of N-1 with a membership in N / households of N-1 (BIT-STEP/CIDR guide on
+monitoring micro-insurance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from sqlalchemy import Connection, Subquery, func, select
+
+from gateway.network.organisations import Organisation, Tree
+from gateway.store.schema import household, membership, organisation
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one membership year counted; a section counts when it has a household."""
+
+    sections: int = 0
+    households: int = 0
+    beneficiaries: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(
+            self.sections + other.sections,
+            self.households + other.households,
+            self.beneficiaries + other.beneficiaries,
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One promoter, or the total: its year, the year before, and how many of that year's households renewed."""
+
+    code: str
+    name: str
+    now: Figures
+    before: Figures
+    renewed: int
+
+    @property
+    def growth(self) -> float | None:
+        """M.1, as a ratio; None when there was nothing to grow from."""
+        return (self.now.households - self.before.households) / self.before.households if self._was else None
+
+    @property
+    def loyalty(self) -> float | None:
+        """M.2, as a ratio; None when there was nobody to be loyal."""
+        return self.renewed / self.before.households if self._was else None
+
+    @property
+    def _was(self) -> bool:
+        return self.before.households > 0
+
+
+@dataclass(frozen=True)
+class NetworkReport:
+    """A network's year: a row for each promoter, and the total; ``has_before``: does the data have the year before?"""
+
+    network: str
+    year: int
+    rows: tuple[Row, ...]
+    total: Row
+
+    @property
+    def has_before(self) -> bool:
+        return self.total.before.households > 0
+
+
+def network_report(connection: Connection, tree: Tree, root: Organisation, year: int) -> NetworkReport:
+    """The report of everything at or below ``root`` on the membership year ``year``.
+
+    A row stands for each organisation directly below the root (in a platform, its promoters), in the order in which
+    they joined; a section that is asked about by itself is its own only row.
+    """
+    now = _counted(connection, root, year)
+    before = _counted(connection, root, year - 1)
+    renewed = _renewed(connection, root, year)
+    parts = sorted((one for one in tree.by_id.values() if one.parent_id == root.id), key=lambda one: one.id)
+    rows = [_row(part, tree, now, before, renewed) for part in parts or [root]]
+    total = Row(root.code, root.name, _sum(now.values()), _sum(before.values()), sum(renewed.values()))
+    return NetworkReport(root.name, year, tuple(rows), total)
+
+
+def _row(
+    part: Organisation, tree: Tree, now: dict[int, Figures], before: dict[int, Figures], renewed: dict[int, int]
+) -> Row:
+    below = [one.id for one in tree.by_id.values() if one.under(part)]
+    return Row(
+        part.code,
+        part.name,
+        _sum(now[one] for one in below if one in now),
+        _sum(before[one] for one in below if one in before),
+        sum(renewed.get(one, 0) for one in below),
+    )
+
+
+def _sum(figures: Iterable[Figures]) -> Figures:
+    return sum(figures, start=Figures())
+
+
+def _members(root: Organisation, year: int) -> Subquery:
+    """Each household below the root that began a membership in the year: once, also where it began two."""
+    return (
+        select(
+            household.c.id,
+            household.c.section_id,
+            func.max(membership.c.beneficiaries).label("beneficiaries"),
+        )
+        .join(membership, membership.c.household_id == household.c.id)
+        .join(organisation, organisation.c.id == household.c.section_id)
+        .where(
+            membership.c.starts_on.between(date(year, 1, 1), date(year, 12, 31)),
+            organisation.c.path.like(root.path + "%"),
+        )
+        .group_by(household.c.id, household.c.section_id)
+        .subquery()
+    )
+
+
+def _counted(connection: Connection, root: Organisation, year: int) -> dict[int, Figures]:
+    """The year's figures by section."""
+    members = _members(root, year)
+    rows = connection.execute(
+        select(members.c.section_id, func.count(), func.sum(members.c.beneficiaries)).group_by(members.c.section_id)
+    )
+    return {section_id: Figures(1, households, int(people)) for section_id, households, people in rows}
+
+
+def _renewed(connection: Connection, root: Organisation, year: int) -> dict[int, int]:
+    """Households of the year before that have a membership in the year, by section."""
+    before, now = _members(root, year - 1), _members(root, year)
+    rows = connection.execute(
+        select(before.c.section_id, func.count()).join(now, now.c.id == before.c.id).group_by(before.c.section_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+# --- showing it -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Headings:
+    """The words of the table in one language, and its decimal sign."""
+
+    name: str
+    sections: str
+    households: str
+    beneficiaries: str
+    growth: str
+    loyalty: str
+    total: str
+    decimal_sign: str
+
+
+ENGLISH = Headings("Promoter", "Sections", "Households", "Beneficiaries", "Growth", "Loyalty", "Total", ".")
+FRENCH = Headings("Promoteur", "Sections", "Ménages", "Bénéficiaires", "Croissance", "Fidélisation", "Total", ",")
+
+
+def as_text(report: NetworkReport, headings: Headings = ENGLISH) -> str:
+    """The report as an aligned table; the year before stands on the left where there is one."""
+    counted = (headings.sections, headings.households, headings.beneficiaries)
+    years = [report.year - 1, report.year] if report.has_before else [report.year]
+    table = [[headings.name, *(f"{what} {year}" for year in years for what in counted)]]
+    if report.has_before:
+        table[0] += [headings.growth, headings.loyalty]
+    for row in (*report.rows, report.total):
+        name = headings.total if row is report.total else row.name
+        figures = [row.before, row.now] if report.has_before else [row.now]
+        cells = [_thousands(n) for one in figures for n in (one.sections, one.households, one.beneficiaries)]
+        if report.has_before:
+            cells += [_percent(row.growth, headings, "+"), _percent(row.loyalty, headings, "")]
+        table.append([name, *cells])
+    return _aligned(table)
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in table
+    ]
+    rule = "-" * len(lines[0])
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _percent(ratio: float | None, headings: Headings, sign: str) -> str:
+    return "-" if ratio is None else f"{ratio * 100:{sign}.1f} %".replace(".", headings.decimal_sign)
+
+
+def as_json(report: NetworkReport) -> dict[str, object]:
+    """The report as plain values: ratios to four decimals; what needs a year before is null where there is none."""
+    return {
+        "network": report.network,
+        "year": report.year,
+        "promoters": [_row_json(row, report.has_before) for row in report.rows],
+        "total": _row_json(report.total, report.has_before),
+    }
+
+
+def _row_json(row: Row, has_before: bool) -> dict[str, object]:
+    return {
+        "code": row.code,
+        "name": row.name,
+        **asdict(row.now),
+        "previous_year": asdict(row.before) if has_before else None,
+        "renewed": row.renewed if has_before else None,
+        "growth": _rounded(row.growth),
+        "loyalty": _rounded(row.loyalty),
+    }
+
+
+def _rounded(ratio: float | None) -> float | None:
+    return None if ratio is None else round(ratio, 4)

@@ -1,0 +1,164 @@
+"""Asking operators: for money once, and for the outcome until there is one. Claim → commit → call → record."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gateway.kernel.ids import ordered_id
+from gateway.ledger.chart import Chart
+from gateway.network.organisations import Network
+from gateway.payments.collections import Collection, by_key, looked, move
+from gateway.payments.providers.base import (
+    Accepted,
+    FindAnswer,
+    NotFound,
+    Order,
+    Paid,
+    Provider,
+    Refused,
+    Unclear,
+    Waiting,
+)
+from gateway.payments.settle import post_paid, tell_not_paid
+from gateway.payments.states import State
+from gateway.store.outbox import Ask, Task, put
+from gateway.store.schema import household
+from gateway.store.unit import Store, Unit
+
+# A prompt that the payer hasn't answered by then won't be (MTN closes it after about five minutes): they are told,
+# and may try again. The operator is still asked afterwards, since money can come late.
+GIVE_UP_AFTER = timedelta(minutes=15)
+# An order that certainly never arrived is sent again only while the payer is likely still at the phone.
+ASK_AGAIN_WITHIN = timedelta(minutes=5)
+# How long to wait before the next look, by the collection's age.
+LOOK_AFTER = (
+    (timedelta(minutes=1), timedelta(seconds=10)),
+    (timedelta(minutes=5), timedelta(seconds=30)),
+    (timedelta(minutes=20), timedelta(minutes=1)),
+    (timedelta(hours=6), timedelta(hours=1)),
+    (timedelta(days=1), timedelta(hours=6)),
+    (timedelta(days=4), timedelta(days=1)),
+)
+
+
+@dataclass(frozen=True)
+class Cashier:
+    """The handlers of the outbox's ``collection.ask``, ``collection.look`` and ``collection.hint``.
+
+    The first two are written with the collection itself, so there is always one row that keeps looking; a hint (a
+    notice, or a call that got no answer) is one look more, out of turn.
+    """
+
+    store: Store
+    network: Network
+    chart: Chart
+    providers: Mapping[str, Provider]
+    callback_base: str  # https://host/payments/{provider}/{secret}/{key}, with the two names to fill in
+
+    def ask(self, task: Task) -> timedelta | None:
+        """Ask the wallet, once: what was begun and not recorded is looked for, never asked anew."""
+        with self.store.write() as unit:
+            one = by_key(unit.connection, task.subject, lock=True)
+            if one is None or one.state not in (State.CREATED, State.SENDING, State.UNCLEAR):
+                return None
+            if one.state is State.SENDING:
+                # Whoever claimed this before died between the call and its record.
+                move(unit, one, State.UNCLEAR, "interrupted")
+                _look_out_of_turn(unit, one, timedelta(0))
+                return None
+            if unit.now - one.created_at > ASK_AGAIN_WITHIN:
+                move(unit, one, State.EXPIRED, "never_sent")
+                tell_not_paid(unit, self.network.tree(), one, "unavailable")
+                return None
+            move(unit, one, State.SENDING)
+            order = self._order(unit, one)
+        answer = self.providers[one.provider].ask(order)
+        with self.store.write() as unit:
+            one = by_key(unit.connection, task.subject, lock=True)
+            # A callback can be faster than the answer to the call: then this has been decided already.
+            if one is None or one.state is not State.SENDING:
+                return None
+            if isinstance(answer, Accepted):
+                move(unit, one, State.PENDING, None, answer.said, asked_at=unit.now)
+            elif isinstance(answer, Refused):
+                move(unit, one, State.REFUSED, answer.reason, answer.said, asked_at=unit.now)
+                tell_not_paid(unit, self.network.tree(), one, answer.reason)
+            else:
+                move(unit, one, State.UNCLEAR, answer.reason, answer.said, asked_at=unit.now)
+                if answer.safe_to_ask_again_after_s is not None:
+                    return timedelta(seconds=answer.safe_to_ask_again_after_s)
+                _look_out_of_turn(unit, one, timedelta(seconds=2))
+        return None
+
+    def hint(self, task: Task) -> timedelta | None:
+        """Look once, now: something told us that there may be news. An unknown key is somebody else's news."""
+        self._look(task.subject)
+        return None
+
+    def look(self, task: Task) -> timedelta | None:
+        """Look, again and again with growing patience, until there is a final answer."""
+        return self._look(task.subject)
+
+    def _look(self, key: str) -> timedelta | None:
+        """Ask the operator what became of a collection and act on it; how long until the next look, or None."""
+        with self.store.read() as connection:
+            one = by_key(connection, key)
+        if one is None or one.state in (State.PAID, State.REVERSED):
+            return None
+        if one.state is State.CREATED:
+            return LOOK_AFTER[0][1]
+        answer = self.providers[one.provider].find(key, one.amount.currency)
+        with self.store.write() as unit:
+            if isinstance(answer, Paid):
+                post_paid(unit, self.network.tree(), self.chart, key, answer)
+                return None
+            one = by_key(unit.connection, key, lock=True)
+            if one is None or one.state in (State.PAID, State.REVERSED):
+                return None
+            return self._not_paid_yet(unit, one, answer)
+
+    def _not_paid_yet(self, unit: Unit, one: Collection, answer: FindAnswer) -> timedelta | None:
+        looked(unit, one, answer.said)
+        age = unit.now - one.created_at
+        if isinstance(answer, Refused):
+            if one.state in (State.SENDING, State.PENDING, State.UNCLEAR):
+                move(unit, one, State.REFUSED, answer.reason, answer.said)
+                tell_not_paid(unit, self.network.tree(), one, answer.reason)
+            elif one.state is State.EXPIRED:
+                move(unit, one, State.REFUSED, answer.reason, answer.said)
+            return None
+        if isinstance(answer, NotFound) and one.state is State.UNCLEAR and age < ASK_AGAIN_WITHIN:
+            put(unit, Ask("money", "collection.ask", one.key, f"ask:{one.key}:{one.looks}"))
+        elif isinstance(answer, Waiting) and one.state in (State.UNCLEAR, State.SENDING):
+            move(unit, one, State.PENDING, None, answer.said)
+        elif age > GIVE_UP_AFTER and one.state in (State.PENDING, State.UNCLEAR):
+            move(unit, one, State.EXPIRED, "no_answer", answer.said)
+            tell_not_paid(unit, self.network.tree(), one, "expired")
+        wait = answer.safe_to_ask_again_after_s if isinstance(answer, Unclear) else None
+        return timedelta(seconds=wait) if wait else next_look(age)
+
+    def _order(self, unit: Unit, one: Collection) -> Order:
+        card = unit.connection.execute(household.select().where(household.c.id == one.household_id)).one().card
+        return Order(
+            key=one.key,
+            payer=one.payer,
+            amount=one.amount,
+            card=card,
+            country=self.network.tree()[one.organisation_id].country,
+            callback_url=self.callback_base.format(provider=one.provider, key=one.key),
+        )
+
+
+def _look_out_of_turn(unit: Unit, one: Collection, after: timedelta) -> None:
+    put(unit, Ask("money", "collection.hint", one.key, f"hint:{ordered_id()}", after))
+
+
+def next_look(age: timedelta) -> timedelta | None:
+    """How long until the next look at an undecided collection of this age, with jitter; None when it is enough."""
+    for up_to, wait in LOOK_AFTER:
+        if age < up_to:
+            return wait * random.uniform(0.9, 1.2)
+    return None

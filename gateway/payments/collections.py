@@ -1,0 +1,199 @@
+"""Collections in the database: asked for once, moved only along the graph, their story kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.kernel.ids import operator_key
+from gateway.kernel.money import Money
+from gateway.network.organisations import Organisation
+from gateway.payments.states import UNDECIDED, State, check
+from gateway.store.outbox import Ask, put
+from gateway.store.schema import collection, collection_event, household
+from gateway.store.unit import Unit
+
+# While a prompt may still be open on the payer's phone, the same household isn't asked again.
+PROMPT_OPEN = timedelta(minutes=15)
+
+FIRST_LOOK = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection as it stands."""
+
+    id: int
+    key: str
+    organisation_id: int
+    household_id: int
+    way: str
+    provider: str
+    payer: str
+    amount: Money
+    state: State
+    reason: str | None
+    said: str | None
+    created_at: datetime
+    asked_at: datetime | None
+    looks: int
+    paid: Money | None
+    paid_at: datetime | None
+    operator_id: str | None
+
+
+def _read(row: Any) -> Collection:
+    return Collection(
+        row.id,
+        row.key,
+        row.organisation_id,
+        row.household_id,
+        row.way,
+        row.provider,
+        row.payer,
+        Money(row.amount_minor, row.currency),
+        State(row.state),
+        row.reason,
+        row.said,
+        row.created_at,
+        row.asked_at,
+        row.looks,
+        Money(row.paid_minor, row.paid_currency) if row.paid_minor is not None else None,
+        row.paid_at,
+        row.operator_id,
+    )
+
+
+class Asked(Enum):
+    """What became of a wish to pay."""
+
+    NOW = "now"
+    IN_PROGRESS = "in-progress"
+
+
+def ask_for_payment(
+    unit: Unit,
+    *,
+    effect_key: str,
+    books: Organisation,
+    household_id: int,
+    provider: str,
+    payer: str,
+    amount: Money,
+    after: timedelta,
+) -> Asked:
+    """Write a push collection and the work of asking for it, unless one for this household is still open.
+
+    Our key for the operator is made and stored here, before anything is sent.
+    """
+    # Two phones that pay for one household at the same moment wait for each other here.
+    unit.connection.execute(select(household.c.id).where(household.c.id == household_id).with_for_update())
+    still_open = unit.connection.scalar(
+        select(collection.c.id)
+        .where(
+            collection.c.household_id == household_id,
+            collection.c.state.in_([state.value for state in UNDECIDED]),
+            collection.c.created_at > unit.now - PROMPT_OPEN,
+        )
+        .limit(1)
+    )
+    if still_open is not None:
+        return Asked.IN_PROGRESS
+    key = operator_key()
+    made = unit.connection.execute(
+        insert(collection).values(
+            key=key,
+            effect_key=effect_key,
+            organisation_id=books.id,
+            household_id=household_id,
+            way="push",
+            provider=provider,
+            payer=payer,
+            amount_minor=amount.minor,
+            currency=amount.currency,
+            state=State.CREATED,
+            created_at=unit.now,
+        )
+    )
+    _tell_story(unit, int(made.inserted_primary_key[0]), None, State.CREATED, None, None)  # type: ignore[index]
+    put(
+        unit,
+        Ask("money", "collection.ask", key, f"ask:{key}", after),
+        Ask("money", "collection.look", key, f"look:{key}", after + FIRST_LOOK),
+    )
+    return Asked.NOW
+
+
+def by_key(connection: Connection, key: str, *, lock: bool = False) -> Collection | None:
+    """The collection with our key; ``lock`` keeps others from moving it until the transaction ends."""
+    query = select(collection).where(collection.c.key == key)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    return _read(row) if row else None
+
+
+def newest(connection: Connection, limit: int = 50, state: str | None = None) -> list[Collection]:
+    """The newest collections, of one state or of all."""
+    query = select(collection).order_by(collection.c.id.desc()).limit(limit)
+    return [_read(row) for row in connection.execute(query.where(collection.c.state == state) if state else query)]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step of a collection's story."""
+
+    at: datetime
+    before: str | None
+    after: str
+    reason: str | None
+    said: str | None
+
+
+def story(connection: Connection, collection_id: int) -> list[Event]:
+    """How a collection came to stand where it stands."""
+    rows = connection.execute(
+        select(collection_event)
+        .where(collection_event.c.collection_id == collection_id)
+        .order_by(collection_event.c.id)
+    )
+    return [Event(row.at, row.from_state, row.to_state, row.reason, row.said) for row in rows]
+
+
+def move(
+    unit: Unit, one: Collection, to: State, reason: str | None = None, said: str | None = None, **columns: object
+) -> None:
+    """Move a locked collection along the graph and write its story; raises IllegalMove where there is no edge."""
+    check(one.state, to)
+    unit.connection.execute(
+        update(collection)
+        .where(collection.c.id == one.id)
+        .values(state=to, reason=reason, said=said[:200] if said else None, **columns)
+    )
+    _tell_story(unit, one.id, one.state, to, reason, said)
+
+
+def looked(unit: Unit, one: Collection, said: str | None) -> None:
+    """Note that the operator was asked and what it said, without a move."""
+    unit.connection.execute(
+        update(collection)
+        .where(collection.c.id == one.id)
+        .values(looks=collection.c.looks + 1, said=said[:200] if said else collection.c.said)
+    )
+
+
+def _tell_story(
+    unit: Unit, collection_id: int, before: State | None, after: State, reason: str | None, said: str | None
+) -> None:
+    unit.connection.execute(
+        insert(collection_event).values(
+            collection_id=collection_id,
+            at=unit.now,
+            from_state=before,
+            to_state=after,
+            reason=reason,
+            said=said[:200] if said else None,
+        )
+    )

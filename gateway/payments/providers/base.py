@@ -1,0 +1,162 @@
+"""The port to a mobile-money operator: an operator's answer is a value, never an exception.
+
+An order's key is made and saved by us before :meth:`Provider.ask` is called; whatever the answer, the same key finds
+the order again. Only four things are ever decided by an operator's answer: it took the order, it refused it, it was
+paid, or it doesn't know the key. Everything else is :class:`Unclear` and has :meth:`Provider.find` as its way out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from gateway.kernel.masking import mask_number
+from gateway.kernel.money import Money
+
+MAX_SAID = 200
+
+# What an operator writes is free text: a number may stand in it spaced, dotted or glued to a word. Dates are masked
+# with it, which costs nothing here.
+_DIGITS = re.compile(r"\+?\d(?:[ .\-/()]{0,2}\d){6,}")
+
+
+class Reason(StrEnum):
+    """Why there is no money, in our words; stored, so a value never changes its meaning."""
+
+    INSUFFICIENT = "insufficient"  # the wallet holds too little
+    REJECTED = "rejected"  # the payer said no
+    EXPIRED = "expired"  # the payer didn't answer the prompt in time
+    LIMIT = "limit"  # a limit of the wallet is reached
+    NO_WALLET = "no_wallet"  # the number has no wallet with this operator
+    NOT_ALLOWED = "not_allowed"  # the payer's wallet may not pay this payee
+    UNAVAILABLE = "unavailable"  # the operator could not do it now
+    CONFIGURATION = "configuration"  # our account, keys, address or request are wrong: wake the administrator
+    AMOUNT = "amount"  # the operator doesn't take this amount or currency
+    OTHER = "other"  # the operator's own word, kept verbatim in ``said``
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request that one wallet pays one amount.
+
+    ``key`` is our UUID of version 4; ``payer`` is E.164; ``card`` is the household's card number, digits only, which
+    payer and payee read as the reference; ``country`` is ISO alpha-2; ``callback_url`` is where the operator may
+    notify us about this order, or None to be told nothing.
+    """
+
+    key: str
+    payer: str
+    amount: Money
+    card: str
+    country: str
+    callback_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The operator holds the order (from this call or an earlier one with the same key); the payer decides now."""
+
+    said: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Nothing was or will be debited for this key as far as the operator knows; money may still come late.
+
+    From ``ask``: nothing was begun. From ``find``: the operator's final word for now; a later Paid overrides it.
+    """
+
+    reason: Reason
+    said: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """We don't know; never a failure, never a success.
+
+    ``reason`` is a stable word of ours (``unreached``, ``no-answer``, ``busy``, ``unreadable``, ``unknown-word``,
+    ``mismatch``, ``failed``). From ``ask``: with ``safe_to_ask_again_after_s`` set, it is certain that nothing was
+    begun, and the same order may be asked again, with the same key, after that many seconds; with None, ``find`` must
+    be asked first. From ``find``: nothing is ever begun by it; the figure says how long to leave the operator alone,
+    None leaves that to the caller.
+    """
+
+    reason: str
+    said: str
+    safe_to_ask_again_after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Paid:
+    """The payer's money has moved. ``amount`` is what really moved, which may differ from what was ordered.
+
+    ``operator_id`` is the operator's own number of the transaction, never empty; ``payer`` is E.164 when told;
+    ``at`` is the operator's time of it when told, aware, in UTC.
+    """
+
+    amount: Money
+    operator_id: str
+    payer: str | None
+    said: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The operator holds the order and it is not decided."""
+
+    said: str
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """The operator doesn't know the key: the order never arrived there, and may be asked again with the same key."""
+
+    said: str
+
+
+AskAnswer = Accepted | Refused | Unclear
+FindAnswer = Paid | Refused | Waiting | NotFound | Unclear
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a notice claims; it decides nothing. ``key`` is our order's key when the notice names one."""
+
+    key: str | None
+    said: str
+
+
+class BadNotice(Exception):
+    """A notice that can't be one of this operator's: unreadable, too large, or its signature doesn't hold."""
+
+
+class Provider(Protocol):
+    """Asks a wallet for money. Answers are values; only a defect of this program raises.
+
+    Both calls touch the network and raise :class:`~gateway.kernel.faults.NetworkInsideTransaction` inside a
+    transaction. They are safe to call from several threads.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word for this provider in the database, in callback addresses and in commands."""
+
+    def ask(self, order: Order) -> AskAnswer:
+        """Ask the payer for the money; asking again with the same key never debits twice."""
+
+    def find(self, key: str, currency: str) -> FindAnswer:
+        """What became of the order ``key``, which was ordered in ``currency``."""
+
+    def read(self, content_type: str, body: bytes, headers: Mapping[str, str]) -> Hint:
+        """Read a notice that arrived from outside, without the network; raises :class:`BadNotice`."""
+
+
+def keep_said(text: str) -> str:
+    """An operator's own words as they may be stored and logged: one line of at most 200 characters, numbers masked."""
+    one_line = " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * MAX_SAID]).split())
+    return _DIGITS.sub(lambda found: mask_number(found[0]), one_line)[:MAX_SAID]

@@ -1,0 +1,192 @@
+"""One HTTP call to an operator: an answer of bounded size, or the knowledge whether it can have been heard at all.
+
+What matters for money is the difference between "it never left" (nothing was begun, for certain) and "it left and
+nothing came back" (anything may have happened). Nothing is retried here except a reading call whose kept connection
+had died, and no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+
+from gateway.kernel.atomic import require_outside
+
+MAX_ANSWER_BYTES = 64 * 1024
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Unreadable(ValueError):
+    """Bytes that are not one unambiguous JSON text."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; ``body`` is None when it was larger than the limit or broke off."""
+
+    status: int
+    body: bytes | None = field(repr=False)
+    retry_after_s: float | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The JSON object of the body; empty when there is none that can be read."""
+        try:
+            found = read_json(self.body or b"")
+        except Unreadable:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """No connection came about: the operator has seen nothing of this call."""
+
+    said: str
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """The call left and no answer came back in time: the operator may have done what was asked."""
+
+    said: str
+    connection_lost: bool = False
+
+
+class Http:
+    """Calls to one operator's host. Safe for threads and for forks: each thread of each process has its connections."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_timeout_s: float = 5.0,
+        read_timeout_s: float = 25.0,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._timeouts_s = (connect_timeout_s, read_timeout_s)
+        self._max_bytes = max_answer_bytes
+        self._own = threading.local()
+
+    def call(
+        self, what: str, method: Literal["GET", "POST"], path: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer | Unreached | NoAnswer:
+        """Make one call; ``what`` names it in the fault that is raised inside a database transaction."""
+        require_outside(what)
+        outcome = self._once(method, path, headers, body)
+        if isinstance(outcome, NoAnswer) and outcome.connection_lost and method == "GET":
+            outcome = self._once(method, path, headers, body)
+        return outcome
+
+    def _once(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Unreached | NoAnswer:
+        deadline = time.monotonic() + sum(self._timeouts_s)
+        try:
+            with self._session().request(
+                method,
+                self._base_url + path,
+                # Uncompressed, so that the limit counts what is really read and no small answer unpacks to a large one.
+                headers={**headers, "Accept": "application/json", "Accept-Encoding": "identity"},
+                data=body,
+                timeout=self._timeouts_s,
+                allow_redirects=False,
+                stream=True,
+                auth=_as_it_is,
+            ) as response:
+                return Answer(response.status_code, self._read(response, deadline), _retry_after_s(response))
+        except requests.exceptions.RequestException as failure:
+            return _what_failed(failure)
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes | None:
+        """The body, or None when it is too large, too slow or breaks off: the status has arrived and counts."""
+        kept = bytearray()
+        try:
+            while piece := response.raw.read1(self._max_bytes + 1 - len(kept), decode_content=False):
+                kept += piece
+                if len(kept) > self._max_bytes or time.monotonic() > deadline:
+                    return None
+        except (urllib3.exceptions.HTTPError, OSError):
+            return None
+        return bytes(kept)
+
+    def _session(self) -> requests.Session:
+        if getattr(self._own, "pid", None) != os.getpid():
+            session = requests.Session()
+            # A stand-in on this machine is never reached through the proxy of the machine.
+            session.trust_env = urlsplit(self._base_url).hostname not in _LOOPBACK
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+            self._own.pid, self._own.session = os.getpid(), session
+        found: requests.Session = self._own.session
+        return found
+
+
+def read_json(body: bytes) -> object:
+    """Read JSON strictly: UTF-8 with or without BOM, no repeated keys, no NaN, figures kept as their text.
+
+    Raises :class:`Unreadable`. Figures stay text so that no float is made and no giant number is computed.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_without_repeats,
+            parse_float=str,
+            parse_int=str,
+            parse_constant=_no_constant,
+        )
+    except (ValueError, RecursionError):
+        raise Unreadable("not one unambiguous JSON text") from None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Unreadable("repeated key")
+    return found
+
+
+def _no_constant(word: str) -> object:
+    raise Unreadable(word)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps the library from putting a password of ~/.netrc in place of our Authorization header."""
+    return request
+
+
+def _retry_after_s(response: requests.Response) -> float | None:
+    asked = response.headers.get("Retry-After", "")
+    return float(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 6 else None
+
+
+def _what_failed(failure: requests.exceptions.RequestException) -> Unreached | NoAnswer:
+    """Sort a failure; in doubt it was heard."""
+    match failure:
+        case ValueError():  # an address or header that no call can be made of
+            return Unreached("the call can't be made")
+        case requests.exceptions.ConnectTimeout():
+            return Unreached("connecting took too long")
+        case requests.exceptions.ProxyError():
+            return Unreached("the proxy gave no connection")
+        case requests.exceptions.SSLError() if "CERTIFICATE_VERIFY_FAILED" in str(failure):
+            return Unreached("the certificate doesn't hold")
+        case requests.exceptions.ReadTimeout():
+            return NoAnswer("no answer in time")
+        case requests.exceptions.ConnectionError() if isinstance(
+            getattr(failure.args[0] if failure.args else None, "reason", None),
+            urllib3.exceptions.NewConnectionError,
+        ):
+            return Unreached("no connection")
+        case _:
+            return NoAnswer("the connection was lost", connection_lost=True)

@@ -1,0 +1,15 @@
+"""How a phone can pay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Route:
+    """``push`` asks the phone's wallet by ``provider``; by ``reference`` the person pays a merchant code."""
+
+    way: Literal["push", "reference"]
+    operator: str
+    provider: str | None = None

@@ -1,0 +1,204 @@
+"""Loads a small Beninese union as it could stand today: some households are paid up, some wait, some are behind.
+
+The union and its mutuelles are named in a published newsletter; their villages, staff, households and the plan's
+figures are made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+
+from sqlalchemy import insert
+
+from gateway.kernel.clock import day_in
+from gateway.kernel.faults import Fault
+from gateway.ledger.chart import Chart
+from gateway.membership.plans import Plan, add_plan
+from gateway.membership.rules import Terms, add_months
+from gateway.network.organisations import Network, add_organisation
+from gateway.samples.bulk import Books, Bulk
+from gateway.samples.families import family, sizes
+from gateway.samples.names import BENIN, pick
+from gateway.samples.numbers import OUAKE_PLACE, beninese_mobile, free_cards
+from gateway.samples.pamusab import Loaded, Tell
+from gateway.store.schema import service_code, staff
+from gateway.store.unit import Store, Unit
+
+UNION = "ucms-ouake"
+SERVICE_CODE = "*384*229#"
+TIME_ZONE = "Africa/Porto-Novo"
+CURRENCY = "XOF"
+SEED = "cotisa-ouake"
+
+# Francs CFA, made up: a family of five pays 1 000 once and 14 000 a year, 3 500 a quarter.
+TERMS = Terms(
+    registration_fee_minor=1_000,
+    household_minor=2_000,
+    beneficiary_minor=2_400,
+    instalments=4,
+    waiting_days=30,
+    grace_days=30,
+    activation_percent=25,
+    minimum_payment_minor=200,
+    year_starts_month=None,
+)
+
+# Mutuelle → villages that are its sections.
+MUTUELLES = {
+    "Ouaké": ("Awanla", "Kadolassi", "Itchélli", "Madjatom"),
+    "Anandana": ("Anandana Centre", "Pélébina", "Gnambodou"),
+    "Séméré 2": ("Séméré Haut", "Séméré Bas", "Kpaouya", "Gbessou"),
+    "Bariénou": ("Bariénou Centre", "Déwa", "Toko-Toko"),
+    "Brénou": ("Brénou Centre", "Kimkim"),
+}
+
+MTN, MOOV = "0150", "0155"
+BENEFICIARIES = 598
+_ANIMATOR_PLACE, _TREASURER_PLACE = 900, 901
+
+
+PAID, MISSED, LITTLE = "paid", "missed", "little"
+
+
+@dataclass(frozen=True)
+class Story:
+    """How some households have done: an instalment (0 is the first, that of the enrolment) fell due so many days ago,
+    in the last of their ``years``, and they have paid up to it (PAID), all but it (MISSED) or next to nothing (LITTLE).
+    """
+
+    households: int
+    days_ago: tuple[int, int]
+    instalments: tuple[int, ...]
+    paid: str
+    years: int = 1
+
+
+STORIES = {
+    "paid up": Story(48, (31, 80), (0, 1, 2, 3), PAID),
+    "renewed": Story(14, (31, 80), (0, 1), PAID, years=2),
+    "waiting": Story(14, (2, 25), (0,), PAID),
+    "too little": Story(8, (5, 25), (0,), LITTLE),
+    "behind": Story(18, (5, 25), (1, 2, 3), MISSED),
+    "lapsed": Story(12, (40, 80), (1, 2), MISSED),
+    "year over": Story(6, (40, 80), (TERMS.instalments,), MISSED),  # what fell due is the next year
+}
+_LITTLE_MINOR = 500
+
+
+def load_ouake(store: Store, network: Network, tell: Tell = lambda done, total, what: None) -> Loaded:
+    """Load the union in one transaction, as of the store's clock; raises :class:`Fault` when it is there already."""
+    network.forget()
+    tree = network.tree()
+    if UNION in tree.by_code:
+        raise Fault("the union of Ouaké is already there")
+    if SERVICE_CODE in tree.codes:
+        raise Fault(f"{SERVICE_CODE} already answers for another organisation")
+    with store.write() as unit:
+        random = Random(SEED)
+        union, sections = _found(unit, random)
+        today = day_in(TIME_ZONE, unit.now)
+        opens_on = add_months(today, -36)
+        plan_id = add_plan(unit, union, "famille", "Famille", CURRENCY, TERMS, opens_on)
+        plan = Plan(plan_id, union, "famille", 1, "Famille", CURRENCY, TERMS)
+        total = _load_households(unit, random, sections, plan, today)
+    network.forget()
+    tell(total, total, "Ouaké")
+    return Loaded(len(sections), total, BENEFICIARIES)
+
+
+def _found(unit: Unit, random: Random) -> tuple[int, list[Books]]:
+    """The union with everything below it but households: its id, and its sections."""
+    union = add_organisation(
+        unit,
+        None,
+        kind="union",
+        code=UNION,
+        name="Union Communale des Mutuelles de Santé de Ouaké",
+        district="Ouaké",
+        country="BJ",
+        currency=CURRENCY,
+        time_zone=TIME_ZONE,
+        languages="fr,en",
+        merchant_code="229384",
+    )
+    unit.connection.execute(insert(service_code).values(code=SERVICE_CODE, organisation_id=union[0]))
+    _add_staff(unit, random, union[0], "animator", _ANIMATOR_PLACE)
+    sections = []
+    for number, (name, villages) in enumerate(MUTUELLES.items()):
+        own = add_organisation(
+            unit, union, kind="mutuelle", code=f"ouake-{number + 1}", name=f"Mutuelle {name}", keeps_books=True
+        )
+        _add_staff(unit, random, own[0], "treasurer", _TREASURER_PLACE + number)
+        accounts = Chart().of(unit, own[0], CURRENCY)
+        for village_number, village in enumerate(villages):
+            section_id, _ = add_organisation(
+                unit, own, kind="section", code=f"ouake-{number + 1}-{village_number + 1}", name=village, district=name
+            )
+            sections.append(Books(section_id, own[0], accounts))
+    return union[0], sections
+
+
+def _add_staff(unit: Unit, random: Random, organisation_id: int, role: str, place: int) -> None:
+    sex = "F" if random.random() < 0.5 else "M"
+    unit.connection.execute(
+        insert(staff).values(
+            organisation_id=organisation_id,
+            name=f"{BENIN.given(random, sex)} {BENIN.surname(random)}",
+            role=role,
+            msisdn=beninese_mobile(place, MTN),
+            language="fr",
+        )
+    )
+
+
+def _load_households(unit: Unit, random: Random, sections: Sequence[Books], plan: Plan, today: date) -> int:
+    stories = [story for story in STORIES.values() for _ in range(story.households)]
+    random.shuffle(stories)
+    bulk = Bulk(unit, len(stories))
+    cards = free_cards(unit.connection, range(OUAKE_PLACE, OUAKE_PLACE + len(stories)))
+    people = sizes(random, len(stories), BENEFICIARIES)
+    # Squared, so that the first villages have many households and the last ones few.
+    places = [sections[int(random.random() ** 2 * len(sections))] for _ in stories]
+    phones: tuple[str, ...] = ()
+    for number, (story, card, size, books) in enumerate(zip(stories, cards, people, places, strict=True)):
+        fell_due = today - timedelta(days=random.randint(*story.days_ago))
+        instalment = pick(random, story.instalments)
+        months = instalment * 12 // TERMS.instalments + 12 * (story.years - 1)
+        came = add_months(fell_due, -months)
+        phones = _phones(random, number, phones)
+        members = family(random, BENIN, size, came.year)
+        household_id = bulk.register(books.section_id, card, None, members, phones, came)
+        for year in range(story.years):
+            on = add_months(came, 12 * year)
+            waits = TERMS.waiting_days if year == 0 else 0
+            one = bulk.enrol(household_id, books, plan, size, on, newcomer=year == 0, waiting_days=waits)
+            earlier = year < story.years - 1
+            paid = one.year.dues if earlier else _paid(random, story, one.year.dues, instalment)
+            bulk.pay(one, books, CURRENCY, paid)
+    bulk.flush()
+    return len(stories)
+
+
+def _paid(
+    random: Random, story: Story, dues: Sequence[tuple[date, int]], instalment: int
+) -> Sequence[tuple[date, int]]:
+    """What a household paid of its present year, each instalment on the day it was due."""
+    first_day = dues[0][0]
+    if story.paid == LITTLE:
+        return [(first_day, _LITTLE_MINOR)]
+    if story.paid == MISSED:
+        return dues[:instalment]
+    if random.random() < 0.2:  # the whole year at once
+        return [(first_day, sum(amount for _, amount in dues))]
+    return dues[: instalment + 1]
+
+
+def _phones(random: Random, number: int, neighbours: tuple[str, ...]) -> tuple[str, ...]:
+    """A household's phone: most are MTN's, some Moov's; some are shared with the household before, some have none."""
+    drawn = random.random()
+    if drawn < 0.82:
+        return (beninese_mobile(number, MTN if drawn < 0.6 else MOOV),)
+    return neighbours if drawn < 0.92 else ()

@@ -1,0 +1,126 @@
+"""The texts of the SMS that people get: each says its number first, and each is one part, whatever stands in it.
+
+They are pure: values in, a folded text out. Amounts, dates, card and receipt numbers are never shortened; where the
+longest data don't fit into 160 septets, a name gives way, a word at a time from its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gateway.kernel.money import Money
+from gateway.locale import Say, mark
+from gateway.membership.rules import Cover, State
+from gateway.sms.gsm7 import PART_ALONE, fold, septets
+
+# A receipt number may have this many characters without any text growing past its one part.
+NUMBER_CHARACTERS = 20
+
+# How a payment came (``collection.way``), for whoever keeps the accounts.
+_WAYS = {"push": mark("by phone"), "reference": mark("merchant code"), "cash": mark("cash")}
+
+# Why no money came, and what to do now, by the stable reasons of a collection.
+_AGAIN = mark("To try again, dial the same code.")
+_NOT_PAID = {
+    "insufficient": (mark("Not enough money on the account."), mark("Top up, then try again.")),
+    "rejected": (mark("It was refused on the phone."), _AGAIN),
+    "limit": (mark("The account's limit is reached."), mark("Pay less, or try tomorrow.")),
+    "no_wallet": (mark("This number has no mobile money account."), mark("Pay from another number.")),
+    "expired": (mark("The PIN was not typed in time."), _AGAIN),
+    "unavailable": (mark("The operator does not answer."), mark("Try again later.")),
+    "other": (mark("The operator refused it."), mark("Try again, or see your treasurer.")),
+}
+
+
+def registered(say: Say, mutuelle: str, card: str, total: Money, first: Money) -> str:
+    """To a new member: the card number, what the year costs, what is due now, and how to pay it."""
+
+    def write(name: str) -> str:
+        return " ".join(
+            (
+                say("Card {card}, {mutuelle}.", card=say.card(card), mutuelle=name),
+                say("For the year: {amount}.", amount=total),
+                say("To pay now: {amount}.", amount=first) if first else say("Nothing to pay now."),
+                say("To pay, dial the same code."),
+            )
+        )
+
+    return _one_part(write, mutuelle)
+
+
+def receipt(say: Say, number: str, amount: Money, card: str, cover: Cover, left: Money) -> str:
+    """To whoever paid, and to the member: what came in, and where the household stands with it."""
+    sentences = (
+        say("Receipt {number}: {amount} paid, card {card}.", number=number, amount=amount, card=say.card(card)),
+        _cover(say, cover, left.currency),
+        _left(say, left),
+    )
+    return fold(" ".join(filter(None, sentences)))
+
+
+def treasurer(say: Say, number: str, amount: Money, way: str, head: str, card: str, left: Money) -> str:
+    """To the treasurer: what came in, how (``push``, ``reference``, ``cash``, or a word shown as it is), from whom."""
+    how = say(_WAYS[way]) if way in _WAYS else way[:NUMBER_CHARACTERS]
+
+    def write(name: str) -> str:
+        return " ".join(
+            (
+                say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=how),
+                say("{head}, card {card}.", head=name, card=say.card(card)),
+                _left(say, left),
+            )
+        )
+
+    return _one_part(write, head)
+
+
+def not_paid(say: Say, amount: Money, card: str, reason: str) -> str:
+    """To the payer: no money came, why as far as the operator told (a stable reason word), and what to do now."""
+    why, what_now = _NOT_PAID.get(reason, _NOT_PAID["other"])
+    sentences = (
+        say("Not paid: {amount}, card {card}.", amount=amount, card=say.card(card)),
+        say(why),
+        say("Nothing was received."),
+        say(what_now),
+    )
+    return fold(" ".join(sentences))
+
+
+def _cover(say: Say, cover: Cover, currency: str) -> str:
+    match cover.state:
+        case State.NONE:
+            return ""
+        case State.UNPAID:
+            return say("To be covered: {amount}.", amount=Money(cover.to_start_minor, currency))
+        case State.WAITING:
+            return say("Cover starts on {date}.", date=cover.begins_on)
+        case State.ACTIVE:
+            return say("Covered until {date}.", date=cover.until)
+        case State.GRACE:
+            return say("Covered only until {date}.", date=cover.until)
+        case State.LAPSED:
+            return say("Cover ended on {date}.", date=cover.until)
+
+
+def _left(say: Say, left: Money) -> str:
+    return say("Left to pay: {amount}.", amount=left) if left else say("All is paid.")
+
+
+def _one_part(write: Callable[[str], str], name: str) -> str:
+    text = ""
+    for shorter in _shorter(" ".join(name.split())):
+        text = fold(write(shorter))
+        if septets(text) <= PART_ALONE:
+            break
+    return text
+
+
+def _shorter(name: str) -> Iterator[str]:
+    """The name, then without its last word, and so on (never ending in "de"); then the beginnings of its first word."""
+    words = name.split()
+    for count in range(len(words), 0, -1):
+        dangling = 1 < count < len(words) and len(words[count - 1]) <= 3 and words[count - 1].islower()
+        if not dangling:
+            yield " ".join(words[:count])
+    for length in range(len(words[0]) - 1 if words else 0, 0, -1):
+        yield words[0][:length]

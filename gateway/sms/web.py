@@ -1,0 +1,72 @@
+"""Where Africa's Talking notifies us: stored as it came, applied in the same transaction, answered only then."""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Blueprint, Response, abort, request
+from sqlalchemy import insert, select
+
+from gateway.kernel.faults import Unavailable
+from gateway.sms.africastalking import ID_CHARACTERS, clean, read_form, read_report
+from gateway.sms.reports import apply_report
+from gateway.store.schema import notice
+from gateway.store.unit import Store, Unit
+
+LARGEST_NOTICE = 16 * 1024
+
+
+def sms_blueprint(store: Store, secret: str) -> Blueprint:
+    """``POST /sms/africastalking/<secret>/delivery``, ``/inbound`` and ``/optout``; 200 once stored."""
+    web = Blueprint("sms", __name__)
+
+    @web.post("/sms/africastalking/<given>/<any(delivery, inbound, optout):kind>")
+    def notified(given: str, kind: str) -> Response:
+        if not hmac.compare_digest(given.encode(), secret.encode()):
+            abort(404)
+        request.max_content_length = LARGEST_NOTICE
+        body = request.get_data(cache=False)
+        if not body:
+            abort(400)
+        try:
+            with store.write() as unit:
+                _TAKE[kind](unit, body)
+        except Unavailable:
+            abort(503)  # not stored, so not acknowledged: it is posted again
+        return Response(status=200)
+
+    return web
+
+
+def _take_delivery(unit: Unit, body: bytes) -> None:
+    report = read_report(body)
+    _keep(unit, "at.delivery", report.aggregator_id if report else "", body)
+    if report:
+        apply_report(unit, report)
+
+
+def _take_inbound(unit: Unit, body: bytes) -> None:
+    """Posted again for up to twelve hours until it is answered: a message is kept once, by its ``id``."""
+    its_id = clean(read_form(body).get("id", ""), ID_CHARACTERS)
+    same = (notice.c.source == "at.inbound") & (notice.c.reference == its_id)
+    if not its_id or unit.connection.scalar(select(notice.c.id).where(same).limit(1)) is None:
+        _keep(unit, "at.inbound", its_id, body)
+
+
+def _take_optout(unit: Unit, body: bytes) -> None:
+    _keep(unit, "at.optout", clean(read_form(body).get("phoneNumber", ""), ID_CHARACTERS), body)
+
+
+_TAKE = {"delivery": _take_delivery, "inbound": _take_inbound, "optout": _take_optout}
+
+
+def _keep(unit: Unit, source: str, reference: str, body: bytes) -> None:
+    unit.connection.execute(
+        insert(notice).values(
+            source=source,
+            reference=reference,
+            received_at=unit.now,
+            content_type=clean(request.content_type or "", 60),
+            body=body,
+        )
+    )

@@ -1,0 +1,1 @@
+"""The phone menu: a session is its current screen; a repeated hop gets the same answer and does nothing twice."""

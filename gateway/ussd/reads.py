@@ -1,0 +1,92 @@
+"""What screens read, and nothing else: one hop's view of the database, each question asked at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from gateway.kernel.clock import day_in
+from gateway.membership import households, plans
+from gateway.membership.households import Household, Standing
+from gateway.membership.plans import Plan
+from gateway.network.organisations import Organisation
+from gateway.payments.routes import Route
+from gateway.services import Services
+
+T = TypeVar("T")
+
+
+class Reads:
+    """Implements :class:`gateway.ussd.screen.See` on the store."""
+
+    def __init__(self, services: Services, caller: str, root: Organisation) -> None:
+        self._services = services
+        self._caller = caller
+        self._root = root
+        self._known: dict[tuple[object, ...], Any] = {}
+
+    def _once(self, key: tuple[object, ...], ask: Callable[[Connection], T]) -> T:
+        if key not in self._known:
+            with self._services.store.read() as connection:
+                self._known[key] = ask(connection)
+        found: T = self._known[key]
+        return found
+
+    def forget(self) -> None:
+        """After an effect, everything is asked anew."""
+        self._known.clear()
+
+    @property
+    def caller(self) -> str:
+        return self._caller
+
+    @property
+    def root(self) -> Organisation:
+        return self._root
+
+    @property
+    def today(self) -> date:
+        return day_in(self._root.time_zone, self._services.clock.now())
+
+    def language(self) -> str | None:
+        """The language that the caller chose before, or their household's."""
+        chosen = self._once(("language",), lambda c: households.language_of_caller(c, self._caller))
+        if chosen is None and self.households():
+            return self.households()[0].language
+        return chosen
+
+    def households(self) -> list[Household]:
+        tree = self._services.network.tree()
+        found = self._once(("households",), lambda c: households.by_phone(c, tree, self._caller))
+        return [one for one in found if tree[one.section_id].under(self._root)]
+
+    def household(self, card: str) -> Household | None:
+        tree = self._services.network.tree()
+        return self._once(("household", card), lambda c: households.by_card(c, tree, card))
+
+    def standing(self, household: Household) -> Standing:
+        today = day_in(household.time_zone, self._services.clock.now())
+        return self._once(("standing", household.id), lambda c: households.standing(c, household, today))
+
+    def beneficiaries(self, household: Household) -> list[str]:
+        return self._once(("beneficiaries", household.id), lambda c: households.beneficiaries_of(c, household.id))
+
+    def sections(self) -> Sequence[Organisation]:
+        return self._services.network.tree().sections_under(self._root.id)
+
+    def organisation(self, organisation_id: int) -> Organisation:
+        return self._services.network.tree()[organisation_id]
+
+    def plans(self, section_id: int) -> list[Plan]:
+        tree = self._services.network.tree()
+        return self._once(("plans", section_id), lambda c: plans.plans_for(c, tree, section_id, self.today))
+
+    def route(self, msisdn: str) -> Route | None:
+        return self._services.route(msisdn)
+
+    def references(self, section_id: int) -> tuple[str | None, list[str]]:
+        section = self.organisation(section_id)
+        return section.merchant_code, self._services.reference_operators(section.country)

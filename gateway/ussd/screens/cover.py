@@ -1,0 +1,53 @@
+"""My cover: the state and its date first, then what is left to pay, then everybody who is covered, by name."""
+
+from __future__ import annotations
+
+from gateway.locale import Say
+from gateway.membership.households import Standing
+from gateway.membership.rules import State
+from gateway.ussd.pages import Page
+from gateway.ussd.screen import Choice, GoHome, See, screen
+from gateway.ussd.screens.pay import PayWhat, pay_what
+
+
+def cover_line(say: Say, standing: Standing) -> str:
+    """The state of cover in one short sentence, with the date that matters."""
+    cover = standing.cover
+    if cover.state is State.ACTIVE:
+        return say("Covered until {date}.", date=cover.until)
+    if cover.state is State.GRACE:
+        return say("Covered until {date}. Pay before then.", date=cover.until)
+    if cover.state is State.WAITING:
+        return say("Cover starts on {date}.", date=cover.begins_on)
+    if cover.state is State.LAPSED:
+        return say("Cover has stopped. Pay to start again.")
+    if cover.state is State.UNPAID:
+        return say("Not covered yet. Pay {amount} to start.", amount=standing.to_start)
+    return say("Not covered: no membership this year.")
+
+
+@screen
+class MyCover:
+    """A household's cover."""
+
+    card: str
+
+    def show(self, say: Say, see: See) -> Page:
+        household = see.household(self.card)
+        if household is None:
+            return Page(say("This card is not known."), [say("Home")])
+        standing = see.standing(household)
+        lines = [cover_line(say, standing), say("Card {card}", card=say.card(self.card))]
+        lines.append(say("Left to pay: {amount}", amount=standing.left) if standing.left else say("All is paid."))
+        if standing.left and standing.cover.due_on:
+            lines.append(
+                say("Next: {amount} by {date}", amount=standing.due, date=max(standing.cover.due_on, see.today))
+            )
+        names = see.beneficiaries(household)
+        lines.append(say.many("{count} person covered:", "{count} people covered:", len(names)))
+        lines += names
+        return Page("\n".join(lines), [say("Pay")])
+
+    def take(self, choice: Choice, see: See) -> PayWhat | GoHome:
+        household = see.household(self.card)
+        return GoHome() if household is None else pay_what(household, see)

@@ -1,0 +1,68 @@
+"""Home: what one can do from here, for members and for those who aren't yet; and going on after a dropped call."""
+
+from __future__ import annotations
+
+from gateway.locale import Say
+from gateway.ussd.effects import SetLanguage
+from gateway.ussd.pages import Page
+from gateway.ussd.screen import Choice, GoHome, GoOn, See, screen
+from gateway.ussd.screens.cover import MyCover
+from gateway.ussd.screens.language import Language
+from gateway.ussd.screens.pay import PayWhat, pay_what
+from gateway.ussd.screens.register import HeadName
+
+# More names than this on one phone are found by card number instead.
+MOST_HOUSEHOLDS = 9
+
+
+@screen
+class Home:
+    """The first screen of everybody who has a language."""
+
+    wants: SetLanguage | None = None
+
+    def show(self, say: Say, see: See) -> Page:
+        households = see.households()
+        if not households:
+            text = say("{mutuelle}. Health cover for your family.", mutuelle=see.root.name)
+            return Page(text, [say("Register my family"), say("Language")])
+        greeting = households[0].head if len(households) == 1 else see.root.name
+        return Page(say("Welcome, {name}.", name=greeting), [say("My cover"), say("Pay"), say("Language")])
+
+    def take(self, choice: Choice, see: See) -> HeadName | MyCover | PayWhat | WhichHousehold | Language:
+        households = see.households()
+        if not households:
+            return HeadName() if choice == 1 else Language()
+        if choice == 3:
+            return Language()
+        if len(households) > 1:
+            return WhichHousehold("cover" if choice == 1 else "pay")
+        return MyCover(households[0].card) if choice == 1 else pay_what(households[0], see)
+
+
+@screen
+class WhichHousehold:
+    """Several households share this phone: whose cover, or whose payment?"""
+
+    purpose: str
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Which household?"), [one.head for one in see.households()[:MOST_HOUSEHOLDS]])
+
+    def take(self, choice: Choice, see: See) -> MyCover | PayWhat | GoHome:
+        households = see.households()
+        if choice > len(households):
+            return GoHome()
+        chosen = households[choice - 1]
+        return MyCover(chosen.card) if self.purpose == "cover" else pay_what(chosen, see)
+
+
+@screen
+class Resume:
+    """The last call was cut off: go on there, or begin again."""
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Your last call was cut off."), [say("Go on"), say("Start again")])
+
+    def take(self, choice: Choice, see: See) -> GoOn | GoHome:
+        return GoOn() if choice == 1 else GoHome()

@@ -1,0 +1,313 @@
+"""Registering a household: the head, the section, the family one by one, and a look at everything before it counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from gateway.kernel.money import Money
+from gateway.locale import Say, mark
+from gateway.membership.people import BadName, BadYear, Person, read_birth_year, read_name
+from gateway.membership.plans import Plan
+from gateway.membership.rules import dues_for
+from gateway.network.organisations import Organisation
+from gateway.sms.gsm7 import fold
+from gateway.ussd.effects import RegisteredAs, RegisterHousehold
+from gateway.ussd.pages import Page
+from gateway.ussd.screen import Again, Choice, GoHome, See, Typed, Word, screen, word
+from gateway.ussd.screens.pay import PayWhat, pay_what
+
+MOST_PEOPLE = 20
+MOST_SECTIONS_LISTED = 9
+
+# Relation and sex in one answer: what people call them, in the order in which families name them.
+KIN: tuple[tuple[str, str, str], ...] = (
+    (mark("Wife"), "spouse", "F"),
+    (mark("Husband"), "spouse", "M"),
+    (mark("Son"), "child", "M"),
+    (mark("Daughter"), "child", "F"),
+    (mark("Father"), "parent", "M"),
+    (mark("Mother"), "parent", "F"),
+    (mark("Other man or boy"), "other", "M"),
+    (mark("Other woman or girl"), "other", "F"),
+)
+
+
+def _bad_name(bad: BadName) -> Word:
+    if bad.args[0] == "long":
+        return word("This name is too long: 60 letters at most.")
+    if bad.args[0] == "letters":
+        return word("Use letters only, please.")
+    return word("Please write the full name.")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A household while it is being told: nothing is stored before it is confirmed."""
+
+    people: tuple[Person, ...]
+    section_id: int = 0
+    plan_id: int = 0
+
+    def total(self, plan: Plan, see: See) -> Money:
+        """What the first year would cost."""
+        year = dues_for(plan.terms, see.today, len(self.people), newcomer=True)
+        return Money(sum(amount for _, amount in year.dues), plan.currency)
+
+
+@screen
+class HeadName:
+    """Who is the member?"""
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Your first and last name?"))
+
+    def take(self, typed: Typed, see: See) -> HeadSex | Again:
+        try:
+            return HeadSex(read_name(typed))
+        except BadName as bad:
+            return Again(_bad_name(bad))
+
+
+@screen
+class HeadSex:
+    """As it stands on the card."""
+
+    RESUMES: ClassVar[bool] = True
+
+    name: str
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("{name}: woman or man?", name=self.name), [say("Woman"), say("Man")])
+
+    def take(self, choice: Choice, see: See) -> HeadYear:
+        return HeadYear(self.name, "F" if choice == 1 else "M")
+
+
+@screen
+class HeadYear:
+    """A year of birth, or an age for those who don't know it."""
+
+    RESUMES: ClassVar[bool] = True
+
+    name: str
+    sex: str
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("{name}: year of birth, or age?", name=self.name))
+
+    def take(self, typed: Typed, see: See) -> PickSection | FindSection | Again:
+        try:
+            year = read_birth_year(typed, see.today.year)
+        except BadYear:
+            return Again(word("Write a year like 1985, or an age like 40."))
+        draft = Draft((Person(self.name, self.sex, year, "head"),))
+        sections = see.sections()
+        if len(sections) <= MOST_SECTIONS_LISTED:
+            return PickSection(draft, tuple(one.id for one in sections))
+        return FindSection(draft)
+
+
+@screen
+class FindSection:
+    """The section by its number, or by the first letters of its name."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Your section: its number, or the start of its name?"))
+
+    def take(self, typed: Typed, see: See) -> PickSection | PickPlan | Family | Again:
+        found = find_sections(see.sections(), typed)
+        if not found:
+            return Again(word("No section found. Try other letters."))
+        if len(found) == 1:
+            return _after_section(self.draft, found[0], see)
+        return PickSection(self.draft, tuple(one.id for one in found))
+
+
+def find_sections(sections: Sequence[Organisation], typed: str) -> list[Organisation]:
+    """Sections by number or by name, whatever the accents; those whose name begins so come first."""
+    if re.fullmatch(r"\d+", typed):
+        return [one for one in sections if one.id == int(typed)]
+    sought = _plain(typed)
+    if not sought:
+        return []
+    begins = [one for one in sections if _plain(one.name).startswith(sought)]
+    within = [one for one in sections if sought in _plain(f"{one.name} {one.district or ''}") and one not in begins]
+    return begins + within
+
+
+def _plain(text: str) -> str:
+    folded = fold(text).lower().translate(str.maketrans("éèàùìòäöü", "eeauioaou"))
+    return re.sub(r"[^a-z0-9]+", " ", folded).strip()
+
+
+@screen
+class PickSection:
+    """One of the sections that were found."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+    section_ids: tuple[int, ...]
+
+    def show(self, say: Say, see: See) -> Page:
+        found = [see.organisation(each) for each in self.section_ids]
+        return Page(say("Your section?"), [one.name for one in found])
+
+    def take(self, choice: Choice, see: See) -> PickPlan | Family | Again:
+        return _after_section(self.draft, see.organisation(self.section_ids[choice - 1]), see)
+
+
+def _after_section(draft: Draft, section: Organisation, see: See) -> PickPlan | Family | Again:
+    plans = see.plans(section.id)
+    if not plans:
+        return Again(word("No plan is open in {section} now.", section=section.name))
+    placed = replace(draft, section_id=section.id)
+    if len(plans) == 1:
+        return Family(replace(placed, plan_id=plans[0].id))
+    return PickPlan(placed)
+
+
+@screen
+class PickPlan:
+    """The plans that are open in the section."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Which plan?"), [plan.name for plan in see.plans(self.draft.section_id)])
+
+    def take(self, choice: Choice, see: See) -> Family:
+        return Family(replace(self.draft, plan_id=see.plans(self.draft.section_id)[choice - 1].id))
+
+
+@screen
+class Family:
+    """Who else? One after the other, until that is all."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+
+    def show(self, say: Say, see: See) -> Page:
+        count = len(self.draft.people)
+        text = say.many("{count} person so far. Add:", "{count} people so far. Add:", count)
+        return Page(text, [*(say(label) for label, _, _ in KIN), say("That is all")])
+
+    def take(self, choice: Choice, see: See) -> KinName | ConfirmFamily | Again:
+        if choice > len(KIN):
+            return ConfirmFamily(self.draft)
+        if len(self.draft.people) >= MOST_PEOPLE:
+            return Again(word("A card has room for {most} people.", most=MOST_PEOPLE))
+        return KinName(self.draft, choice - 1)
+
+
+@screen
+class KinName:
+    """The name of one dependant."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+    kin: int
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("{kin}: first and last name?", kin=say(KIN[self.kin][0])))
+
+    def take(self, typed: Typed, see: See) -> KinYear | Again:
+        try:
+            return KinYear(self.draft, self.kin, read_name(typed))
+        except BadName as bad:
+            return Again(_bad_name(bad))
+
+
+@screen
+class KinYear:
+    """The year of birth of one dependant, or the age."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+    kin: int
+    name: str
+
+    def show(self, say: Say, see: See) -> Page:
+        # A baby's age is 0: only 00 leads away.
+        return Page(say("{name}: year of birth, or age?", name=self.name), back=False)
+
+    def take(self, typed: Typed, see: See) -> Family | Again:
+        try:
+            year = read_birth_year(typed, see.today.year)
+        except BadYear:
+            return Again(word("Write a year like 1985, or an age like 40."))
+        _, relation, sex = KIN[self.kin]
+        person = Person(self.name, sex, year, relation)
+        return Family(replace(self.draft, people=(*self.draft.people, person)))
+
+
+@screen
+class ConfirmFamily:
+    """Everything once more, with what a year costs; this answer registers."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+
+    def _plan(self, see: See) -> Plan | None:
+        return next((one for one in see.plans(self.draft.section_id) if one.id == self.draft.plan_id), None)
+
+    def show(self, say: Say, see: See) -> Page:
+        plan = self._plan(see)
+        section = see.organisation(self.draft.section_id)
+        people = [f"{one.name} {one.birth_year}" for one in self.draft.people]
+        lines = [say("{section}. {count} people:", section=section.name, count=len(people)), *people]
+        if plan is not None:
+            lines.append(say("{plan}: {amount} a year", plan=plan.name, amount=self.draft.total(plan, see)))
+        return Page("\n".join(lines), [say("Register"), say("Add someone")])
+
+    def take(self, choice: Choice, see: See) -> Registered | Family:
+        if choice == 2:
+            return Family(self.draft)
+        return Registered(RegisterHousehold(self.draft.section_id, self.draft.plan_id, self.draft.people))
+
+
+@screen
+class Registered:
+    """The card number, what to pay now, and the way to pay it."""
+
+    wants: RegisterHousehold
+    outcome: RegisteredAs | None = None
+
+    def show(self, say: Say, see: See) -> Page:
+        if self.outcome is None:
+            return Page(say("This did not work. Please try again."), [say("Home")])
+        card = say.card(self.outcome.card)
+        if self.outcome.known:
+            text = say("You are registered already. Card {card}.", card=card)
+        else:
+            text = say("Registered. Your card: {card}.", card=card)
+        if self.outcome.total:
+            text += "\n" + say("A year: {total}. Due now: {first}.", total=self.outcome.total, first=self.outcome.first)
+        return Page(text, [say("Pay now"), say("Later")])
+
+    def take(self, choice: Choice, see: See) -> PayWhat | Goodbye | GoHome:
+        household = see.household(self.outcome.card) if self.outcome else None
+        if household is None:
+            return GoHome()
+        return pay_what(household, see) if choice == 1 else Goodbye()
+
+
+@screen
+class Goodbye:
+    """The end, when there is nothing more to do now."""
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Thank you. Dial again whenever you want to pay."), ends=True)

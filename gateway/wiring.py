@@ -1,0 +1,143 @@
+"""The one place where the parts are put together, for the web, the workers and the commands alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+import redis
+
+from gateway.kernel.clock import Clock, ShiftedClock, SystemClock
+from gateway.network.organisations import Defaults, Network
+from gateway.payments.asking import Cashier
+from gateway.payments.operators import Operators
+from gateway.payments.providers.base import Provider
+from gateway.payments.providers.mtn_momo import MtnMomo
+from gateway.services import Services
+from gateway.settings import Settings
+from gateway.sms.africastalking import AfricasTalking
+from gateway.sms.outgoing import Sender
+from gateway.sms.port import NoSms, SmsPort
+from gateway.store.bell import RqBell
+from gateway.store.engine import open_engine
+from gateway.store.outbox import Handler
+from gateway.store.unit import Store
+from gateway.ussd.engine import Engine
+from gateway.ussd.sessions import Sessions, open_redis
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A process's own parts, made from the settings at the first use."""
+
+    settings: Settings
+    patient: bool = False  # no statement time-outs: for loading and reports
+
+    @cached_property
+    def clock(self) -> Clock:
+        return ShiftedClock(Path(self.settings.demo_clock)) if self.settings.demo_clock else SystemClock()
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        return open_redis(self.settings.redis_url)
+
+    @cached_property
+    def store(self) -> Store:
+        engine = open_engine(self.settings.database_url, patient=self.patient, pool_size=self.settings.web_threads + 2)
+        return Store(engine, self.clock, RqBell(self.redis))
+
+    @cached_property
+    def defaults(self) -> Defaults:
+        return Defaults(
+            country=self.settings.default_country,
+            currency=self.settings.currency,
+            time_zone=self.settings.time_zone,
+            language=self.settings.default_language,
+            septets=self.settings.ussd_septets,
+        )
+
+    @cached_property
+    def network(self) -> Network:
+        return Network(self.store, self.defaults)
+
+    @cached_property
+    def providers(self) -> Mapping[str, Provider]:
+        """The operators that this installation has keys for."""
+        found: dict[str, Provider] = {}
+        if self.settings.mtn_momo_api_user:
+            settings = self.settings
+            found["mtn_momo"] = MtnMomo(
+                api_user=settings.mtn_momo_api_user,
+                api_key=settings.mtn_momo_api_key.get_secret_value(),
+                subscription_key=settings.mtn_momo_subscription_key.get_secret_value(),
+                target_environment=settings.mtn_momo_target_environment,
+                base_url=settings.mtn_momo_base_url,
+                plain_callbacks_here=settings.demo,
+            )
+        return found
+
+    @cached_property
+    def services(self) -> Services:
+        return Services(
+            store=self.store,
+            clock=self.clock,
+            network=self.network,
+            defaults=self.defaults,
+            operators=Operators.load(self.settings.operators_file or None),
+            providers=self.providers,
+            push_environment=self.settings.mtn_momo_target_environment,
+            push_delay=timedelta(seconds=self.settings.push_delay_s),
+        )
+
+    @cached_property
+    def engine(self) -> Engine:
+        return Engine(self.services, Sessions(self.redis, self.settings.secret_key.get_secret_value()))
+
+    @cached_property
+    def sms(self) -> SmsPort:
+        settings = self.settings
+        if not settings.africastalking_username:
+            return NoSms()
+        return AfricasTalking(
+            settings.africastalking_username,
+            settings.africastalking_api_key.get_secret_value(),
+            settings.africastalking_sender_id,
+            settings.africastalking_base_url,
+        )
+
+    @cached_property
+    def handlers(self) -> Mapping[str, Handler]:
+        """What a worker does with each topic of the outbox."""
+        secret = self.settings.webhook_secret.get_secret_value()
+        cashier = Cashier(
+            self.store,
+            self.network,
+            self.services.chart,
+            self.providers,
+            f"{self.settings.public_url}/payments/{{provider}}/{secret}/{{key}}",
+        )
+        return {
+            "collection.ask": cashier.ask,
+            "collection.look": cashier.look,
+            "collection.hint": cashier.hint,
+            "sms.send": Sender(self.store, self.sms),
+        }
+
+    def warn_of_forgetful_redis(self) -> None:
+        """Say loudly when Redis keeps no append-only file: the jobs' bell and the sessions would die with it."""
+        try:
+            kept = dict(self.redis.config_get("appendonly")).get("appendonly")  # type: ignore[arg-type]
+        except redis.RedisError as refused:
+            log.warning("could not ask Redis whether it keeps an append-only file: %s", type(refused).__name__)
+            return
+        if kept != "yes":
+            log.warning(
+                "REDIS KEEPS NO APPEND-ONLY FILE: a restart of Redis loses open sessions. "
+                "Set 'appendonly yes' in redis.conf. No money or message depends on it."
+            )

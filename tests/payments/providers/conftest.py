@@ -1,0 +1,14 @@
+"""What every provider's tests share: one refused order for each row of its table, and assertions that explain."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("contract")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``refusal``: each (operator's word, our reason) of the class's ``REFUSALS``."""
+    if "refusal" in metafunc.fixturenames and metafunc.cls is not None:
+        rows = metafunc.cls.REFUSALS
+        metafunc.parametrize("refusal", rows.items(), ids=rows.keys())

@@ -1,0 +1,111 @@
+"""The Beninese sample: a small union as it could stand today, with a household in every state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import phonenumbers
+import pytest
+from phonenumbers import carrier
+from sqlalchemy import func, select
+
+from gateway.kernel.card import read_card
+from gateway.kernel.clock import FixedClock
+from gateway.kernel.faults import Fault
+from gateway.kernel.msisdn import read_msisdn
+from gateway.ledger.accounts import balances, first_difference
+from gateway.membership.households import by_id, by_phone, standing
+from gateway.membership.plans import plans_for
+from gateway.membership.rules import State
+from gateway.network.organisations import Network
+from gateway.samples.burundi import MEMISA, Published
+from gateway.samples.ouake import load_ouake
+from gateway.samples.pamusab import load_network
+from gateway.store.schema import beneficiary, entry, household, phone, staff
+from gateway.store.unit import Store
+from tests.samples.conftest import report
+
+
+def _states(store: Store, network: Network) -> Counter[State]:
+    tree = network.tree()
+    today = store.clock.now().date()
+    with store.read() as connection:
+        ids = connection.scalars(select(household.c.id)).all()
+        return Counter(standing(connection, by_id(connection, tree, one), today).cover.state for one in ids)
+
+
+# Days that are awkward for counting months back from, besides the one on which the other tests stand.
+@pytest.mark.parametrize("later", [0, 9, 98, 100, 462, 463])
+def test_there_is_a_household_in_every_state(store: Store, network: Network, clock: FixedClock, later: int) -> None:
+    clock.move(timedelta(days=later))
+    load_ouake(store, network)
+    assert _states(store, network) == {
+        State.ACTIVE: 62, State.WAITING: 14, State.UNPAID: 8, State.GRACE: 18, State.LAPSED: 18,
+    }  # fmt: skip
+    with store.read() as connection:
+        assert first_difference(connection) is None
+        assert connection.scalar(select(func.max(entry.c.happened_on))) <= clock.now().date()
+
+
+def test_the_union_and_what_belongs_to_it(store: Store, network: Network) -> None:
+    told: list[tuple[int, int, str]] = []
+    loaded = load_ouake(store, network, lambda *said: told.append(said))
+    assert (loaded.sections, loaded.households, loaded.beneficiaries) == (16, 120, 598)
+    assert told[-1][:2] == (120, 120)
+    tree = network.tree()
+    union = tree.named("ucms-ouake")
+    assert (union.name, union.kind) == ("Union Communale des Mutuelles de Santé de Ouaké", "union")
+    assert (union.country, union.currency, union.time_zone) == ("BJ", "XOF", "Africa/Porto-Novo")
+    assert union.languages == ("fr", "en")
+    assert tree.codes["*384*229#"].organisation_id == union.id
+    mutuelles = [one for one in tree.by_id.values() if one.kind == "mutuelle"]
+    assert [one.name for one in sorted(mutuelles, key=lambda one: one.id)] == [
+        "Mutuelle Ouaké", "Mutuelle Anandana", "Mutuelle Séméré 2", "Mutuelle Bariénou", "Mutuelle Brénou",
+    ]  # fmt: skip
+    assert all(one.keeps_books for one in mutuelles)
+    assert all(2 <= len(tree.sections_under(one.id)) <= 4 for one in mutuelles)
+    today = store.clock.now().date()
+    with store.read() as connection:
+        for section in tree.sections:
+            assert [one.code for one in plans_for(connection, tree, section.id, today)] == ["famille"]
+        staffs = connection.execute(select(staff.c.role, staff.c.organisation_id)).all()
+        assert connection.scalar(select(func.count()).select_from(beneficiary)) == 598
+        assert {one.role for one in balances(connection)} == {"receivable", "income", "cash"}
+    assert [one.organisation_id for one in staffs if one.role == "animator"] == [union.id]
+    assert {one.organisation_id for one in staffs if one.role == "treasurer"} == {one.id for one in mutuelles}
+
+
+def test_numbers_are_valid_and_a_phone_finds_its_household(store: Store, network: Network) -> None:
+    load_ouake(store, network)
+    with store.read() as connection:
+        cards = connection.scalars(select(household.c.card)).all()
+        phones = connection.scalars(select(phone.c.msisdn)).all()
+        staffs = connection.scalars(select(staff.c.msisdn)).all()
+        found = Counter(len(by_phone(connection, network.tree(), one)) for one in set(phones))
+    assert len({read_card(card) for card in cards}) == 120
+    assert [read_msisdn(one, "BJ") for one in phones] == phones
+    assert 80 < len(phones) < 120
+    assert found.keys() == {1, 2} or found.keys() == {1, 2, 3}, "some are shared"
+    names = Counter(carrier.name_for_number(phonenumbers.parse(one), "en") for one in phones)
+    assert names.keys() == {"MTN", "Moov"}
+    assert {carrier.name_for_number(phonenumbers.parse(one), "en") for one in staffs} == {"MTN"}
+    assert not set(phones) & set(staffs)
+
+
+def test_it_is_loaded_once(store: Store, network: Network) -> None:
+    load_ouake(store, network)
+    with pytest.raises(Fault, match=r"^the union of Ouaké is already there$"):
+        load_ouake(store, network)
+    assert _states(store, network).total() == 120
+
+
+def test_both_samples_fit_into_one_database(store: Store, network: Network) -> None:
+    load_ouake(store, network)
+    load_network(store, network, Published("pamusab", "PAMUSAB", (MEMISA,)), 2020, 1, lambda *said: None)
+    assert report(store, network, 2020).total.now.households == 536
+    year = store.clock.now().year
+    union = [report(store, network, one, "ucms-ouake").total.now.households for one in (year, year - 1)]
+    assert sum(union) >= 120
+    with store.read() as connection:
+        assert {one.currency for one in balances(connection)} == {"XOF", "BIF"}
