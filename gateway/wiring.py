@@ -71,15 +71,7 @@ class Runtime:
         """The operators that this installation has keys for."""
         found: dict[str, Provider] = {}
         if self.settings.mtn_momo_api_user:
-            settings = self.settings
-            found["mtn_momo"] = MtnMomo(
-                api_user=settings.mtn_momo_api_user,
-                api_key=settings.mtn_momo_api_key.get_secret_value(),
-                subscription_key=settings.mtn_momo_subscription_key.get_secret_value(),
-                target_environment=settings.mtn_momo_target_environment,
-                base_url=settings.mtn_momo_base_url,
-                plain_callbacks_here=settings.demo,
-            )
+            found["mtn_momo"] = MtnMomo.from_settings(self.settings)
         return found
 
     @cached_property
@@ -132,7 +124,7 @@ class Runtime:
     def warn_of_forgetful_redis(self) -> None:
         """Say loudly when Redis keeps no append-only file: the jobs' bell and the sessions would die with it."""
         try:
-            kept = dict(self.redis.config_get("appendonly")).get("appendonly")  # type: ignore[arg-type]
+            kept = dict(self.redis.config_get("appendonly")).get("appendonly")
         except redis.RedisError as refused:
             log.warning("could not ask Redis whether it keeps an append-only file: %s", type(refused).__name__)
             return

@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -41,42 +42,50 @@ def migrate(down: bool) -> None:
 @click.command()
 def run() -> None:
     """Serve the web: USSD, SMS and payment webhooks, health and metrics."""
-    from gunicorn.app.base import BaseApplication
+    from gateway.wiring import Runtime
 
     settings = Settings.from_env()
     set_up(settings.log_level)
+    Runtime(settings).warn_of_forgetful_redis()
+
+    def load() -> Any:
+        from gateway.app import create_app
+
+        return create_app(settings)
+
+    serve(settings, load)
+
+
+def serve(settings: Settings, load: Callable[[], Any]) -> None:
+    """Serve the WSGI application that ``load`` makes in each web process, until told to stop."""
+    from gunicorn.app.base import BaseApplication
+
     counters = tempfile.mkdtemp(prefix="cotisa-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+    options = {
+        "bind": f"{settings.bind}:{settings.port}",
+        "workers": settings.web_workers,
+        "worker_class": "gthread",
+        "threads": settings.web_threads,
+        "keepalive": 30,
+        "timeout": 30,
+        "graceful_timeout": 10,
+        "max_requests": 200_000,
+        "max_requests_jitter": 20_000,
+        "control_socket_disable": True,
+        "accesslog": None,  # a request line holds the webhook's secret
+        "loglevel": settings.log_level.lower(),
+        "proc_name": "cotisa-web",
+    }
 
     class Web(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
-            for name, value in {
-                "bind": f"{settings.bind}:{settings.port}",
-                "workers": settings.web_workers,
-                "worker_class": "gthread",
-                "threads": settings.web_threads,
-                "keepalive": 30,
-                "timeout": 30,
-                "graceful_timeout": 10,
-                "max_requests": 200_000,
-                "max_requests_jitter": 20_000,
-                "control_socket_disable": True,
-                "accesslog": None,  # a request line holds the webhook's secret
-                "loglevel": settings.log_level.lower(),
-                "proc_name": "cotisa-web",
-            }.items():
+            for name, value in options.items():
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            from gateway.app import create_app_on
-            from gateway.wiring import Runtime
+            return load()
 
-            parts = Runtime(settings)
-            return create_app_on(parts)
-
-    from gateway.wiring import Runtime
-
-    Runtime(settings).warn_of_forgetful_redis()
     try:
         Web().run()
     finally:

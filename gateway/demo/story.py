@@ -21,6 +21,7 @@ from gateway.membership.households import by_phone
 from gateway.network.organisations import UnknownOrganisation
 from gateway.network.report import as_text, network_report
 from gateway.payments.collections import newest
+from gateway.payments.readers import readers
 from gateway.ussd.phone import Phone
 from gateway.wiring import Runtime
 
@@ -121,13 +122,11 @@ class Story:
         return int(pid)
 
     def _treasurer(self) -> str:
-        from gateway.network.staff import nearest
-
         tree = self.parts.network.tree()
         with self.parts.store.read() as connection:
             family = by_phone(connection, tree, MOTHER)[0]
-            upward = [one.id for one in tree.upward(tree.books_of(family.section_id).id)]
-            return nearest(connection, upward, "treasurer")[0].msisdn
+            books = tree.books_of(family.section_id)
+            return readers(connection, tree, books, family.id, None, MOTHER).treasurers[0].msisdn
 
     def _cover_begins(self) -> None:
         self._say("Her cover: paid, and in the waiting period.")

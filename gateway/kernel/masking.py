@@ -1,4 +1,4 @@
-"""What may be shown of a person where it isn't needed: a number keeps its country and two last digits, a name its initials."""
+"""What may be shown of a person: a number keeps its country and its two last digits, a name its initials."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ def read_msisdn(typed: str, country: str) -> str:
     text = "".join(str(int(c)) if c.isdigit() else c for c in text)
     if text.startswith("00"):
         text = "+" + text[2:]
-    if country == "BJ" and re.fullmatch(r"\d{8}", text):
-        text = "+229" + text
+    if country == "BJ" and re.fullmatch(r"(229)?\d{8}", text):
+        text = "+229" + text[-8:]
     try:
         number = phonenumbers.parse(_benin(text), country)
     except phonenumbers.NumberParseException:

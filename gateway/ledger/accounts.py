@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from gateway.ledger.chart import HOUSEHOLD_ROLES
 from gateway.ledger.rules import Credit, Due
@@ -20,19 +20,23 @@ class Statement:
     dues: tuple[Due, ...]
     credits: tuple[Credit, ...]
 
+    def and_credit(self, on: date, amount_minor: int) -> Statement:
+        """The statement once a payment stands in it too."""
+        return Statement(self.dues, (*self.credits, Credit(on, amount_minor)))
+
 
 _HOUSEHOLD_LINES = (
-    select(line.c.household_id, line.c.membership_id, line.c.due_on, line.c.amount_minor, entry.c.happened_on)
+    select(line.c.membership_id, line.c.due_on, line.c.amount_minor, entry.c.happened_on)
     .join(entry, entry.c.id == line.c.entry_id)
     .join(account, account.c.id == line.c.account_id)
-    .where(account.c.role.in_(HOUSEHOLD_ROLES))
+    .where(account.c.role.in_(HOUSEHOLD_ROLES), line.c.household_id == bindparam("household_id"))
 )
 
 
 def statement_of(connection: Connection, household_id: int) -> Statement:
     """The dues and credits of one household."""
     dues, credits = [], []
-    for row in connection.execute(_HOUSEHOLD_LINES.where(line.c.household_id == household_id)):
+    for row in connection.execute(_HOUSEHOLD_LINES, {"household_id": household_id}):
         if row.due_on is not None:
             dues.append(Due(row.membership_id, row.due_on, row.amount_minor))
         else:

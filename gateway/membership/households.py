@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.kernel.card import new_card_number
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
-from gateway.ledger.accounts import statement_of
+from gateway.ledger.accounts import Statement, statement_of
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
 from gateway.ledger.rules import position
@@ -65,12 +65,26 @@ _HOUSEHOLD = (
 )
 
 
+# With the language that the phone's holder chose, where they did: it counts more than the household's.
+_BY_PHONE = (
+    _HOUSEHOLD.with_only_columns(
+        household.c.id,
+        household.c.card,
+        household.c.section_id,
+        func.coalesce(caller.c.language, household.c.language).label("language"),
+        beneficiary.c.name.label("head"),
+        maintain_column_froms=True,
+    )
+    .join(phone, phone.c.household_id == household.c.id)
+    .outerjoin(caller, caller.c.msisdn == phone.c.msisdn)
+    .where(phone.c.msisdn == bindparam("msisdn"))
+    .limit(20)
+)
+
+
 def by_phone(connection: Connection, tree: Tree, msisdn: str) -> list[Household]:
     """The households that a phone belongs to: none, one, or several that share it."""
-    rows = connection.execute(
-        _HOUSEHOLD.join(phone, phone.c.household_id == household.c.id).where(phone.c.msisdn == msisdn).limit(20)
-    )
-    return [_read(row, tree) for row in rows]
+    return [_read(row, tree) for row in connection.execute(_BY_PHONE, {"msisdn": msisdn})]
 
 
 def by_card(connection: Connection, tree: Tree, card: str) -> Household | None:
@@ -104,27 +118,44 @@ def _read(row: object, tree: Tree) -> Household:
     )
 
 
-_MEMBERSHIPS = select(
-    membership.c.id,
-    membership.c.starts_on,
-    membership.c.ends_on,
-    membership.c.waiting_days,
-    plan.c.grace_days,
-    plan.c.activation_percent,
-    plan.c.minimum_payment_minor,
-    membership.c.beneficiaries,
-    plan.c.currency,
-).join(plan, plan.c.id == membership.c.plan_id)
+@dataclass(frozen=True)
+class Enrolment:
+    """A membership with what its plan's version says about it."""
+
+    membership: Membership
+    beneficiaries: int
+    minimum_payment_minor: int
+    currency: str
 
 
-def standing(connection: Connection, one: Household, on: date) -> Standing:
-    """How a household stands on a day, computed from its memberships and its lines in the ledger."""
-    rows = connection.execute(
-        _MEMBERSHIPS.where(membership.c.household_id == one.id).order_by(membership.c.starts_on)
-    ).all()
-    lines = statement_of(connection, one.id)
-    found = cover([Membership(*row[:6]) for row in rows], lines.dues, lines.credits, on)
-    last = rows[-1] if rows else None
+_ENROLMENTS = (
+    select(
+        membership.c.id,
+        membership.c.starts_on,
+        membership.c.ends_on,
+        membership.c.waiting_days,
+        plan.c.grace_days,
+        plan.c.activation_percent,
+        membership.c.beneficiaries,
+        plan.c.minimum_payment_minor,
+        plan.c.currency,
+    )
+    .join(plan, plan.c.id == membership.c.plan_id)
+    .where(membership.c.household_id == bindparam("household_id"))
+    .order_by(membership.c.starts_on)
+)
+
+
+def enrolments_of(connection: Connection, household_id: int) -> list[Enrolment]:
+    """A household's memberships, the oldest first."""
+    rows = connection.execute(_ENROLMENTS, {"household_id": household_id})
+    return [Enrolment(Membership(*row[:6]), *row[6:]) for row in rows]
+
+
+def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statement, on: date) -> Standing:
+    """How a household stands on a day, as a pure function of its memberships and its lines in the ledger."""
+    found = cover([each.membership for each in enrolments], lines.dues, lines.credits, on)
+    last = enrolments[-1] if enrolments else None
     currency = last.currency if last else one.currency
     return Standing(
         one,
@@ -135,6 +166,11 @@ def standing(connection: Connection, one: Household, on: date) -> Standing:
         Money(last.minimum_payment_minor if last else 0, currency),
         last.beneficiaries if last else 0,
     )
+
+
+def standing(connection: Connection, one: Household, on: date) -> Standing:
+    """How a household stands on a day."""
+    return standing_of(one, enrolments_of(connection, one.id), statement_of(connection, one.id), on)
 
 
 def beneficiaries_of(connection: Connection, household_id: int) -> list[str]:
@@ -148,13 +184,16 @@ def beneficiaries_of(connection: Connection, household_id: int) -> list[str]:
     )
 
 
+_MAIN_PHONES = (
+    select(phone.c.msisdn)
+    .where(phone.c.household_id == bindparam("household_id"), phone.c.main)
+    .order_by(phone.c.msisdn)
+)
+
+
 def main_phones(connection: Connection, household_id: int) -> list[str]:
     """Where a household's receipts go."""
-    return list(
-        connection.scalars(
-            select(phone.c.msisdn).where(phone.c.household_id == household_id, phone.c.main).order_by(phone.c.msisdn)
-        )
-    )
+    return list(connection.scalars(_MAIN_PHONES, {"household_id": household_id}))
 
 
 def language_of_caller(connection: Connection, msisdn: str) -> str | None:

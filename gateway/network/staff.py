@@ -32,17 +32,3 @@ def everybody(connection: Connection) -> list[Member]:
     """All who have a role, by organisation."""
     rows = connection.execute(select(staff).order_by(staff.c.organisation_id, staff.c.role, staff.c.id))
     return [Member(row.organisation_id, row.name, row.role, row.msisdn, row.language) for row in rows]
-
-
-def nearest(connection: Connection, upward: list[int], role: str) -> list[Member]:
-    """Those with a role in the first of the organisations ``upward`` that has any."""
-    rows = connection.execute(select(staff).where(staff.c.organisation_id.in_(upward), staff.c.role == role)).all()
-    for organisation_id in upward:
-        found = [
-            Member(row.organisation_id, row.name, row.role, row.msisdn, row.language)
-            for row in rows
-            if row.organisation_id == organisation_id
-        ]
-        if found:
-            return found
-    return []

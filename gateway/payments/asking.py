@@ -10,7 +10,7 @@ from datetime import timedelta
 from gateway.kernel.ids import ordered_id
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Network
-from gateway.payments.collections import Collection, by_key, looked, move
+from gateway.payments.collections import Collection, by_key, looked, move, sends
 from gateway.payments.providers.base import (
     Accepted,
     FindAnswer,
@@ -23,8 +23,8 @@ from gateway.payments.providers.base import (
     Waiting,
 )
 from gateway.payments.settle import post_paid, tell_not_paid
-from gateway.payments.states import State
-from gateway.store.outbox import Ask, Task, put
+from gateway.payments.states import UNDECIDED, State
+from gateway.store.outbox import Ask, Task, patience, put
 from gateway.store.schema import household
 from gateway.store.unit import Store, Unit
 
@@ -33,6 +33,7 @@ from gateway.store.unit import Store, Unit
 GIVE_UP_AFTER = timedelta(minutes=15)
 # An order that certainly never arrived is sent again only while the payer is likely still at the phone.
 ASK_AGAIN_WITHIN = timedelta(minutes=5)
+ASK_AGAIN_AFTER = timedelta(seconds=10)
 # How long to wait before the next look, by the collection's age.
 LOOK_AFTER = (
     (timedelta(minutes=1), timedelta(seconds=10)),
@@ -94,31 +95,38 @@ class Cashier:
         return None
 
     def hint(self, task: Task) -> timedelta | None:
-        """Look once, now: something told us that there may be news. An unknown key is somebody else's news."""
-        self._look(task.subject)
-        return None
+        """Look now: something told us that there may be news. An unknown key is somebody else's news."""
+        _, unread = self._look(task.subject)
+        # Nobody looks any more at what was refused: the news would be lost with an answer that didn't come.
+        return patience(task) if unread else None
 
     def look(self, task: Task) -> timedelta | None:
         """Look, again and again with growing patience, until there is a final answer."""
-        return self._look(task.subject)
+        wait, _ = self._look(task.subject)
+        return wait
 
-    def _look(self, key: str) -> timedelta | None:
-        """Ask the operator what became of a collection and act on it; how long until the next look, or None."""
+    def _look(self, key: str) -> tuple[timedelta | None, bool]:
+        """Ask the operator what became of a collection and act on it.
+
+        Gives how long until the next look, or None when it is enough; and whether a collection that was over already
+        got no answer.
+        """
         with self.store.read() as connection:
             one = by_key(connection, key)
         if one is None or one.state in (State.PAID, State.REVERSED):
-            return None
+            return None, False
         if one.state is State.CREATED:
-            return LOOK_AFTER[0][1]
+            return LOOK_AFTER[0][1], False
         answer = self.providers[one.provider].find(key, one.amount.currency)
         with self.store.write() as unit:
             if isinstance(answer, Paid):
                 post_paid(unit, self.network.tree(), self.chart, key, answer)
-                return None
+                return None, False
             one = by_key(unit.connection, key, lock=True)
             if one is None or one.state in (State.PAID, State.REVERSED):
-                return None
-            return self._not_paid_yet(unit, one, answer)
+                return None, False
+            unread = isinstance(answer, Unclear) and one.state not in UNDECIDED
+            return self._not_paid_yet(unit, one, answer), unread
 
     def _not_paid_yet(self, unit: Unit, one: Collection, answer: FindAnswer) -> timedelta | None:
         looked(unit, one, answer.said)
@@ -131,12 +139,12 @@ class Cashier:
                 move(unit, one, State.REFUSED, answer.reason, answer.said)
             return None
         if isinstance(answer, NotFound) and one.state is State.UNCLEAR and age < ASK_AGAIN_WITHIN:
-            put(unit, Ask("money", "collection.ask", one.key, f"ask:{one.key}:{one.looks}"))
+            _ask_again(unit, one)
         elif isinstance(answer, Waiting) and one.state in (State.UNCLEAR, State.SENDING):
             move(unit, one, State.PENDING, None, answer.said)
         elif age > GIVE_UP_AFTER and one.state in (State.PENDING, State.UNCLEAR):
             move(unit, one, State.EXPIRED, "no_answer", answer.said)
-            tell_not_paid(unit, self.network.tree(), one, "expired")
+            tell_not_paid(unit, self.network.tree(), one, "expired" if isinstance(answer, Waiting) else "unavailable")
         wait = answer.safe_to_ask_again_after_s if isinstance(answer, Unclear) else None
         return timedelta(seconds=wait) if wait else next_look(age)
 
@@ -150,6 +158,12 @@ class Cashier:
             country=self.network.tree()[one.organisation_id].country,
             callback_url=self.callback_base.format(provider=one.provider, key=one.key),
         )
+
+
+def _ask_again(unit: Unit, one: Collection) -> None:
+    """Ask once more for what never arrived: once for each call that was lost, and each time more patiently."""
+    lost = sends(unit.connection, one)
+    put(unit, Ask("money", "collection.ask", one.key, f"ask:{one.key}:{lost}", ASK_AGAIN_AFTER * (lost - 1)))
 
 
 def _look_out_of_turn(unit: Unit, one: Collection, after: timedelta) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
@@ -46,7 +46,8 @@ class Collection:
     operator_id: str | None
 
 
-def _read(row: Any) -> Collection:
+def read_collection(row: Any) -> Collection:
+    """A collection from its row."""
     return Collection(
         row.id,
         row.key,
@@ -119,7 +120,7 @@ def ask_for_payment(
             created_at=unit.now,
         )
     )
-    _tell_story(unit, int(made.inserted_primary_key[0]), None, State.CREATED, None, None)  # type: ignore[index]
+    tell_story(unit, int(made.inserted_primary_key[0]), None, State.CREATED, None, None)  # type: ignore[index]
     put(
         unit,
         Ask("money", "collection.ask", key, f"ask:{key}", after),
@@ -132,13 +133,15 @@ def by_key(connection: Connection, key: str, *, lock: bool = False) -> Collectio
     """The collection with our key; ``lock`` keeps others from moving it until the transaction ends."""
     query = select(collection).where(collection.c.key == key)
     row = connection.execute(query.with_for_update() if lock else query).first()
-    return _read(row) if row else None
+    return read_collection(row) if row else None
 
 
 def newest(connection: Connection, limit: int = 50, state: str | None = None) -> list[Collection]:
     """The newest collections, of one state or of all."""
     query = select(collection).order_by(collection.c.id.desc()).limit(limit)
-    return [_read(row) for row in connection.execute(query.where(collection.c.state == state) if state else query)]
+    return [
+        read_collection(row) for row in connection.execute(query.where(collection.c.state == state) if state else query)
+    ]
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def move(
         .where(collection.c.id == one.id)
         .values(state=to, reason=reason, said=said[:200] if said else None, **columns)
     )
-    _tell_story(unit, one.id, one.state, to, reason, said)
+    tell_story(unit, one.id, one.state, to, reason, said)
 
 
 def looked(unit: Unit, one: Collection, said: str | None) -> None:
@@ -184,16 +187,33 @@ def looked(unit: Unit, one: Collection, said: str | None) -> None:
     )
 
 
-def _tell_story(
+def sends(connection: Connection, one: Collection) -> int:
+    """How often the operator was called for a collection."""
+    return (
+        connection.scalar(
+            select(func.count()).where(
+                collection_event.c.collection_id == one.id, collection_event.c.to_state == State.SENDING
+            )
+        )
+        or 0
+    )
+
+
+_STORY = insert(collection_event)
+
+
+def tell_story(
     unit: Unit, collection_id: int, before: State | None, after: State, reason: str | None, said: str | None
 ) -> None:
+    """Write one step of a collection's story."""
     unit.connection.execute(
-        insert(collection_event).values(
-            collection_id=collection_id,
-            at=unit.now,
-            from_state=before,
-            to_state=after,
-            reason=reason,
-            said=said[:200] if said else None,
-        )
+        _STORY,
+        {
+            "collection_id": collection_id,
+            "at": unit.now,
+            "from_state": before,
+            "to_state": after,
+            "reason": reason,
+            "said": said[:200] if said else None,
+        },
     )

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select, update
 from stdnum import damm
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
-from gateway.ledger.accounts import statement_of
+from gateway.ledger.accounts import Statement, statement_of
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
 from gateway.ledger.rules import split_payment
 from gateway.locale import Say
-from gateway.membership.households import Household, by_id, main_phones, standing
-from gateway.network.organisations import Organisation, Tree
-from gateway.network.staff import nearest
-from gateway.payments.collections import Collection, by_key, move
+from gateway.membership.households import Household, Standing, by_id, enrolments_of, standing_of
+from gateway.network.organisations import Tree
+from gateway.payments.collections import Collection, by_key, move, read_collection, tell_story
 from gateway.payments.providers.base import Paid
-from gateway.payments.states import State
+from gateway.payments.readers import Reader, readers
+from gateway.payments.states import UNDECIDED, State, check
 from gateway.sms import texts
 from gateway.sms.outgoing import Outgoing, queue_messages
-from gateway.store.schema import account, caller, collection, entry, household, line
+from gateway.store.schema import account, beneficiary, collection, entry, household, line
 from gateway.store.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -35,52 +36,114 @@ def receipt_number(collection_id: int) -> str:
     return body + str(damm.calc_check_digit(body))
 
 
+# The collection, its household and the head's name in one look, the first two locked: two payments for one household
+# split what is due one after the other.
+_LOCKED = (
+    select(
+        collection,
+        household.c.card,
+        household.c.section_id,
+        household.c.language,
+        beneficiary.c.name.label("head"),
+    )
+    .join(household, household.c.id == collection.c.household_id)
+    .join(beneficiary, (beneficiary.c.household_id == household.c.id) & (beneficiary.c.relation == "head"))
+    .where(collection.c.key == bindparam("sought"))
+    .with_for_update(of=[collection, household])
+)
+
+_other = collection.alias("other")
+# One transaction of an operator is posted once, under whichever of our keys it came first.
+_PAY = (
+    update(collection)
+    .where(
+        collection.c.id == bindparam("its_id"),
+        ~exists().where(_other.c.provider == collection.c.provider, _other.c.operator_id == bindparam("operator_id")),
+    )
+    .values(
+        state=State.PAID,
+        reason=bindparam("reason"),
+        said=bindparam("said"),
+        paid_minor=bindparam("paid_minor"),
+        paid_currency=bindparam("paid_currency"),
+        paid_at=bindparam("paid_at"),
+        operator_id=bindparam("operator_id"),
+    )
+)
+
+
 def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> bool:
     """Post what an operator says was paid for a collection; False when it was posted before.
 
     What counts is what really moved: another amount than was asked for is posted as it came, another currency goes to
     suspense. One transaction of the operator is posted once, also when it turns up under a second key.
     """
-    one = by_key(unit.connection, key, lock=True)
-    if one is None or one.state in (State.PAID, State.REVERSED):
+    row = unit.connection.execute(_LOCKED, {"sought": key}).first()
+    if row is None:
         return False
-    twin = unit.connection.scalar(
+    one = read_collection(row)
+    if one.state in (State.PAID, State.REVERSED):
+        return False
+    check(one.state, State.PAID)
+    reason = _what_is_odd(one, paid)
+    moved = unit.connection.execute(
+        _PAY,
+        {
+            "its_id": one.id,
+            "reason": reason,
+            "said": paid.said[:200],
+            "paid_minor": paid.amount.minor,
+            "paid_currency": paid.amount.currency,
+            "paid_at": paid.at or unit.now,
+            "operator_id": paid.operator_id,
+        },
+    )
+    if moved.rowcount == 0:
+        _refuse_duplicate(unit, tree, one, paid)
+        return False
+    tell_story(unit, one.id, one.state, State.PAID, reason, paid.said)
+    section = tree[row.section_id]
+    family = Household(
+        one.household_id, row.card, section.id, row.head, row.language, section.currency, section.time_zone
+    )
+    before = statement_of(unit.connection, one.household_id)
+    # Where the operator tells no time, the payer typed the PIN within minutes of being asked: our being late costs them
+    # no day of cover.
+    happened_on = day_in(family.time_zone, paid.at or one.created_at)
+    _post(unit, chart, one, paid.amount, happened_on, before)
+    own_currency = paid.amount.currency == one.amount.currency
+    after = before.and_credit(happened_on, paid.amount.minor) if own_currency else before
+    today = day_in(family.time_zone, unit.now)
+    _tell(unit, tree, one, paid.amount, standing_of(family, enrolments_of(unit.connection, family.id), after, today))
+    return True
+
+
+def _refuse_duplicate(unit: Unit, tree: Tree, one: Collection, paid: Paid) -> None:
+    """A transaction that was posted under another key pays nothing here; somebody must look into it."""
+    known = unit.connection.scalar(
         select(collection.c.key).where(
             collection.c.provider == one.provider, collection.c.operator_id == paid.operator_id
         )
     )
-    if twin is not None:
-        log.error("operator transaction of collection %s was posted under %s already: not posted again", key, twin)
-        return False
-    late = one.state in (State.REFUSED, State.EXPIRED)
-    differs = "currency" if paid.amount.currency != one.amount.currency else "amount"
-    reason = differs if paid.amount != one.amount else "late" if late else None
-    move(
-        unit,
-        one,
-        State.PAID,
-        reason,
-        paid.said,
-        paid_minor=paid.amount.minor,
-        paid_currency=paid.amount.currency,
-        paid_at=paid.at or unit.now,
-        operator_id=paid.operator_id,
-    )
-    # Two payments for one household split what is due one after the other.
-    unit.connection.execute(select(household.c.id).where(household.c.id == one.household_id).with_for_update())
-    family = by_id(unit.connection, tree, one.household_id)
-    today = day_in(family.time_zone, unit.now)
-    _post(unit, chart, one, paid.amount, day_in(family.time_zone, paid.at or unit.now))
-    _tell(unit, tree, one, family, paid.amount, today)
-    return True
+    log.error("the operator's transaction of collection %s was posted under %s: not posted again", one.key, known)
+    if one.state in UNDECIDED:
+        move(unit, one, State.REFUSED, "duplicate", paid.said)
+        tell_not_paid(unit, tree, one, "other")
 
 
-def _post(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on: date) -> None:
+def _what_is_odd(one: Collection, paid: Paid) -> str | None:
+    if paid.amount.currency != one.amount.currency:
+        return "currency"
+    if paid.amount != one.amount:
+        return "amount"
+    return "late" if one.state in (State.REFUSED, State.EXPIRED) else None
+
+
+def _post(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on: date, before: Statement) -> None:
     accounts = chart.of(unit, one.organisation_id, amount.currency)
     if amount.currency != one.amount.currency:
         lines = [Line(accounts["suspense"], -amount.minor, one.household_id)]
     else:
-        before = statement_of(unit.connection, one.household_id)
         to_dues, to_advance = split_payment(before.dues, before.credits, amount.minor)
         parts = (("receivable", to_dues), ("advance", to_advance))
         lines = [Line(accounts[role], -part, one.household_id) for role, part in parts if part]
@@ -97,50 +160,44 @@ def _post(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on:
     )
 
 
-def _tell(unit: Unit, tree: Tree, one: Collection, family: Household, amount: Money, today: date) -> None:
+def _tell(unit: Unit, tree: Tree, one: Collection, amount: Money, now: Standing) -> None:
     """Queue the member's receipt and the treasurer's confirmation."""
-    now = standing(unit.connection, family, today)
-    number = receipt_number(one.id)
-    books = tree[one.organisation_id]
-    members = list(dict.fromkeys((one.payer, *main_phones(unit.connection, family.id))))
-    upward = [above.id for above in tree.upward(books.id)]
-    treasurers = nearest(unit.connection, upward, "treasurer")
-    languages = languages_of(unit, [*members, *(each.msisdn for each in treasurers)])
-    outgoing = []
-    for msisdn in members:
-        language = languages.get(msisdn) or family.language or books.languages[0]
-        text = texts.receipt(Say(language), number, amount, family.card, now.cover, now.left)
-        outgoing.append(_message("receipt", msisdn, language, text, books, family.id, one.key))
-    for each in treasurers:
-        language = each.language or languages.get(each.msisdn) or books.languages[0]
-        text = texts.treasurer(Say(language), number, amount, one.way, family.head, family.card, now.left)
-        outgoing.append(_message("treasurer", each.msisdn, language, text, books, family.id, one.key))
+    family, books, number = now.household, tree[one.organisation_id], receipt_number(one.id)
+    told = readers(unit.connection, tree, books, family.id, family.language, one.payer)
+    outgoing = [
+        _message(
+            "receipt", each, texts.receipt(Say(each.language), number, amount, family.card, now.cover, now.left), one
+        )
+        for each in told.members
+    ]
+    outgoing += [
+        _message(
+            "treasurer",
+            each,
+            texts.treasurer(Say(each.language), number, amount, one.way, family.head, family.card, now.left),
+            one,
+        )
+        for each in told.treasurers
+    ]
     queue_messages(unit, "receipts", *outgoing)
 
 
 def tell_not_paid(unit: Unit, tree: Tree, one: Collection, reason: str) -> None:
     """Queue the word to the payer that nothing came."""
     family = by_id(unit.connection, tree, one.household_id)
-    books = tree[one.organisation_id]
-    language = languages_of(unit, [one.payer]).get(one.payer) or family.language or books.languages[0]
-    text = texts.not_paid(Say(language), one.amount, family.card, reason)
-    queue_messages(unit, "receipts", _message("not_paid", one.payer, language, text, books, family.id, one.key))
+    told = readers(unit.connection, tree, tree[one.organisation_id], family.id, family.language, one.payer)
+    payer = next(each for each in told.members if each.msisdn == one.payer)
+    text = texts.not_paid(Say(payer.language), one.amount, family.card, reason)
+    queue_messages(unit, "receipts", _message("not_paid", payer, text, one))
 
 
-def _message(
-    event: str, msisdn: str, language: str, text: str, books: Organisation, household_id: int, key: str
-) -> Outgoing:
-    # The number's end keeps the keys of two readers of one event apart without holding the number.
-    return Outgoing(event, msisdn, language, text, books.id, household_id, f"{event}:{key}:{msisdn[-4:]}")
+def _message(event: str, reader: Reader, text: str, one: Collection) -> Outgoing:
+    # A digest keeps the keys of two readers of one event apart without showing the number.
+    key = f"{event}:{one.key}:{hashlib.blake2b(reader.msisdn.encode(), digest_size=8).hexdigest()}"
+    return Outgoing(event, reader.msisdn, reader.language, text, one.organisation_id, one.household_id, key)
 
 
-def languages_of(unit: Unit, msisdns: list[str]) -> dict[str, str]:
-    """The languages that phones have chosen."""
-    rows = unit.connection.execute(select(caller.c.msisdn, caller.c.language).where(caller.c.msisdn.in_(msisdns)))
-    return {row.msisdn: row.language for row in rows}
-
-
-def reverse(unit: Unit, key: str, said: str) -> bool:
+def reverse(unit: Unit, tree: Tree, key: str, said: str) -> bool:
     """Take a posting back because the operator took the money back: a new entry, the old one stays; False if done."""
     one = by_key(unit.connection, key, lock=True)
     if one is None or one.state is State.REVERSED:
@@ -160,7 +217,7 @@ def reverse(unit: Unit, key: str, said: str) -> bool:
             posted.organisation_id,
             "corrections",
             posted.currency,
-            unit.now.date(),
+            day_in(tree[one.organisation_id].time_zone, unit.now),
             tuple(Line(row.account_id, -row.amount_minor, row.household_id) for row in lines),
             reverses=posted.id,
         ),

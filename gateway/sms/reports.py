@@ -28,11 +28,6 @@ _Found = Row[Any, Any, Any]
 _AFTER = {News.ON_ITS_WAY: "sent", News.DELIVERED: "delivered", News.FAILED: "failed"}
 
 
-def after(state: str, news: News) -> str:
-    """The state of a message after a report; the final ones stay."""
-    return state if state in FINAL else _AFTER.get(news, state)
-
-
 def apply_report(unit: Unit, report: Report) -> None:
     """Apply a report whose notice is stored in the same transaction."""
     found = _by_id(unit, report.aggregator_id)
@@ -68,10 +63,11 @@ def replay(
 
 
 def _changes(state: str, report: Report, at: datetime) -> dict[str, Any]:
+    """What a report changes about a message in a state: nothing once that is final."""
     if state in FINAL:
         return {}
     return {
-        "state": after(state, report.news),
+        "state": _AFTER.get(report.news, state),
         "reason": report.reason,
         "report": report.word,
         "reported_at": at,

@@ -21,8 +21,8 @@ def effect_key(*parts: str) -> str:
 
 
 _NEW = {
-    "postgresql": postgresql.insert(effect).on_conflict_do_nothing(index_elements=["key"]),
-    "sqlite": sqlite.insert(effect).on_conflict_do_nothing(index_elements=["key"]),
+    "postgresql": postgresql.insert(effect).on_conflict_do_nothing(index_elements=["key"]).returning(effect.c.key),
+    "sqlite": sqlite.insert(effect).on_conflict_do_nothing(index_elements=["key"]).returning(effect.c.key),
 }
 
 
@@ -33,7 +33,7 @@ def once(store: Store, key: str, kind: str, do: Callable[[Unit], Outcome]) -> Ou
     """
     with store.write() as unit:
         new = _NEW[unit.connection.dialect.name].values(key=key, kind=kind, at=unit.now, outcome={})
-        if unit.connection.execute(new).rowcount == 1:
+        if unit.connection.scalar(new) is not None:
             outcome = do(unit)
             unit.connection.execute(update(effect).where(effect.c.key == key).values(outcome=outcome))
             return outcome

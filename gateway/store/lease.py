@@ -21,9 +21,10 @@ def take(store: Store, job: str, every_s: int, holder: str) -> bool:
         if moved.rowcount == 1:
             return True
         insert = postgresql.insert if store.is_postgresql else sqlite.insert
-        made = unit.connection.execute(
+        made = unit.connection.scalar(
             insert(lease)
             .values(job=job, period=period, holder=holder, taken_at=unit.now)
             .on_conflict_do_nothing(index_elements=["job"])
+            .returning(lease.c.job)
         )
-        return made.rowcount == 1
+        return made is not None

@@ -136,7 +136,7 @@ def drain(
             wait = handlers[task.topic](task)
         except Exception as error:  # the batch goes on: one bad row must not hold up the others
             told(task, error)
-            wait = timedelta(seconds=RETRY_AFTER_S[min(task.claims, len(RETRY_AFTER_S)) - 1])
+            wait = patience(task)
             fault = f"{type(error).__name__}: {error}"
         with store.write() as unit:
             if wait is None:
@@ -144,6 +144,11 @@ def drain(
             else:
                 again(unit, task, wait, fault)
     return len(tasks)
+
+
+def patience(task: Task) -> timedelta:
+    """How long to wait before another try of what could not be done: longer each time, up to a quarter of an hour."""
+    return timedelta(seconds=RETRY_AFTER_S[min(task.claims, len(RETRY_AFTER_S)) - 1])
 
 
 def waiting_queues(store: Store) -> set[str]:

@@ -45,26 +45,29 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading; raises :class:`Unavailable` when the database doesn't answer."""
-        try:
-            with self._reader.connect() as connection:
-                yield connection
-        except (OperationalError, InterfaceError, PoolTimeout) as down:
-            raise Unavailable(f"database: {_first_line(down)}") from down
+        with telling_unavailable(), self._reader.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Unit]:
         """A transaction: committed when the block ends, rolled back when it raises; no network call fits inside."""
-        try:
-            with transaction_open(), self.engine.begin() as connection:
-                unit = Unit(connection, self.clock.now())
-                yield unit
-        except (OperationalError, InterfaceError, PoolTimeout) as down:
-            raise Unavailable(f"database: {_first_line(down)}") from down
+        with telling_unavailable(), transaction_open(), self.engine.begin() as connection:
+            unit = Unit(connection, self.clock.now())
+            yield unit
         if unit.rings and self.bell is not None:
             self.bell(unit.rings)
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def telling_unavailable() -> Iterator[None]:
+    """Turns what the driver raises when the database doesn't answer into :class:`Unavailable`."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as down:
+        raise Unavailable(f"database: {_first_line(down)}") from down
 
 
 def _first_line(error: Exception) -> str:

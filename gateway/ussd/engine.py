@@ -29,8 +29,12 @@ from gateway.ussd.sessions import Session, Sessions
 log = logging.getLogger(__name__)
 
 DEEPEST_BACK = 12
-MOST_INPUTS = 60  # hops of one session, and inputs of a deep dial: far above any journey
+MOST_HOPS = 240  # of one session: three times what a family of twenty takes
+MOST_INPUTS = 60  # of a deep dial
 MOST_CHARACTERS = 400
+
+LOST = word("The connection was lost. Nothing was lost with it.")
+CHANGED = word("The menu has changed. Nothing was lost.")
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,10 @@ class Engine:
             say = Say(self._services.defaults.language)
             none = Page(say("No health mutuelle answers this number yet."), ends=True)
             return Reply(cut(none, say, self._services.defaults.septets)[0].text, True)
-        turn = _Turn(self._services, self._sessions, dial, code, session)
-        reply = turn.answer()
+        root = self._services.network.tree()[code.organisation_id]
+        with Reads(self._services, dial.caller, root) as reads:
+            turn = _Turn(self._services, self._sessions, reads, dial, code, session)
+            reply = turn.answer()
         self._sessions.save(
             dial.gateway,
             dial.session_id,
@@ -117,14 +123,20 @@ class _Turn:
     """One hop's work on one session."""
 
     def __init__(
-        self, services: Services, sessions: Sessions, dial: Dial, code: ServiceCode, session: Session | None
+        self,
+        services: Services,
+        sessions: Sessions,
+        reads: Reads,
+        dial: Dial,
+        code: ServiceCode,
+        session: Session | None,
     ) -> None:
         self.services = services
         self.sessions = sessions
         self.dial = dial
         self.code = code
-        self.root: Organisation = services.network.tree()[code.organisation_id]
-        self.reads = Reads(services, dial.caller, self.root)
+        self.reads = reads
+        self.root: Organisation = reads.root
         self.known = session
         self.note = ""
         if session is None:
@@ -137,12 +149,15 @@ class _Turn:
             return self._begin()
         if self.known.ended:
             # The network closed this session after our END; whoever goes on in it has not seen that.
-            return self._start_again()
+            return self._start_again(LOST)
+        at = decode(*self.known.screen)
+        if at is None:
+            return self._start_again(CHANGED)
         typed = self._typed(self.known.text)
-        if typed is None or (len(self.known.replies) and self.dial.text.count("*") > MOST_INPUTS):
+        if typed is None or self.dial.text.count("*") > MOST_HOPS:
             self.note = self.say("Please answer again.")
-            return self._show(self._current())
-        return self._show(self._step(self._current(), typed))
+            return self._show(at)
+        return self._show(self._step(at, typed))
 
     # --- beginnings ---------------------------------------------------------------------------------------------------
 
@@ -151,24 +166,40 @@ class _Turn:
         return chosen if chosen in self.root.languages else self.root.languages[0]
 
     def _begin(self) -> Reply:
-        first: object = Home()
+        first: object = self._home()
         if self.reads.language() is None and len(self.root.languages) > 1:
             first = Language()
         if self.dial.text == "":
-            left = self.sessions.dropped(self.code.code, self.dial.caller)
-            where = kind(left.screen[0]) if left is not None else None
-            if left is not None and where is not None and where.resumes and decode(*left.screen) is not None:
-                first = Resume()
-                self.session = replace(self.session, left={"screen": left.screen, "page": left.page, "back": left.back})
-            return self._show(first)
+            left = self._left()
+            if left is None:
+                return self._show(first)
+            if decode(*left["screen"]) is None:
+                return self._start_again(CHANGED)
+            self.session = replace(self.session, left=left)
+            return self._show(Resume())
         if self.sessions.may_have_lost_some():
-            return self._start_again()
+            return self._start_again(LOST)
         return self._show(self._walk(first, self.dial.text.split("*")[:MOST_INPUTS]))
 
-    def _start_again(self) -> Reply:
+    def _home(self) -> Home:
+        return Home(tuple(self.reads.households()))
+
+    def _left(self) -> dict[str, Any] | None:
+        """Where the caller's last call stood, when it was dropped at a place that is worth going on from."""
+        last = self.sessions.dropped(self.code.code, self.dial.caller)
+        if last is None:
+            return None
+        where = kind(last.screen[0])
+        if where is not None and where.cls is Resume:
+            return last.left  # dropped once more, before an answer
+        if where is not None and not where.resumes:
+            return None
+        return {"screen": last.screen, "page": last.page, "back": last.back}
+
+    def _start_again(self, why: Word) -> Reply:
         self.session = replace(self.session, back=[], page=1, ended=False)
-        self.note = self.say("The connection was lost. Nothing was lost with it.")
-        return self._show(Home())
+        self.note = why.said(self.say)
+        return self._show(self._home())
 
     def _walk(self, at: Any, inputs: list[str]) -> Any:
         """A deep dial: walk as far as the inputs lead, but never through an effect that nobody has seen asked for."""
@@ -189,14 +220,6 @@ class _Turn:
             return text
         return text[len(answered) + 1 :] if text.startswith(answered + "*") else None
 
-    def _current(self) -> Any:
-        screen = decode(*self.session.screen)
-        if screen is None:
-            self.session = replace(self.session, back=[], page=1)
-            self.note = self.say("The menu has changed. Nothing was lost.")
-            return Home()
-        return screen
-
     def _step(self, at: Any, typed: str, effects_too: bool = True) -> Any:
         """Where an answer leads; the same screen, with a note, when it isn't understood."""
         typed = typed.strip()
@@ -207,12 +230,12 @@ class _Turn:
         if digits == MORE and self.session.page < parts:
             self.session = replace(self.session, page=self.session.page + 1)
             return at
-        if digits == BACK and (may_go_back or self.session.page > 1):
+        if digits == BACK and may_go_back:
             return self._back(at)
         if digits == HOME:
             self.session = replace(self.session, back=[], page=1)
-            return Home()
-        if known.takes is Choice:
+            return self._home()
+        if known.takes is not Typed:
             if not re.fullmatch(r"\d{1,2}", digits) or not 1 <= int(digits) <= choices:
                 return self._stay(at, word("Please type one of the numbers shown."))
             after = at.take(Choice(int(digits)), self.reads)
@@ -225,7 +248,7 @@ class _Turn:
         if isinstance(after, GoOn):
             return self._go_on()
         if isinstance(after, GoHome):
-            after = Home(after.wants)
+            after = Home((), after.wants) if after.wants is not None else self._home()
         return self._arrive(at, after, effects_too)
 
     def _stay(self, at: Any, because: Word) -> Any:
@@ -238,16 +261,17 @@ class _Turn:
             self.session = replace(self.session, page=self.session.page - 1)
             return at
         if not self.session.back:
-            return Home()
+            return self._home()
         *rest, last = self.session.back
         self.session = replace(self.session, back=rest)
-        return decode(*last) or Home()
+        return decode(*last) or self._home()
 
     def _go_on(self) -> Any:
         left = self.session.left or {}
         screen = decode(*left["screen"]) if left else None
         if screen is None:
-            return Home()
+            self.note = CHANGED.said(self.say)
+            return self._home()
         self.session = replace(self.session, page=left["page"], back=left["back"], left=None)
         return screen
 
@@ -271,21 +295,22 @@ class _Turn:
         if isinstance(wants, effects.SetLanguage):
             self.session = replace(self.session, language=wants.language)
             self.say = Say(wants.language)
-        changed = {"outcome": outcome} if "outcome" in after.__dataclass_fields__ else {"wants": None}
-        return replace(after, **changed)
+        return self._home() if isinstance(after, Home) else replace(after, outcome=outcome)
 
     # --- showing ------------------------------------------------------------------------------------------------------
 
-    def _measure(self, page: Page, at: object) -> list[Part]:
+    def _measure(self, page: Page, at: object) -> Part:
+        """The screenful that is shown now; the session keeps what it offers."""
         at_home = isinstance(at, Home | Resume | Language)
         parts = cut(page, self.say, self.code.septets, at_home=at_home, note=self.note)
-        self.session = replace(self.session, shape=[len(page.choices), int(page.back), len(parts)])
-        return parts
+        number = min(self.session.page, len(parts))
+        part = parts[number - 1]
+        may_go_back = page.back and (number > 1 or not at_home)
+        self.session = replace(self.session, page=number, shape=[part.choices, int(may_go_back), len(parts)])
+        return part
 
     def _show(self, at: Any) -> Reply:
         page = at.show(self.say, self.reads)
-        parts = self._measure(page, at)
-        number = min(self.session.page, len(parts))
-        self.session = replace(self.session, screen=encode(at), page=number)
-        part = parts[number - 1]
+        part = self._measure(page, at)
+        self.session = replace(self.session, screen=encode(at))
         return Reply(part.text, page.ends and part.last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,10 +27,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Part:
-    """One screenful of a page, in GSM letters, within the budget."""
+    """One screenful of a page, in GSM letters, within the budget; ``choices`` is how many have been shown with it."""
 
     text: str
     last: bool
+    choices: int
 
 
 def cut(page: Page, say: Say, budget: int, *, at_home: bool = False, note: str = "") -> list[Part]:
@@ -37,44 +39,60 @@ def cut(page: Page, say: Say, budget: int, *, at_home: bool = False, note: str =
 
     ``note`` comes first: what was wrong with the last answer. At home there is nowhere to go back to.
     """
-    lines = [line for line in (fold(note), *fold(page.text).split("\n")) if line or line is not note]
-    lines = [line for index, line in enumerate(lines) if line or index]
-    lines += [f"{number} {fold(label)}" for number, label in enumerate(page.choices, 1)]
-    back = f"{BACK} " + fold(say("Back"))
-    footer = ""
-    if not page.ends and not at_home:
-        home = f"{HOME} " + fold(say("Home"))
-        footer = f"{back}  {home}" if page.back else home
-    more = f"{MORE} " + fold(say("More"))
-    if not page.ends:
-        more = f"{more}  {back}"
-    whole = _joined(lines, footer)
+    lines = [line for line in (fold(note), *fold(page.text).split("\n")) if line]
+    labels = [f"{number} {fold(label)}" for number, label in enumerate(page.choices, 1)]
+    back = f"{BACK} {fold(say('Back'))}" if page.back and not page.ends else ""
+    home = f"{HOME} {fold(say('Home'))}" if not page.ends and not at_home else ""
+    more = f"{MORE} {fold(say('More'))}"
+    back_at_first = "" if at_home else back
+    whole = _joined([*lines, *labels], back_at_first, home)
     if septets(whole) <= budget:
-        return [Part(whole, True)]
-    return _parts(lines, footer, more, budget)
+        return [Part(whole, True, len(labels))]
+    # Every part leaves room for the longest footer, so that a line never moves when it turns out the last.
+    room = budget - 1 - max(septets(_footer(more, back)), septets(_footer(back, home)))
+    parts = _fill([(line, 0) for line in lines] + [(label, n) for n, label in enumerate(labels, 1)], room)
+    ways = [(more, back)] * len(parts)
+    ways[0], ways[-1] = (more, back_at_first), (back, home)
+    return [
+        Part(_joined(part.lines, *footer), part is parts[-1], part.choices)
+        for part, footer in zip(parts, ways, strict=True)
+    ]
 
 
-def _joined(lines: Sequence[str], footer: str) -> str:
+def _footer(*ways: str) -> str:
+    return "  ".join(way for way in ways if way)
+
+
+def _joined(lines: Sequence[str], *ways: str) -> str:
+    footer = _footer(*ways)
     return "\n".join((*lines, footer) if footer else lines)
 
 
-def _parts(lines: Sequence[str], footer: str, more: str, budget: int) -> list[Part]:
-    # Every part leaves room for the longer of the two footers, so that a line never moves when it turns out the last.
-    reserve = max(septets(footer), septets(more)) + 1
-    room = budget - reserve
-    parts: list[list[str]] = [[]]
+@dataclass
+class _Filling:
+    """A part that is being filled: its lines, and the number of the last choice that stands on it or before it."""
+
+    lines: list[str]
+    choices: int
+
+
+def _fill(lines: Sequence[tuple[str, int]], room: int) -> list[_Filling]:
+    parts = [_Filling([], 0)]
     left = room
-    for piece in (piece for line in lines for piece in _split(line, room)):
-        cost = septets(piece) + (1 if parts[-1] else 0)
-        if cost > left:
-            parts.append([])
-            left, cost = room, septets(piece)
-        parts[-1].append(piece)
-        left -= cost
-    return [
-        Part(_joined(part, more if number < len(parts) else footer), number == len(parts))
-        for number, part in enumerate(parts, 1)
-    ]
+    for line, choice in lines:
+        for piece in _split(line, room):
+            cost = septets(piece) + (1 if parts[-1].lines else 0)
+            if cost > left:
+                parts.append(_Filling([], parts[-1].choices))
+                left, cost = room, septets(piece)
+            parts[-1].lines.append(piece)
+            left -= cost
+        parts[-1].choices = max(choice, parts[-1].choices)
+    return parts
+
+
+# Not within a figure: an amount or a card number is read on one screen.
+_BETWEEN_WORDS = re.compile(r"(?<!\d) | (?!\d)")
 
 
 def _split(line: str, room: int) -> list[str]:
@@ -84,7 +102,7 @@ def _split(line: str, room: int) -> list[str]:
         end = room
         while septets(line[:end]) > room:
             end -= 1
-        space = line.rfind(" ", 1, end + 1)
+        space = max((found.start() for found in _BETWEEN_WORDS.finditer(line) if found.start() <= end), default=0)
         cut_at = space if space > room // 2 else end
         pieces.append(line[:cut_at].rstrip())
         line = line[cut_at:].lstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import date
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from gateway.membership.plans import Plan
 from gateway.network.organisations import Organisation
 from gateway.payments.routes import Route
 from gateway.services import Services
+from gateway.store.unit import telling_unavailable
 
 T = TypeVar("T")
 
@@ -27,17 +29,29 @@ class Reads:
         self._caller = caller
         self._root = root
         self._known: dict[tuple[object, ...], Any] = {}
+        self._open = ExitStack()
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Reads:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.forget()
 
     def _once(self, key: tuple[object, ...], ask: Callable[[Connection], T]) -> T:
         if key not in self._known:
-            with self._services.store.read() as connection:
-                self._known[key] = ask(connection)
+            if self._connection is None:
+                self._connection = self._open.enter_context(self._services.store.read())
+            with telling_unavailable():
+                self._known[key] = ask(self._connection)
         found: T = self._known[key]
         return found
 
     def forget(self) -> None:
-        """After an effect, everything is asked anew."""
+        """Close what was opened: after an effect, everything is asked anew."""
         self._known.clear()
+        self._connection = None
+        self._open.close()
 
     @property
     def caller(self) -> str:
@@ -53,12 +67,13 @@ class Reads:
 
     def language(self) -> str | None:
         """The language that the caller chose before, or their household's."""
-        chosen = self._once(("language",), lambda c: households.language_of_caller(c, self._caller))
-        if chosen is None and self.households():
-            return self.households()[0].language
-        return chosen
+        own = self.households()
+        if own and own[0].language is not None:
+            return own[0].language
+        return self._once(("language",), lambda c: households.language_of_caller(c, self._caller))
 
     def households(self) -> list[Household]:
+        """The households that the caller's phone belongs to in this part of the network."""
         tree = self._services.network.tree()
         found = self._once(("households",), lambda c: households.by_phone(c, tree, self._caller))
         return [one for one in found if tree[one.section_id].under(self._root)]

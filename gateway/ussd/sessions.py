@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import redis
@@ -36,10 +36,13 @@ class Session:
     left: dict[str, Any] | None = None  # the dropped session that was offered again
 
     def reply_to(self, text: str) -> tuple[str, bool] | None:
-        """The answer that this very history got before, if it is still known."""
+        """The answer that this very history got before; an older one that comes late gets the newest answer."""
         for known, reply, ends in reversed(self.replies):
             if known == text:
                 return reply, ends
+        if self.replies and (not text or self.text.startswith(text + "*")):
+            _, reply, ends = self.replies[-1]
+            return reply, ends
         return None
 
     def answered(self, text: str, reply: str, ends: bool) -> Session:
@@ -80,7 +83,7 @@ class Sessions:
     def save(self, gateway: str, session_id: str, caller: str, session: Session, begun_at: str | None) -> None:
         """Keep the session; ``begun_at`` (a short code) also makes it the caller's last one there."""
         key = self._session_key(gateway, session_id, caller)
-        value = json.dumps(asdict(session), separators=(",", ":"), ensure_ascii=False)
+        value = json.dumps(vars(session), separators=(",", ":"), ensure_ascii=False)
         if begun_at is None:
             self._ask(lambda: self._redis.set(key, value, ex=KEPT_S))
             return

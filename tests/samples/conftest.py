@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,34 +14,11 @@ import psycopg
 import pytest
 
 from gateway.kernel.clock import FixedClock
-from gateway.network.organisations import Defaults, Network
-from gateway.network.report import NetworkReport, network_report
+from gateway.network.organisations import Network
 from gateway.samples.pamusab import load_pamusab
 from gateway.store.engine import open_engine
 from gateway.store.unit import Store
-
-DEFAULTS = Defaults(country="BJ", currency="XOF", time_zone="Africa/Porto-Novo", language="fr", septets=160)
-KINDS = ("sqlite", "postgresql")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A loaded network, and the report on each year as it was right after that year was loaded."""
-
-    store: Store
-    network: Network
-    reports: dict[int, NetworkReport]
-
-
-Load = Callable[..., Sample]
-
-
-def report(store: Store, network: Network, year: int, root: str = "pamusab") -> NetworkReport:
-    """The network's report as it is now."""
-    network.forget()
-    tree = network.tree()
-    with store.read() as connection:
-        return network_report(connection, tree, tree.named(root), year)
+from tests.samples.helpers import DEFAULTS, KINDS, Load, Sample, report
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from gateway.samples.ouake import load_ouake
 from gateway.samples.pamusab import load_network
 from gateway.store.schema import beneficiary, entry, household, phone, staff
 from gateway.store.unit import Store
-from tests.samples.conftest import report
+from tests.samples.helpers import quiet, report
 
 
 def _states(store: Store, network: Network) -> Counter[State]:
@@ -36,7 +36,7 @@ def _states(store: Store, network: Network) -> Counter[State]:
 
 
 # Days that are awkward for counting months back from, besides the one on which the other tests stand.
-@pytest.mark.parametrize("later", [0, 9, 98, 100, 462, 463])
+@pytest.mark.parametrize("later", [0, 98, 464])
 def test_there_is_a_household_in_every_state(store: Store, network: Network, clock: FixedClock, later: int) -> None:
     clock.move(timedelta(days=later))
     load_ouake(store, network)
@@ -102,7 +102,7 @@ def test_it_is_loaded_once(store: Store, network: Network) -> None:
 
 def test_both_samples_fit_into_one_database(store: Store, network: Network) -> None:
     load_ouake(store, network)
-    load_network(store, network, Published("pamusab", "PAMUSAB", (MEMISA,)), 2020, 1, lambda *said: None)
+    load_network(store, network, Published("pamusab", "PAMUSAB", (MEMISA,)), 2020, 1, quiet)
     assert report(store, network, 2020).total.now.households == 536
     year = store.clock.now().year
     union = [report(store, network, one, "ucms-ouake").total.now.households for one in (year, year - 1)]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from gateway.network.report import FRENCH, Figures, as_json, as_text
-from tests.samples.conftest import Load, Sample, report
+from tests.samples.helpers import Load, Sample, report
 
 # Table 2 of PAMUSAB's report on 2020: sections, households, beneficiaries of 2019 and of 2020.
 TABLE = [
@@ -68,9 +66,8 @@ def test_a_year_without_members_is_empty(only_2020: Sample) -> None:
     assert report(only_2020.store, only_2020.network, 2018).total.now == Figures(0, 0, 0)
 
 
-@pytest.mark.parametrize("which", ["sqlite"])
-def test_the_table_for_people(loaded: Load, which: str) -> None:
-    assert as_text(loaded(which, 2019, 2020).reports[2020], FRENCH).splitlines() == [
+def test_the_table_for_people(loaded: Load) -> None:
+    assert as_text(loaded("sqlite", 2019, 2020).reports[2020], FRENCH).splitlines() == [
         "Promoteur    Sections 2019  Ménages 2019  Bénéficiaires 2019  Sections 2020  Ménages 2020  Bénéficiaires 2020  Croissance  Fidélisation",  # noqa: E501
         "-" * 135,
         "FEMUSCABU               28         4 356              25 615             32         4 171              23 070      -4,2 %        81,0 %",  # noqa: E501
@@ -81,8 +78,8 @@ def test_the_table_for_people(loaded: Load, which: str) -> None:
         "-" * 135,
         "Total                  118        17 345              88 395            125        20 312              99 560     +17,1 %        65,0 %",  # noqa: E501
     ]
-    assert as_text(loaded(which, 2020).reports[2020]).splitlines()[-1] == (
-        "Total                 125           20 312              99 560"
+    assert as_text(loaded("sqlite", 2020).reports[2020]).splitlines()[-1] == (
+        "Total                  125           20 312              99 560"
     )
 
 

@@ -17,7 +17,7 @@ from gateway.kernel.faults import NetworkInsideTransaction
 from gateway.sms.africastalking import HTTP_STATUSES, STATUSES, AfricasTalking, read_answer, read_failure, read_report
 from gateway.sms.port import Answer, Handed, News, Refused, TryAgain, Unsure
 from gateway.store.unit import Store
-from tests.sms.helpers import NUMBER, READ_TIMEOUT_S, StandIn
+from tests.sms.helpers import LOST, NUMBER, StandIn, on_sqlite
 
 SOON, LATER = timedelta(seconds=30), timedelta(minutes=15)
 
@@ -52,7 +52,7 @@ ROWS: list[tuple[dict[str, Any], Answer, int]] = [
     ({"text_answer": "Success"}, Unsure("unreadable_answer"), 1),
     ({"drop_before": True}, Unsure("no_answer"), 0),
     ({"drop_after": True}, Unsure("no_answer"), 1),
-    ({"slow": READ_TIMEOUT_S + 0.2}, Unsure("no_answer"), 1),
+    (LOST, Unsure("no_answer"), 1),
 ]
 ACCEPTED = [100, 101, 102]
 
@@ -143,6 +143,7 @@ def test_the_sender_id_and_the_connection_are_kept(standin: StandIn) -> None:
     assert len({one["connection"] for one in sent}) == 1
 
 
+@on_sqlite
 def test_no_call_is_made_inside_a_transaction(store: Store, standin: StandIn, port: AfricasTalking) -> None:
     with pytest.raises(NetworkInsideTransaction), store.write():
         port.send("Recu 12", NUMBER)

@@ -85,8 +85,8 @@ def test_the_alphabet_itself_is_left_alone(text: str) -> None:
 def test_parts_agrees_with_cutting_the_septets_themselves(runs: list[tuple[str, int]]) -> None:
     text = "".join(letter * count for letter, count in runs)
     stream = "".join("\x1b" + letter if letter in EXTENSION else letter for letter in text)
-    cut = []
-    while len(text) and len(stream) > (153 if cut else 160):
+    cut: list[str] = []
+    while len(stream) > (153 if cut else 160):
         size = 152 if stream[152] == "\x1b" else 153
         cut.append(stream[:size])
         stream = stream[size:]

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 import psycopg
 import pytest
@@ -21,7 +20,7 @@ from gateway.sms.port import Answer, Handed, SmsPort
 from gateway.sms.web import LARGEST_NOTICE, sms_blueprint
 from gateway.store.schema import message, notice
 from gateway.store.unit import Store
-from tests.sms.helpers import NUMBER, READ_TIMEOUT_S, SECRET, Around, StandIn
+from tests.sms.helpers import LOST, NUMBER, READ_TIMEOUT_S, SECRET, Around, StandIn, on_sqlite
 
 Write = Callable[..., None]
 Work = Callable[[SmsPort], int]
@@ -29,7 +28,6 @@ Shown = Callable[..., Row[Any]]
 Post = Callable[..., int]
 
 OTHER = "+2290100000002"
-LOST = {"slow": READ_TIMEOUT_S + 0.2}
 
 
 def kept(store: Store) -> list[tuple[str, str]]:
@@ -64,6 +62,7 @@ def kept(store: Store) -> list[tuple[str, str]]:
         ([""], "sent", ""),
     ],
 )
+@on_sqlite
 @pytest.mark.parametrize("early", [False, True], ids=["after the answer", "before the answer"])
 def test_reports_in_any_order(
     write: Write,
@@ -119,29 +118,16 @@ def test_an_early_report_waits_for_its_message_when_there_are_several(
     assert shown("treasurer:1").aggregator_id is None
 
 
-def test_a_report_and_the_record_of_its_send_at_the_same_moment(
-    pg_store: Store, clock: FixedClock, request: pytest.FixtureRequest
-) -> None:
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_report_and_the_record_of_its_send_at_the_same_moment(store: Store, write: Write, report: Post) -> None:
     """Two messages to one number are being sent. The first's report comes while its send is being recorded."""
-    from gateway.network.organisations import add_organisation
-    from gateway.sms.outgoing import Outgoing, queue_messages
-
-    with pg_store.write() as unit:
-        books, _ = add_organisation(unit, None, kind="mutuelle", code="m", name="Mutuelle", keeps_books=True)
-        for key in ("a", "b"):
-            queue_messages(unit, "receipts", Outgoing("receipt", NUMBER, "fr", "Recu", books, None, key))
+    write(key="a")
+    write(key="b")
+    with store.write() as unit:
         unit.connection.execute(update(message).values(state="sending"))
-    app = Flask(__name__)
-    app.register_blueprint(sms_blueprint(pg_store, SECRET))
-    body = urlencode({"id": "ATXid_1", "status": "Success", "phoneNumber": NUMBER})
     answers: list[int] = []
-
-    def come() -> None:
-        url = f"/sms/africastalking/{SECRET}/delivery"
-        answers.append(app.test_client().post(url, data=body).status_code)
-
-    thread = threading.Thread(target=come)
-    with pg_store.write() as unit:
+    thread = threading.Thread(target=lambda: answers.append(report("ATXid_1", "Success")))
+    with store.write() as unit:
         unit.connection.execute(
             update(message).where(message.c.key == "a").values(state="sent", aggregator_id="ATXid_1")
         )
@@ -150,8 +136,8 @@ def test_a_report_and_the_record_of_its_send_at_the_same_moment(
         assert thread.is_alive()  # it waits for us instead of finding nothing
     thread.join(5)
     assert answers == [200]
-    with pg_store.read() as connection:
-        states = dict(connection.execute(select(message.c.key, message.c.state)).all())  # type: ignore[arg-type]
+    with store.read() as connection:
+        states = dict(connection.execute(select(message.c.key, message.c.state)).all())
     assert states == {"a": "delivered", "b": "sending"}
 
 
@@ -172,6 +158,7 @@ def test_a_report_and_the_record_of_its_send_at_the_same_moment(
         ("Hibernating", NUMBER, 5, "uncertain"),
     ],
 )
+@on_sqlite
 def test_a_report_of_an_unknown_id_settles_the_one_message_it_can_be_about(
     clock: FixedClock,
     write: Write,
@@ -220,6 +207,7 @@ def test_of_two_uncertain_messages_to_one_number_neither_is_settled(
 
 @pytest.mark.parametrize(("status", "state"), [("Success", "delivered"), ("Sent", "sent"), ("Failed", "uncertain")])
 def test_a_report_that_comes_while_we_wait_for_an_answer_that_never_comes(
+    clock: FixedClock,
     write: Write,
     work: Work,
     shown: Shown,
@@ -237,6 +225,8 @@ def test_a_report_that_comes_while_we_wait_for_an_answer_that_never_comes(
     write()
     work(Around(port, come))
     assert (shown().state, shown().sends) == (state, 1)
+    clock.move(timedelta(minutes=10))
+    assert work(port) == (1 if state == "uncertain" else 0)
 
 
 def test_a_report_of_something_else_does_not_stick_to_a_message_that_was_not_taken(
@@ -290,6 +280,7 @@ def test_whatever_is_posted_is_kept_or_refused_and_breaks_nothing(
         assert connection.scalars(select(notice.c.body)).all() == ([] if reference is None else [body])
 
 
+@on_sqlite
 @pytest.mark.parametrize("kind", ["delivery", "inbound", "optout"])
 @pytest.mark.parametrize("secret", ["wrong", SECRET[:-1], SECRET + "0", "é" * 16])
 def test_a_wrong_secret_is_no_such_page(web: FlaskClient, store: Store, kind: str, secret: str) -> None:
@@ -299,14 +290,10 @@ def test_a_wrong_secret_is_no_such_page(web: FlaskClient, store: Store, kind: st
     assert kept(store) == []
 
 
-def test_with_the_database_down_nothing_is_acknowledged(
-    postgres: str, pg_store: Store, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = Flask(__name__)
-    app.register_blueprint(sms_blueprint(pg_store, SECRET))
-    web = app.test_client()
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_with_the_database_down_nothing_is_acknowledged(postgres: str, store: Store, web: FlaskClient) -> None:
     body = b"id=ATXid_1&status=Success&phoneNumber=%2B2290100000001"
-    name = pg_store.engine.url.database
+    name = store.engine.url.database
     assert delivery(web, b"id=ATXid_0&status=Success") == 200
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute(f'alter database "{name}" with allow_connections false')
@@ -314,7 +301,7 @@ def test_with_the_database_down_nothing_is_acknowledged(
         assert [delivery(web, body) for _ in range(3)] == [503, 503, 503]
         admin.execute(f'alter database "{name}" with allow_connections true')
     assert delivery(web, body) == 200
-    assert kept(pg_store) == [("at.delivery", "ATXid_0"), ("at.delivery", "ATXid_1")]
+    assert kept(store) == [("at.delivery", "ATXid_0"), ("at.delivery", "ATXid_1")]
 
 
 def test_an_incoming_message_is_kept_once(web: FlaskClient, store: Store) -> None:
@@ -351,6 +338,7 @@ def both(store: Store) -> Iterator[tuple[StandIn, AfricasTalking]]:
     server.shutdown()
 
 
+@on_sqlite
 def test_the_stand_in_reports_and_the_receipt_is_delivered(
     both: tuple[StandIn, AfricasTalking], write: Write, work: Work, shown: Shown, clock: FixedClock
 ) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gateway.locale import Say
-from gateway.membership.households import Standing
+from gateway.membership.households import Household, Standing
 from gateway.membership.rules import State
 from gateway.ussd.pages import Page
-from gateway.ussd.screen import Choice, GoHome, See, screen
+from gateway.ussd.screen import Choice, See, screen
 from gateway.ussd.screens.pay import PayWhat, pay_what
 
 
@@ -30,24 +30,20 @@ def cover_line(say: Say, standing: Standing) -> str:
 class MyCover:
     """A household's cover."""
 
-    card: str
+    household: Household
 
     def show(self, say: Say, see: See) -> Page:
-        household = see.household(self.card)
-        if household is None:
-            return Page(say("This card is not known."), [say("Home")])
-        standing = see.standing(household)
-        lines = [cover_line(say, standing), say("Card {card}", card=say.card(self.card))]
+        standing = see.standing(self.household)
+        lines = [cover_line(say, standing), say("Card {card}", card=say.card(self.household.card))]
         lines.append(say("Left to pay: {amount}", amount=standing.left) if standing.left else say("All is paid."))
         if standing.left and standing.cover.due_on:
             lines.append(
                 say("Next: {amount} by {date}", amount=standing.due, date=max(standing.cover.due_on, see.today))
             )
-        names = see.beneficiaries(household)
+        names = see.beneficiaries(self.household)
         lines.append(say.many("{count} person covered:", "{count} people covered:", len(names)))
         lines += names
         return Page("\n".join(lines), [say("Pay")])
 
-    def take(self, choice: Choice, see: See) -> PayWhat | GoHome:
-        household = see.household(self.card)
-        return GoHome() if household is None else pay_what(household, see)
+    def take(self, choice: Choice, see: See) -> PayWhat:
+        return pay_what(self.household, see)

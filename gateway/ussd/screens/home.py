@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from gateway.locale import Say
+from gateway.membership.households import Household
 from gateway.ussd.effects import SetLanguage
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Choice, GoHome, GoOn, See, screen
@@ -17,12 +20,13 @@ MOST_HOUSEHOLDS = 9
 
 @screen
 class Home:
-    """The first screen of everybody who has a language."""
+    """The first screen of everybody who has a language; it holds the households of the phone that dialled."""
 
+    households: tuple[Household, ...] = ()
     wants: SetLanguage | None = None
 
     def show(self, say: Say, see: See) -> Page:
-        households = see.households()
+        households = self.households
         if not households:
             text = say("{mutuelle}. Health cover for your family.", mutuelle=see.root.name)
             return Page(text, [say("Register my family"), say("Language")])
@@ -30,31 +34,29 @@ class Home:
         return Page(say("Welcome, {name}.", name=greeting), [say("My cover"), say("Pay"), say("Language")])
 
     def take(self, choice: Choice, see: See) -> HeadName | MyCover | PayWhat | WhichHousehold | Language:
-        households = see.households()
+        households = self.households
         if not households:
             return HeadName() if choice == 1 else Language()
         if choice == 3:
             return Language()
         if len(households) > 1:
-            return WhichHousehold("cover" if choice == 1 else "pay")
-        return MyCover(households[0].card) if choice == 1 else pay_what(households[0], see)
+            return WhichHousehold(households[:MOST_HOUSEHOLDS], "cover" if choice == 1 else "pay")
+        return MyCover(households[0]) if choice == 1 else pay_what(households[0], see)
 
 
 @screen
 class WhichHousehold:
     """Several households share this phone: whose cover, or whose payment?"""
 
-    purpose: str
+    households: tuple[Household, ...]
+    purpose: Literal["cover", "pay"]
 
     def show(self, say: Say, see: See) -> Page:
-        return Page(say("Which household?"), [one.head for one in see.households()[:MOST_HOUSEHOLDS]])
+        return Page(say("Which household?"), [one.head for one in self.households])
 
-    def take(self, choice: Choice, see: See) -> MyCover | PayWhat | GoHome:
-        households = see.households()
-        if choice > len(households):
-            return GoHome()
-        chosen = households[choice - 1]
-        return MyCover(chosen.card) if self.purpose == "cover" else pay_what(chosen, see)
+    def take(self, choice: Choice, see: See) -> MyCover | PayWhat:
+        chosen = self.households[choice - 1]
+        return MyCover(chosen) if self.purpose == "cover" else pay_what(chosen, see)
 
 
 @screen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 pytest.register_assert_rewrite("contract")
@@ -12,3 +14,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "refusal" in metafunc.fixturenames and metafunc.cls is not None:
         rows = metafunc.cls.REFUSALS
         metafunc.parametrize("refusal", rows.items(), ids=rows.keys())
+
+
+@pytest.fixture
+def closed_url() -> str:
+    """Where nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"

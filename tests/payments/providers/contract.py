@@ -250,7 +250,10 @@ class ProviderContract:
         assert isinstance(found, Unclear)
         assert found.reason == "unreached"
 
-    def test_with_a_name_that_leads_nowhere_nothing_was_begun(self, operator: Played) -> None:
+    def test_with_a_name_that_leads_nowhere_nothing_was_begun(
+        self, operator: Played, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("no_proxy", "operator.invalid")
         answer = operator.provider(url="http://operator.invalid").ask(order())
         assert isinstance(answer, Unclear)
         assert answer.safe_to_ask_again_after_s is not None

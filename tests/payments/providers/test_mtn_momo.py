@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import logging
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -46,14 +45,6 @@ def sandbox() -> Iterator[MomoPlay]:
     play = MomoPlay("--target-environment", "sandbox", "--callback-delay", "0")
     yield play
     play.stop()
-
-
-@pytest.fixture
-def closed_url() -> str:
-    """Where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 @pytest.fixture

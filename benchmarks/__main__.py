@@ -1,0 +1,47 @@
+"""``make bench``: measures everything, or what is named; prints what docs/performance.md holds. ARGS="hops money".
+
+``--large N`` sets by how much the large network is multiplied (50 makes a million households and takes a while).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+
+from benchmarks import hops, memory, money
+from benchmarks.place import place, tell
+
+PARTS = ("hops", "money", "growth", "memory")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    arguments.add_argument("--large", type=int, default=5, metavar="N", help="the large network, × 20 312 households")
+    chosen = arguments.parse_args()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, PostgreSQL, Redis; 16 connections.")
+    with place() as here:
+        usual = here.database("usual", 1)
+        if "hops" in chosen.parts:
+            _section("Hops", hops.measure(here, usual))
+        if "money" in chosen.parts:
+            _section("Posting", money.posting(usual))
+            _section("Callbacks", money.callbacks(here, usual))
+        if "growth" in chosen.parts:
+            small, large = here.database("small", None), here.database("large", chosen.large)
+            _section(
+                f"Growth (small: 120 households; large: {chosen.large * 20312 + 120:,})",
+                hops.growth(here, small, large),
+            )
+        if "memory" in chosen.parts:
+            _section("Memory", memory.measure(here, here.settings("usual")))
+
+
+def _section(title: str, lines: list[str]) -> None:
+    print(f"\n## {title}\n")
+    print("\n".join(lines), flush=True)
+    tell(f"{title}: done")
+
+
+main()

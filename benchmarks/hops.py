@@ -1,0 +1,118 @@
+"""USSD hops over HTTP through the whole stack, against plain views on the same server; and as the network grows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from statistics import median
+
+from sqlalchemy import func, select
+
+from benchmarks.load import Load, post, run
+from benchmarks.place import SECRET, Place, tell
+from gateway.settings import Settings
+from gateway.store.schema import phone
+from gateway.wiring import Runtime
+
+CODE = "*384*257#"
+# What a member does most: looks at the cover, goes back, begins to pay and stops before the effect.
+COVER_AND_PAY = ("1", "0", "2", "3", "500")
+# A registration up to its confirmation: nearly every hop is text, and none is written to the database.
+REGISTER = ("1", "Aline Bahati", "1", "1988", "Kanyosha", "1", "Jean Bahati", "1985", "3", "Eric Bahati", "2012", "9")
+SECONDS = 6.0
+ROUNDS = 3
+
+
+def phones(settings: Settings, count: int) -> list[str]:
+    """Numbers of households, spread over the whole network."""
+    with Runtime(settings, patient=True).store.read() as connection:
+        total = connection.scalar(select(func.count()).select_from(phone)) or 0
+        step = max(1, total // count)
+        ordered = select(phone.c.msisdn, func.row_number().over(order_by=phone.c.msisdn).label("n")).subquery()
+        return list(connection.scalars(select(ordered.c.msisdn).where(ordered.c.n % step == 0).limit(count)))
+
+
+def sessions(path: str, callers: list[str], answers: tuple[str, ...]) -> Callable[[int], Iterator[bytes]]:
+    """Endless sessions of one dialogue, each by another caller, for the n-th connection."""
+    numbers = itertools.count()
+
+    def requests(connection: int) -> Iterator[bytes]:
+        own = itertools.cycle(callers[connection::16] or callers)
+        while True:
+            caller, session = next(own), f"bench-{next(numbers)}"
+            text = ""
+            for answer in ("", *answers):
+                text = f"{text}*{answer}" if text else answer
+                yield post(
+                    path,
+                    {
+                        "sessionId": session,
+                        "phoneNumber": caller,
+                        "networkCode": "99999",
+                        "serviceCode": CODE,
+                        "text": text,
+                    },
+                )
+
+    return requests
+
+
+def strangers(count: int) -> list[str]:
+    """Numbers that nobody is registered with; the language is asked at the first hop."""
+    return [f"+2577{9_000_000 + number}" for number in range(count)]
+
+
+def measure(place: Place, settings: Settings) -> list[str]:
+    """Hops against (a) one SELECT and a Redis GET and SET, and (b) a bare view; medians of interleaved rounds."""
+    callers = phones(settings, 2000)
+    hop = f"/ussd/africastalking/{SECRET}"
+    register = ("1", *REGISTER)
+    found: dict[str, list[Load]] = {}
+    with place.gateway(settings) as gateway, place.baselines(settings) as plain:
+        kinds = {
+            "cover and pay": (gateway, sessions(hop, callers, COVER_AND_PAY), b"CON"),
+            "register": (gateway, sessions(hop, strangers(5000), register), b"CON"),
+            "(a) select, get, set": (plain, sessions("/select", callers, COVER_AND_PAY), b"CON"),
+            "(b) bare": (plain, sessions("/bare", callers, COVER_AND_PAY), b"CON"),
+        }
+        for port, requests, expect in kinds.values():
+            run(port, requests, 1.0, expect)  # warm up
+        for _ in range(ROUNDS):
+            for name, (port, requests, expect) in kinds.items():
+                found.setdefault(name, []).append(run(port, requests, SECONDS, expect))
+    lines = []
+    base = found["(a) select, get, set"]
+    for name, loads in found.items():
+        per_second, p99 = median(one.per_second for one in loads), median(one.p99_ms for one in loads)
+        ratio = median(one.per_second / other.per_second for one, other in zip(loads, base, strict=True))
+        slow = median(one.p99_ms / other.p99_ms for one, other in zip(loads, base, strict=True))
+        wrong = sum(one.wrong for one in loads)
+        lines.append(f"| {name} | {per_second:.0f} | {p99:.1f} | {ratio:.2f} | {slow:.2f} | {wrong} |")
+        tell(lines[-1])
+    return [
+        "| hop | per second | p99 ms | rate ÷ (a) | p99 ÷ (a) | wrong |",
+        "| --- | --: | --: | --: | --: | --: |",
+        *lines,
+    ]
+
+
+def growth(place: Place, small: Settings, large: Settings) -> list[str]:
+    """The cost of a hop in a small and in a large network: interleaved rounds of the same dialogue."""
+    hop = f"/ussd/africastalking/{SECRET}"
+    few, many = phones(small, 900), phones(large, 20_000)
+    ratios, at_few, at_many = [], [], []
+    for _ in range(ROUNDS):
+        with place.gateway(small) as port:
+            run(port, sessions(hop, few, COVER_AND_PAY), 1.0)
+            at_few.append(run(port, sessions(hop, few, COVER_AND_PAY), SECONDS, b"CON"))
+        with place.gateway(large) as port:
+            run(port, sessions(hop, many, COVER_AND_PAY), 1.0)
+            at_many.append(run(port, sessions(hop, many, COVER_AND_PAY), SECONDS, b"CON"))
+        ratios.append(at_few[-1].per_second / at_many[-1].per_second)
+    return [
+        "| network | hops per second | p99 ms |",
+        "| --- | --: | --: |",
+        f"| small | {median(one.per_second for one in at_few):.0f} | {median(one.p99_ms for one in at_few):.1f} |",
+        f"| large | {median(one.per_second for one in at_many):.0f} | {median(one.p99_ms for one in at_many):.1f} |",
+        f"| cost of a hop, large ÷ small | {median(ratios):.2f} | |",
+    ]
