@@ -116,13 +116,12 @@ class Servers:
 
 
 def _free_port(wanted: int) -> int:
-    """``wanted`` when it is free, else any."""
-    for port in (wanted, 0):
+    """``wanted`` or the next that is free; not any at all, which a stand-in might be given in the same moment."""
+    for port in range(wanted, wanted + 100):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            found: int = probe.getsockname()[1]
-            return found
-    raise Fault("no free port on 127.0.0.1")
+            return port
+    raise Fault(f"no free port between {wanted} and {wanted + 99} on 127.0.0.1")

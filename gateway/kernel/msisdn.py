@@ -71,8 +71,11 @@ def country_of(msisdn: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def show_national(msisdn: str) -> str:
-    """The number as people of its country write it."""
-    return phonenumbers.format_number(phonenumbers.parse(msisdn, None), phonenumbers.PhoneNumberFormat.NATIONAL)
+    """The number as people of its country write it; one of no country that we know stays as it is."""
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(msisdn, None), phonenumbers.PhoneNumberFormat.NATIONAL)
+    except phonenumbers.NumberParseException:
+        return msisdn
 
 
 def national_digits(msisdn: str) -> str:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from itertools import islice
 from random import Random
 
-from sqlalchemy import Row, func, insert, select, text
+from sqlalchemy import Select, func, insert, select, text
 
 from gateway.kernel.faults import Fault
 from gateway.ledger.chart import Chart
@@ -83,6 +83,8 @@ def load_network(store: Store, network: Network, published: Published, year: int
             continue
         with store.write() as unit:
             loader = _Section(unit, tree, share, year, over, scale)
+            if loader.taken():
+                continue
             for count in loader.load():
                 done += count
                 tell(done, total, share.section.name)
@@ -248,6 +250,13 @@ class _Section:
         self._bulk = Bulk(unit, share.households(year))
         self._seed = f"{SEED}:{scale}:{section.code}"
 
+    def taken(self) -> bool:
+        """Whether another load, running at the same moment, was here first; the section is ours until we commit."""
+        connection = self._unit.connection
+        section_id = self._books.section_id
+        connection.execute(select(organisation.c.id).where(organisation.c.id == section_id).with_for_update())
+        return connection.scalar(self._members(self._year).limit(1)) is not None
+
     def load(self) -> Iterator[int]:
         """Write everything; yields after each block how many households it had."""
         for group in self._share.of_year(self._year):
@@ -284,7 +293,8 @@ class _Section:
     def _renew(self, group: Group) -> Iterator[int]:
         """Those who stay were written first in the year before, so they are the first of its members by id."""
         money = Random(f"{self._seed}:{group.name}:{self._year}")
-        before = self._members_before(group.households)
+        members = self._members(self._year - 1).limit(group.households)
+        before = self._unit.connection.execute(members).all()
         for start in range(0, len(before), BLOCK):
             block = before[start : start + BLOCK]
             for household_id, size, ended_on in block:
@@ -295,9 +305,9 @@ class _Section:
                 self._enrol(household_id, size, on, money, _DILIGENCE[STAY], newcomer=False, waits=lapsed)
             yield len(block)
 
-    def _members_before(self, count: int) -> Sequence[Row[int, int, date]]:
-        year = self._year - 1
-        return self._unit.connection.execute(
+    def _members(self, year: int) -> Select[int, int, date]:
+        """Those of the section whose membership starts in a year, by id."""
+        return (
             select(household.c.id, membership.c.beneficiaries, membership.c.ends_on)
             .join(membership, membership.c.household_id == household.c.id)
             .where(
@@ -305,8 +315,7 @@ class _Section:
                 membership.c.starts_on.between(date(year, 1, 1), date(year, 12, 31)),
             )
             .order_by(household.c.id)
-            .limit(count)
-        ).all()
+        )
 
     def _enrol(
         self,

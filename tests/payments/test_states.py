@@ -17,7 +17,7 @@ from gateway.payments.settle import reverse
 from gateway.payments.states import EDGES, UNDECIDED, IllegalMove, State, drawing
 from gateway.store.schema import collection
 from tests.payments.providers.mtn_momo_play import MomoPlay
-from tests.payments.village import PAYER, Village, wait_until
+from tests.payments.village import ON_SQLITE, PAYER, Village, wait_until
 
 ALL_EDGES = [(before, after) for before in State for after in sorted(EDGES[before])]
 
@@ -209,6 +209,7 @@ def test_every_edge_has_a_play() -> None:
     assert sorted(PLAYS) == sorted(ALL_EDGES)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("edge", PLAYS, ids=lambda edge: "-".join(edge))
 def test_the_edge_is_walked(village: Village, momo: MomoPlay, edge: tuple[State, State]) -> None:
     PLAYS[edge](village, momo, village.register().household_id)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Row, func, select
 
 from gateway.kernel.clock import FixedClock
@@ -33,6 +34,10 @@ from gateway.store.unit import Store
 PAYER = "+2290100000101"
 NEIGHBOUR = "+2290100000102"
 TREASURER = "+2290100000901"
+
+# For tests that would say nothing new on the other kind of database.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 SECRET = "village-secret-0123"
 
 # A family of four: 1 000 once and 11 600 a year, 2 900 a quarter.
@@ -207,9 +212,10 @@ class Village:
         return found
 
     def messages(self, *events: str) -> list[Row[Any]]:
-        """The messages of these events, in the order in which they were written."""
+        """The messages of these events, as time went on; of one moment by event and number."""
         with self.store.read() as connection:
-            rows = connection.execute(select(message).order_by(message.c.created_at, message.c.id)).all()
+            order = (message.c.created_at, message.c.event, message.c.msisdn)
+            rows = connection.execute(select(message).order_by(*order)).all()
         return [row for row in rows if row.event in events or not events]
 
     def told(self, *events: str) -> list[tuple[str, str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -25,7 +27,7 @@ from gateway.samples.bulk import Books, Bulk
 from gateway.samples.burundi import MEMISA, PAMUSAB, UCODE, Published
 from gateway.samples.layout import shares
 from gateway.samples.numbers import BI_STAFF_PLACE, OUAKE_PLACE, card_of
-from gateway.samples.pamusab import load_network, load_pamusab
+from gateway.samples.pamusab import Loaded, load_network, load_pamusab
 from gateway.store.schema import (
     account,
     beneficiary,
@@ -40,7 +42,7 @@ from gateway.store.schema import (
     staff,
 )
 from gateway.store.unit import Store, Unit
-from tests.samples.helpers import Load, Sample, quiet, report
+from tests.samples.helpers import DEFAULTS, Load, Sample, quiet, report
 
 SMALL = Published("pamusab", "PAMUSAB", (MEMISA,))
 TWO = Published("pamusab", "PAMUSAB", (MEMISA, UCODE))
@@ -321,6 +323,22 @@ def test_a_load_that_died_is_taken_up_where_it_stopped(store: Store, network: Ne
         assert first_difference(connection) is None
     with pytest.raises(Fault, match="already there"):
         load_network(store, network, SMALL, 2020, 1, quiet)
+
+
+def test_two_loads_at_once_put_nothing_in_twice(store: Store, network: Network) -> None:
+    load_network(store, network, SMALL, 2019, 1, quiet)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        others: list[Future[Loaded]] = []
+
+        def another(done: int, total: int, what: str) -> None:
+            if not others:  # while the first section isn't committed yet
+                others.append(pool.submit(load_network, store, Network(store, DEFAULTS), SMALL, 2020, 1, quiet))
+                time.sleep(0.3)
+
+        one = load_network(store, network, SMALL, 2020, 1, another)
+        other = others[0].result()
+    assert report(store, network, 2020).total.now == Figures(8, 536, 2_676)
+    assert (one.sections + other.sections, one.households + other.households) == (8, 536)
 
 
 def test_a_half_loaded_year_is_not_built_upon(store: Store, network: Network) -> None:

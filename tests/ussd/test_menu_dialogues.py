@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.kernel.card import read_card
+from gateway.network.organisations import add_organisation
 from gateway.store.schema import beneficiary, collection, message
 from tests.ussd.handset import Handset
 from tests.ussd.world import (
@@ -145,6 +146,20 @@ def test_a_section_is_found_by_its_number(place: Place) -> None:
 def test_of_several_sections_found_one_is_chosen(place: Place) -> None:
     phone = tell_head(in_french(place.phone())).types("semere").sees("Votre section ?")
     phone.picks("Séméré Haut", "C'est tout").sees("Séméré Haut. 1 personne")
+
+
+def test_too_many_sections_found_ask_for_more_letters(place: Place) -> None:
+    tree = place.runtime.network.tree()
+    mutuelle = tree.named("Mutuelle Ouaké")
+    with place.runtime.store.write() as unit:
+        for number in range(100):
+            add_organisation(
+                unit, (mutuelle.id, mutuelle.path), kind="section", code=f"{number}", name=f"Village {number:02d}"
+            )
+    place.runtime.network.forget()
+    phone = tell_head(in_french(place.phone())).types("vil").is_asked()
+    phone.sees("Trop de sections trouvées. Écrivez plus de lettres.", "Votre section")
+    phone.types("village 4").sees("Votre section ?").picks("Village 49", "C'est tout").sees("Village 49. 1 personne")
 
 
 def test_a_short_list_of_sections_is_shown_at_once(place: Place) -> None:

@@ -199,8 +199,8 @@ class Place:
                 for table in (household, collection, message, effect)
             }
 
-    def forget_session(self, phone: Handset) -> None:
-        """Redis drops one session, as it may under pressure."""
+    def forget_sessions(self) -> None:
+        """Redis drops sessions and nothing else, as it may under pressure."""
         sessions = list(self.runtime.redis.scan_iter("ussd:s:*"))
         assert sessions
         self.runtime.redis.delete(*sessions)

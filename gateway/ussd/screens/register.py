@@ -21,6 +21,7 @@ from gateway.ussd.screens.pay import PayWhat, pay_what
 
 MOST_PEOPLE = 20
 MOST_SECTIONS_LISTED = 9
+MOST_SECTIONS_FOUND = 20  # more than anybody reads; and the number 98 must stay free for reading on
 
 # Relation and sex in one answer: what people call them, in the order in which families name them.
 KIN: tuple[tuple[str, str, str], ...] = (
@@ -127,6 +128,8 @@ class FindSection:
             return Again(word("No section found. Try other letters."))
         if len(found) == 1:
             return _after_section(self.draft, found[0], see)
+        if len(found) > MOST_SECTIONS_FOUND:
+            return Again(word("Too many sections found. Write more letters."))
         return PickSection(self.draft, tuple(one.id for one in found))
 
 

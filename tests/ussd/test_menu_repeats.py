@@ -1,0 +1,362 @@
+"""Promise 7: whatever a bad network repeats, reorders or loses, each hop gets its answer and nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from tests.ussd.handset import Handset
+from tests.ussd.world import CANARIES, MEMBER, MOOV, ONE_PERSON, OTHER_MTN, OUAKE, UNION, Place
+
+LOST = "La connexion a été coupée."
+CHANGED = "Le menu a changé."
+CUT_OFF = "Votre dernier appel a été coupé."
+
+
+@dataclass
+class EchoedHandset(Handset):
+    """A phone on a line that delivers every request three times."""
+
+    def posts(self, text: str) -> str:
+        answer = super().posts(text)
+        self.repeats(2)
+        return answer
+
+
+def register_up_to_the_look(phone: Handset, name: str = "Adjara Tchédré") -> Handset:
+    """From Home to the screen where the next answer registers."""
+    return phone.picks("Inscrire ma famille").types(name, "1", "1991", "kado").picks("C'est tout").sees("Kadolassi.")
+
+
+def speak_french(place: Place, msisdn: str = MEMBER) -> None:
+    """The phone has called before and chosen its language."""
+    place.phone(msisdn).dial().picks("Français")
+
+
+# --- the same request again -------------------------------------------------------------------------------------------
+
+
+def test_every_hop_of_a_registration_and_a_payment_delivered_three_times(any_place: Place) -> None:
+    before = any_place.counts()
+    phone = EchoedHandset(MEMBER, any_place.post).dial().picks("Français")
+    register_up_to_the_look(phone).picks("Inscrire").sees("C'est inscrit.")
+    phone.picks("Payer maintenant", "Payer le versement", "Oui").hears_the_end().sees("Tapez votre code PIN")
+    added = {table: count - before[table] for table, count in any_place.counts().items()}
+    assert added == {"household": 1, "collection": 1, "message": 1, "effect": 3}
+
+
+def test_two_deliveries_at_the_same_instant_do_one_thing_and_get_one_answer(pg_place: Place) -> None:
+    rounds = 20
+
+    def both(phone: Handset, text: str) -> None:
+        """Two requests with one text leave together."""
+        gate = threading.Barrier(2)
+
+        def post() -> str:
+            gate.wait(5)
+            return phone.raw(text)
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = [each.result(10) for each in [pool.submit(post), pool.submit(post)]]
+        assert first == second
+        phone.posts(text)
+        assert phone.shown[-1] == first[4:]
+
+    before = pg_place.counts()
+    for number in range(rounds):
+        phone = pg_place.phone(f"+2290150000{500 + number}").dial().picks("Français")
+        register_up_to_the_look(phone)
+        both(phone, f"{phone.text}*1")
+        phone.sees("C'est inscrit.").picks("Payer maintenant", "Payer le versement")
+        both(phone, f"{phone.text}*1")
+        phone.hears_the_end().sees("Tapez votre code PIN")
+    added = {table: count - before[table] for table, count in pg_place.counts().items()}
+    assert added == {"household": rounds, "collection": rounds, "message": rounds, "effect": 3 * rounds}
+
+
+def test_an_old_request_that_comes_late_changes_nothing(place: Place) -> None:
+    phone = place.phone().dial().picks("Français")
+    history = [""]
+    for answer in ("1", "Adjara Tchédré", "1", "1991", "kado", "3", "Idrissou T", "2015"):
+        history.append(phone.text)
+        phone.types(answer)
+    here = f"CON {phone.screen}"
+    for old in history[:-4]:
+        assert phone.raw(old) == here
+    assert "Idrissou T : année de naissance" in phone.raw(history[-1])  # one of the last keeps its own answer
+    phone.picks("C'est tout").sees("Adjara Tchédré 1991", "Idrissou T 2015")
+
+
+def test_a_history_that_contradicts_ours_is_asked_again_and_then_followed(place: Place) -> None:
+    phone = place.phone().dial().picks("Français").picks("Inscrire ma famille")
+    assert "Répondez encore une fois.\nVotre prénom et votre nom ?" in phone.posts("7*7*7")
+    phone.types("Adjara Tchédré").sees("femme ou homme")
+
+
+# --- odd input --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", ["", " ", "*", "**", "#", "9", "-1", "1.5", "💰", "أ", "00000", "98", "0*", "\x00", "1e0"])
+def test_odd_input_at_a_choice_shows_the_choice_again(place: Place, odd: str) -> None:
+    phone = place.phone().dial().picks("Français").picks("Langue").types(odd)
+    phone.is_asked().sees("Tapez un des numéros affichés.", "1 Français", "2 English")
+    phone.picks("Français").sees("Inscrire ma famille")
+
+
+@pytest.mark.parametrize("one", ["1", " 1 ", "01", "١", "１"])
+def test_a_number_is_a_number_in_any_digits(place: Place, one: str) -> None:
+    place.phone().dial().picks("Français").types(one).sees("Votre prénom et votre nom ?")
+
+
+def test_a_choice_that_was_not_shown_yet_is_not_taken(place: Place) -> None:
+    speak_french(place)
+    phone = place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré", "1", "1991", "kado")
+    for letter in "abcdefg":
+        phone.picks("Fille").types(f"Rahina {letter * 20}", "2015")
+    phone.picks("C'est tout").sees("98 Suite").sees_not("1 Inscrire")
+    phone.types("1").is_asked().sees("Tapez un des numéros affichés.")
+    assert place.counts()["household"] == 3
+    phone.picks("Inscrire").sees("C'est inscrit.")
+
+
+def test_stars_typed_into_a_name_are_not_taken_for_answers(place: Place) -> None:
+    phone = place.phone().dial().picks("Français").picks("Inscrire ma famille").types("Awa*1*1")
+    phone.is_asked().sees("Écrivez avec des lettres seulement.", "Votre prénom et votre nom ?")
+    phone.types("Awa Gado").sees("Awa Gado : femme ou homme ?")
+
+
+def test_a_history_of_five_hundred_stars_is_answered(place: Place) -> None:
+    place.household_with(MEMBER)
+    speak_french(place)
+    phone = place.phone().dial(deep="1" + "*1" * 500).is_asked()
+    phone.types("1").is_asked()
+    phone.types(*("1" * 20))
+    assert place.counts()["collection"] == 0
+    assert place.post(
+        {"sessionId": "s", "phoneNumber": MEMBER, "serviceCode": OUAKE, "text": "1*" * 5_000}
+    ).body.startswith("END Désolé")
+
+
+# --- deep dials -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("deep", "sees"),
+    [
+        ("1", "Pas encore couvert."),
+        ("2", "1 Payer le versement"),
+        ("2*1", "Payer 2 100 F pour la carte"),
+        ("2*1*1", "Payer 2 100 F pour la carte"),
+        ("2*1*1*1*1", "Payer 2 100 F pour la carte"),
+        ("2*3*700*1", "Payer 700 F pour la carte"),
+        ("2*3*dix", "Écrivez le montant en chiffres"),
+        ("3*2", "1 Français"),
+        ("9", "Tapez un des numéros affichés."),
+    ],
+)
+def test_a_deep_dial_goes_as_far_as_it_may_and_never_through_an_effect(place: Place, deep: str, sees: str) -> None:
+    place.household_with(MEMBER)
+    speak_french(place)
+    before = place.counts()
+    phone = place.phone().dial(deep=deep).is_asked().sees(sees)
+    assert place.counts() == before
+    if deep == "2*1*1":
+        phone.picks("Oui").hears_the_end().sees("Tapez votre code PIN")
+
+
+def test_a_deep_dial_before_a_language_is_chosen_stops_there(place: Place) -> None:
+    place.phone().dial(deep="1*1").is_asked().sees("1 Français")
+
+
+def test_a_deep_dial_does_not_register(place: Place) -> None:
+    speak_french(place)
+    phone = place.phone().dial(deep="1*Adjara Tchédré*1*1991*kado*9*1").sees("1 Inscrire")
+    assert place.counts()["household"] == 3
+    phone.picks("Inscrire").sees("C'est inscrit.")
+
+
+# --- what is lost -----------------------------------------------------------------------------------------------------
+
+
+def test_redis_emptied_in_mid_session_leads_home_with_a_word(place: Place) -> None:
+    place.household_with(MEMBER)
+    speak_french(place)
+    phone = place.phone().dial().picks("Payer", "Payer le versement")
+    place.runtime.redis.flushall()
+    phone.types("1").is_asked().sees(LOST, "Bonjour Adjara Tchédré.")
+    assert place.counts()["collection"] == 0
+    phone.picks("Payer", "Payer le versement", "Oui").hears_the_end()
+    assert place.counts()["collection"] == 1
+
+
+def test_redis_emptied_after_a_payment_was_asked_for_asks_no_second_time(any_place: Place) -> None:
+    any_place.household_with(MEMBER)
+    speak_french(any_place)
+    phone = any_place.phone().dial().picks("Payer", "Payer le versement", "Oui").hears_the_end()
+    any_place.runtime.redis.flushall()
+    assert LOST.replace("ê", "e") in phone.posts(phone.text)
+    phone.picks("Payer", "Payer le versement", "Oui").hears_the_end().sees("Un paiement est déjà en cours")
+    assert any_place.counts()["collection"] == 1
+
+
+def _payment(place: Place) -> Handset:
+    place.household_with(MEMBER)
+    speak_french(place)
+    return place.phone().dial().picks("Payer", "Payer le versement", "Oui").hears_the_end()
+
+
+def _registration(place: Place) -> Handset:
+    speak_french(place)
+    return register_up_to_the_look(place.phone().dial()).picks("Inscrire")
+
+
+@pytest.mark.parametrize("effect", [_payment, _registration])
+def test_an_effect_whose_answer_was_lost_with_its_session_is_not_done_again(
+    any_place: Place, effect: Callable[[Place], Handset]
+) -> None:
+    phone = effect(any_place)
+    done = any_place.counts()
+    any_place.forget_sessions()
+    again = phone.posts(phone.text)
+    assert again.startswith("CON ")  # rebuilt from the history up to the question, or home
+    phone.types("1")
+    assert {**any_place.counts(), "effect": 0} == {**done, "effect": 0}
+
+
+def test_one_session_lost_is_rebuilt_from_its_history(place: Place) -> None:
+    speak_french(place)
+    phone = place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré", "1", "1991", "kado")
+    phone.picks("Fils").types("Idrissou T")
+    place.forget_sessions()
+    phone.types("2015").sees("2 personnes. Ajouter").picks("C'est tout").sees("Adjara Tchédré 1991", "Idrissou T 2015")
+
+
+def test_a_session_id_that_another_number_brings_shows_nothing_of_the_first(place: Place) -> None:
+    speak_french(place, ONE_PERSON)
+    first = place.phone(ONE_PERSON).dial().picks("Ma couverture")
+    assert CANARIES[2].split()[1] in first.reads()
+    for text in ("", first.text, f"{first.text}*1", "1"):
+        stranger = place.phone(MOOV)
+        stranger.session_id, stranger.code = first.session_id, first.code
+        assert "Kanarivogel" not in stranger.posts(text)
+        assert first.screen not in stranger.screen
+    first.picks("Payer").sees("Carte")
+
+
+# --- a dropped call ---------------------------------------------------------------------------------------------------
+
+
+def test_after_a_drop_the_next_call_goes_on_exactly_there(any_place: Place) -> None:
+    any_place.phone().dial().picks("Français")
+    phone = any_place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré", "1", "1991", "kado")
+    phone.picks("Fils").types("Idrissou T")
+    there = phone.screen
+    next_call = any_place.phone().dial().sees(CUT_OFF, "1 Continuer", "2 Recommencer").picks("Continuer")
+    assert next_call.screen == there
+    next_call.types("2015").sees("2 personnes. Ajouter").types("0").sees("Idrissou T : année de naissance")
+    next_call.types("2016").picks("C'est tout").sees("2 personnes", "Adjara Tchédré 1991", "Idrissou T 2016")
+    next_call.picks("Inscrire").sees("C'est inscrit.")
+
+
+def test_a_page_that_was_read_halfway_is_gone_on_with(place: Place) -> None:
+    speak_french(place)
+    phone = place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré", "1", "1991", "kado")
+    for letter in "abcdefg":
+        phone.picks("Fille").types(f"Rahina {letter * 20}", "2015")
+    phone.picks("C'est tout").types("98")
+    there = phone.screen
+    assert place.phone().dial().picks("Continuer").screen == there
+
+
+def test_a_second_drop_before_the_answer_loses_nothing(place: Place) -> None:
+    speak_french(place)
+    there = place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré").screen
+    for _ in range(3):
+        place.phone().dial().sees(CUT_OFF)
+    assert place.phone().dial().picks("Continuer").screen == there
+
+
+def test_who_starts_again_is_not_asked_again(place: Place) -> None:
+    speak_french(place)
+    place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré")
+    place.phone().dial().picks("Recommencer").sees("Inscrire ma famille")
+    place.phone().dial().sees("Inscrire ma famille").sees_not(CUT_OFF)
+
+
+@pytest.mark.parametrize("way", ["0", "9", "*", "#"])
+def test_the_offer_to_go_on_is_not_lost_by_a_typing_error(place: Place, way: str) -> None:
+    speak_french(place)
+    there = place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré").screen
+    phone = place.phone().dial().types(way).sees("Tapez un des numéros affichés.", CUT_OFF)
+    assert phone.picks("Continuer").screen == there
+
+
+def test_a_payment_that_was_asked_for_is_never_offered_again(any_place: Place) -> None:
+    _payment(any_place)
+    any_place.phone().dial().sees("Bonjour Adjara Tchédré.").sees_not(CUT_OFF)
+
+
+def test_a_confirmation_that_was_dropped_before_its_answer_is_offered_and_asks_once(place: Place) -> None:
+    place.household_with(MEMBER)
+    speak_french(place)
+    place.phone().dial().picks("Payer", "Payer le versement").sees("1 Oui")
+    assert place.counts()["collection"] == 0
+    place.phone().dial().sees(CUT_OFF).picks("Continuer", "Oui").hears_the_end()
+    assert place.counts()["collection"] == 1
+
+
+def test_nobody_elses_dropped_call_is_offered(place: Place) -> None:
+    speak_french(place)
+    speak_french(place, OTHER_MTN)
+    place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré")
+    place.phone(OTHER_MTN).dial().sees_not(CUT_OFF).sees("Inscrire ma famille")
+
+
+# --- a new version of the menu ----------------------------------------------------------------------------------------
+
+
+def rename_screens(place: Place) -> None:
+    """Every stored session now stands on a screen that this program doesn't have."""
+    for key in place.runtime.redis.scan_iter("ussd:s:*"):
+        session = json.loads(place.runtime.redis.get(key) or b"")
+        session["screen"] = ["Gone", {}]
+        place.runtime.redis.set(key, json.dumps(session), keepttl=True)
+
+
+def test_a_screen_that_is_gone_leads_home_with_a_word(place: Place) -> None:
+    speak_french(place)
+    phone = place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré")
+    rename_screens(place)
+    phone.types("1").is_asked().sees(CHANGED, UNION, "1 Inscrire ma famille")
+
+
+def test_a_dropped_call_on_a_screen_that_is_gone_leads_home_with_a_word(place: Place) -> None:
+    speak_french(place)
+    place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré")
+    rename_screens(place)
+    place.phone().dial().is_asked().sees(CHANGED, "1 Inscrire ma famille")
+
+
+def test_a_session_that_cannot_be_read_at_all_is_as_good_as_lost(place: Place) -> None:
+    speak_french(place)
+    phone = place.phone().dial().picks("Inscrire ma famille")
+    for key in place.runtime.redis.scan_iter("ussd:s:*"):
+        place.runtime.redis.set(key, b"\xff{")
+    phone.types("Adjara Tchédré").is_asked().sees("Adjara Tchédré : femme ou homme ?")
+
+
+# --- an ended session -------------------------------------------------------------------------------------------------
+
+
+def test_an_ended_session_repeats_its_end_and_goes_on_at_home(place: Place) -> None:
+    phone = _payment(place)
+    done = place.counts()
+    phone.repeats(3)
+    phone.open = True
+    phone.types("1").is_asked().sees(LOST, "Bonjour Adjara Tchédré.")
+    assert place.counts() == done
