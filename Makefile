@@ -42,8 +42,8 @@ bench: dev  ## how fast is it, on this machine
 image: dev  ## build the container image without a container engine, and try it (Debian, root)
 	@sh deploy/image.sh
 
-prove-fresh:  ## run install, test and demo on bare Debian systems (Debian, root)
-	@sh deploy/prove-fresh.sh
+prove-fresh:  ## run install, test and demo on bare Debians (Debian, root; ARGS=trixie for one)
+	@sh deploy/prove-fresh.sh $(ARGS)
 
 lock: dev  ## requirements/*.in into *.txt (ARGS=--upgrade for newer versions)
 	@sh deploy/lock.sh $(ARGS)

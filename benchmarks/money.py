@@ -117,12 +117,12 @@ def _rows(parts: Runtime) -> dict[str, int]:
 def _bare(settings: Settings, keys: list[str], rows: dict[str, float]) -> float:
     """The same rows, as few statements as a person would write by hand, one transaction a payment."""
     lines_each, messages_each = round(rows["line"]), round(rows["message"])
-    with psycopg.connect(settings.database_url.replace("+psycopg", "")) as own:
+    with psycopg.connect(settings.database_url.replace("+psycopg", ""), autocommit=True) as own:
         accounts = own.execute(
-            "select organisation_id, min(id), max(id) from account where currency = 'BIF' group by 1 limit 1"
+            "select organisation_id, currency, min(id), max(id) from account group by 1, 2 limit 1"
         ).fetchone()
         assert accounts is not None
-        books, first, last = accounts
+        books, currency, first, last = accounts
         begun = time.perf_counter()
         for key in keys:
             one, amounts = ordered_id(), [500, -500] if lines_each == 2 else [500, -300, -200]
@@ -144,8 +144,8 @@ def _bare(settings: Settings, keys: list[str], rows: dict[str, float]) -> float:
                     )
                     cursor.execute(
                         "insert into entry (id, key, organisation_id, journal, currency, happened_on, recorded_at) "
-                        "values (%s, %s, %s, 'collections', 'BIF', current_date, now())",
-                        (one, f"bare:{key}", books),
+                        "values (%s, %s, %s, 'collections', %s, current_date, now())",
+                        (one, f"bare:{key}", books, currency),
                     )
                     ids = [ordered_id() for _ in range(messages_each)]
                     cursor.executemany(

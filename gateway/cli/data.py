@@ -23,20 +23,22 @@ def _parts() -> Runtime:
 
 
 class Progress:
-    """Shows how far a long work has come, on one line, where a person looks on."""
+    """Shows how far a long work has come, on one line of standard error, where a person looks on."""
 
     def __init__(self) -> None:
         self._bar: Any = None  # click's own type isn't public
-        self._what = ""
         self._done = 0
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        if what != self._what:
+        if self._bar is not None and self._bar.length != max(total, 1):
             self.close()
-            self._bar = click.progressbar(length=max(total, 1), label=what.ljust(28), file=sys.stderr)
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=max(total, 1), label="loading", file=sys.stderr, item_show_func=lambda item: item
+            )
             self._bar.__enter__()
-            self._what, self._done = what, 0
-        self._bar.update(done - self._done)
+            self._done = 0
+        self._bar.update(done - self._done, what)
         self._done = done
 
     def close(self) -> None:

@@ -59,9 +59,19 @@ def run() -> None:
 def serve(settings: Settings, load: Callable[[], Any]) -> None:
     """Serve the WSGI application that ``load`` makes in each web process, until told to stop."""
     from gunicorn.app.base import BaseApplication
+    from gunicorn.glogging import Logger
 
     counters = tempfile.mkdtemp(prefix="cotisa-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+
+    class JsonLog(Logger):  # type: ignore[misc]
+        """What gunicorn itself says goes where our own lines go."""
+
+        def setup(self, cfg: Any) -> None:
+            super().setup(cfg)
+            self.error_log.handlers.clear()
+            self.error_log.propagate = True
+
     options = {
         "bind": f"{settings.bind}:{settings.port}",
         "workers": settings.web_workers,
@@ -73,6 +83,7 @@ def serve(settings: Settings, load: Callable[[], Any]) -> None:
         "max_requests": 200_000,
         "max_requests_jitter": 20_000,
         "control_socket_disable": True,
+        "logger_class": JsonLog,
         "accesslog": None,  # a request line holds the webhook's secret
         "loglevel": settings.log_level.lower(),
         "proc_name": "cotisa-web",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import Column, Select, func, select
 
 from gateway.kernel.faults import Unavailable
 from gateway.store import migrate, outbox
@@ -68,16 +69,13 @@ def _queues(store: Store) -> list[Part]:
 
 def figures(store: Store) -> dict[str, dict[str, int]]:
     """How many collections and messages stand in each state."""
+    counted = {"collections": collection.c.state, "messages": message.c.state}
     with store.read() as connection:
         return {
-            "collections": {
-                state: count
-                for state, count in connection.execute(
-                    select(collection.c.state, func.count()).group_by(collection.c.state)
-                )
-            },
-            "messages": {
-                state: count
-                for state, count in connection.execute(select(message.c.state, func.count()).group_by(message.c.state))
-            },
+            name: {row.state: row.many for row in connection.execute(_count(column))}
+            for name, column in counted.items()
         }
+
+
+def _count(state: Column[Any]) -> Select[Any]:
+    return select(state.label("state"), func.count().label("many")).group_by(state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from functools import cache
 
 import redis
 from flask import Blueprint, Flask, Response, g, jsonify, request
@@ -103,7 +104,12 @@ def count_answers(app: Flask) -> None:
 
     @app.after_request
     def end(answer: Response) -> Response:
-        endpoint = request.endpoint or "none"
-        ANSWERS.labels(endpoint, str(answer.status_code)).inc()
-        SECONDS.labels(endpoint).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
+        answers, seconds = _counters(request.endpoint or "none", answer.status_code)
+        answers.inc()
+        seconds.observe(time.perf_counter() - g.begun)
         return answer
+
+
+@cache
+def _counters(endpoint: str, status: int) -> tuple[Counter, Histogram]:
+    return ANSWERS.labels(endpoint, str(status)), SECONDS.labels(endpoint)

@@ -82,8 +82,7 @@ def read_amount(typed: str, currency: str) -> Money:
 
     Raises :class:`BadAmount` with ``empty``, ``not-a-number``, ``negative``, ``zero``, ``decimals`` or ``too-large``.
     """
-    text = unicodedata.normalize("NFKC", typed)
-    text = "".join(str(unicodedata.digit(c)) if c.isdigit() else " " if c.isspace() else c for c in text)
+    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else " " if c.isspace() else c for c in typed)
     text = re.sub(r" {2,}", " ", text).strip()
     text = re.sub(rf"(?i)\s*({currency}|fcfa|cfa|fbu|fc|fg|f|\$)$", "", text).strip()
     if not text:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 
 from gateway.ledger.chart import HOUSEHOLD_ROLES
 from gateway.ledger.rules import Credit, Due
 from gateway.store.schema import account, entry, line, organisation
+from gateway.store.together import Ask
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,24 @@ _HOUSEHOLD_LINES = (
     select(line.c.membership_id, line.c.due_on, line.c.amount_minor, entry.c.happened_on)
     .join(entry, entry.c.id == line.c.entry_id)
     .join(account, account.c.id == line.c.account_id)
-    .where(account.c.role.in_(HOUSEHOLD_ROLES), line.c.household_id == bindparam("household_id"))
+    .where(or_(*(account.c.role == role for role in HOUSEHOLD_ROLES)), line.c.household_id == bindparam("household_id"))
 )
+
+
+def ask_statement(household_id: int) -> Ask:
+    """What to ask for one household's lines; :func:`read_statement` reads the answer."""
+    return _HOUSEHOLD_LINES, {"household_id": household_id}
 
 
 def statement_of(connection: Connection, household_id: int) -> Statement:
     """The dues and credits of one household."""
+    return read_statement(connection.execute(*ask_statement(household_id)).all())
+
+
+def read_statement(rows: Sequence[Any]) -> Statement:
+    """The dues and credits in a household's lines."""
     dues, credits = [], []
-    for row in connection.execute(_HOUSEHOLD_LINES, {"household_id": household_id}):
+    for row in rows:
         if row.due_on is not None:
             dues.append(Due(row.membership_id, row.due_on, row.amount_minor))
         else:

@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from gateway.kernel.ids import ordered_id
 from gateway.kernel.money import MAX_MINOR
 from gateway.store.schema import entry, line
+from gateway.store.together import Ask, together
 from gateway.store.unit import Unit
 
 
@@ -52,28 +53,34 @@ class Entry:
             raise Unbalanced(f"entry {self.key}: {[one.amount_minor for one in self.lines]}")
 
 
+_LINES, _ENTRIES = insert(line), insert(entry)
+
+
+def ask_record(unit: Unit, *entries: Entry) -> tuple[Ask, Ask]:
+    """The rows to be, for :func:`~gateway.store.together.together`: the lines first, then the rows that seal them."""
+    lines = [_line(one, each) for one in entries for each in one.lines]
+    seals = [
+        {
+            "id": one.id,
+            "key": one.key,
+            "organisation_id": one.organisation_id,
+            "journal": one.journal,
+            "currency": one.currency,
+            "happened_on": one.happened_on,
+            "recorded_at": unit.now,
+            "reverses_id": one.reverses,
+        }
+        for one in entries
+    ]
+    return (_LINES, lines), (_ENTRIES, seals)
+
+
 def record(unit: Unit, *entries: Entry) -> None:
-    """Write entries in the caller's transaction: the lines first, then the rows that seal them.
+    """Write entries in the caller's transaction.
 
     Raises IntegrityError when a key is known: whoever records has made sure before that the cause is new.
     """
-    unit.connection.execute(insert(line), [_line(one, each) for one in entries for each in one.lines])
-    unit.connection.execute(
-        insert(entry),
-        [
-            {
-                "id": one.id,
-                "key": one.key,
-                "organisation_id": one.organisation_id,
-                "journal": one.journal,
-                "currency": one.currency,
-                "happened_on": one.happened_on,
-                "recorded_at": unit.now,
-                "reverses_id": one.reverses,
-            }
-            for one in entries
-        ],
-    )
+    together(unit.connection, *ask_record(unit, *entries))
 
 
 def _line(one: Entry, each: Line) -> dict[str, Any]:

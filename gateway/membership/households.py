@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.kernel.card import new_card_number
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
-from gateway.ledger.accounts import Statement, statement_of
+from gateway.ledger.accounts import Statement, ask_statement, read_statement, statement_of
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
 from gateway.ledger.rules import position
@@ -21,6 +22,7 @@ from gateway.membership.plans import Plan
 from gateway.membership.rules import Cover, Membership, Year, cover, dues_for
 from gateway.network.organisations import Tree
 from gateway.store.schema import beneficiary, caller, household, membership, phone, plan
+from gateway.store.together import Ask, together
 from gateway.store.unit import Unit
 
 
@@ -146,9 +148,13 @@ _ENROLMENTS = (
 )
 
 
-def enrolments_of(connection: Connection, household_id: int) -> list[Enrolment]:
+def ask_enrolments(household_id: int) -> Ask:
+    """What to ask for a household's memberships; :func:`read_enrolments` reads the answer."""
+    return _ENROLMENTS, {"household_id": household_id}
+
+
+def read_enrolments(rows: Sequence[Any]) -> list[Enrolment]:
     """A household's memberships, the oldest first."""
-    rows = connection.execute(_ENROLMENTS, {"household_id": household_id})
     return [Enrolment(Membership(*row[:6]), *row[6:]) for row in rows]
 
 
@@ -170,18 +176,29 @@ def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statemen
 
 def standing(connection: Connection, one: Household, on: date) -> Standing:
     """How a household stands on a day."""
-    return standing_of(one, enrolments_of(connection, one.id), statement_of(connection, one.id), on)
+    enrolments, lines = together(connection, ask_enrolments(one.id), ask_statement(one.id))
+    return standing_of(one, read_enrolments(enrolments), read_statement(lines), on)
+
+
+_BENEFICIARIES = (
+    select(beneficiary.c.name)
+    .where(beneficiary.c.household_id == bindparam("household_id"), beneficiary.c.left_on.is_(None))
+    .order_by(beneficiary.c.id)
+)
+
+
+def standing_and_names(connection: Connection, one: Household, on: date) -> tuple[Standing, list[str]]:
+    """How a household stands on a day, and the names on its card, the head first."""
+    enrolments, lines, names = together(
+        connection, ask_enrolments(one.id), ask_statement(one.id), (_BENEFICIARIES, {"household_id": one.id})
+    )
+    found = standing_of(one, read_enrolments(enrolments), read_statement(lines), on)
+    return found, [row.name for row in names]
 
 
 def beneficiaries_of(connection: Connection, household_id: int) -> list[str]:
     """The names on a card, the head first."""
-    return list(
-        connection.scalars(
-            select(beneficiary.c.name)
-            .where(beneficiary.c.household_id == household_id, beneficiary.c.left_on.is_(None))
-            .order_by(beneficiary.c.id)
-        )
-    )
+    return list(connection.scalars(_BENEFICIARIES, {"household_id": household_id}))
 
 
 _MAIN_PHONES = (
@@ -297,7 +314,8 @@ def enrol(
         select(func.max(membership.c.ends_on)).where(membership.c.household_id == household_id)
     )
     newcomer = last_end is None
-    lapsed = last_end is None or last_end + timedelta(days=chosen.terms.grace_days) < on
+    # The day after the last one is in time, also where there is no grace.
+    lapsed = last_end is None or last_end + timedelta(days=max(1, chosen.terms.grace_days)) < on
     year = dues_for(chosen.terms, on, beneficiaries, newcomer)
     made = unit.connection.execute(
         insert(membership).values(

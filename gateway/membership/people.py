@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
 NAME_CHARACTERS = 60
@@ -42,18 +43,28 @@ def read_name(typed: str) -> str:
     if len(text) > NAME_CHARACTERS:
         raise BadName("long")
     for character in text:
-        if character in " -'.":
+        if character in " -'." or unicodedata.combining(character):  # no single letter for Fon's open o with an accent
             continue
         if not character.isalpha() or not unicodedata.name(character, "").startswith("LATIN"):
             raise BadName("letters")
     if sum(character.isalpha() for character in text) < 2:
         raise BadName("short")
-    return text if not (text.islower() or text.isupper()) else text.title().replace("'S ", "'s ")
+    return _capitalised(text).replace("'S ", "'s ") if text.islower() or text.isupper() else text
+
+
+def _capitalised(text: str) -> str:
+    """Each word with a capital first; an accent that is a character of its own begins no word."""
+    return re.sub(r"[^ \-'.]+", lambda word: _as(str.title, word[0][0]) + _as(str.lower, word[0][1:]), text)
+
+
+def _as(change: Callable[[str], str], letters: str) -> str:
+    # What would grow by it (ß, İ) stays as it is: a name's length has been checked.
+    return "".join(change(one) if len(change(one)) == 1 else one for one in letters)
 
 
 def read_birth_year(typed: str, this_year: int) -> int:
     """A year of birth: four digits, or an age up to 120; raises :class:`BadYear`."""
-    text = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in typed.strip())
+    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed.strip())
     if not re.fullmatch(r"\d{1,4}", text):
         raise BadYear
     number = int(text)

@@ -126,19 +126,21 @@ def cover(memberships: Sequence[Membership], dues: Sequence[Due], credits: Seque
         return Cover(State.NONE, None, None, paid.left_minor)
     ordered = sorted(begun, key=lambda m: m.starts_on)
     current = _of_membership(ordered[-1], dues, credits, paid, on)
-    if current.state is State.UNPAID and len(ordered) > 1:
-        # The year before may still carry over while the new one isn't paid for yet.
-        before = _of_membership(ordered[-2], dues, credits, paid, on)
-        if before.state.covered:
-            return Cover(
-                State.GRACE,
-                before.begins_on,
-                before.until,
-                current.left_minor,
-                current.to_start_minor,
-                current.due_on,
-                current.due_minor,
-            )
+    if current.state.covered:
+        return current
+    # An earlier year may still carry over while the new one isn't paid for, or waits.
+    earlier = (_of_membership(one, dues, credits, paid, on) for one in reversed(ordered[:-1]))
+    before = next((each for each in earlier if each.state.covered), None)
+    if before is not None:
+        return Cover(
+            State.GRACE,
+            before.begins_on,
+            before.until,
+            current.left_minor,
+            current.to_start_minor,
+            current.due_on,
+            current.due_minor,
+        )
     return current
 
 
@@ -171,6 +173,8 @@ def _activated_on(
     one: Membership, threshold: int, dues: Sequence[Due], credits: Sequence[Credit], on: date
 ) -> date | None:
     """The first day from which the threshold was reached and has been held ever since."""
+    if threshold == 0:
+        return one.starts_on
     since = None
     for day in sorted({credit.on for credit in credits if credit.on <= on}):
         reached = sum(f.paid_minor for f in position(dues, credits, day).filled if f.due.membership_id == one.id)
@@ -178,6 +182,4 @@ def _activated_on(
             since = None
         elif since is None:
             since = day
-    if since is None and threshold == 0:
-        return one.starts_on
     return since

@@ -15,6 +15,8 @@ from gateway.network.organisations import Organisation
 from gateway.payments.states import UNDECIDED, State, check
 from gateway.store.outbox import Ask, put
 from gateway.store.schema import collection, collection_event, household
+from gateway.store.together import Ask as Rows
+from gateway.store.together import together
 from gateway.store.unit import Unit
 
 # While a prompt may still be open on the payer's phone, the same household isn't asked again.
@@ -202,18 +204,22 @@ def sends(connection: Connection, one: Collection) -> int:
 _STORY = insert(collection_event)
 
 
+def ask_story(
+    unit: Unit, collection_id: int, before: State | None, after: State, reason: str | None, said: str | None
+) -> Rows:
+    """One step of a collection's story, for :func:`~gateway.store.together.together`."""
+    return _STORY, {
+        "collection_id": collection_id,
+        "at": unit.now,
+        "from_state": before.value if before else None,
+        "to_state": after.value,
+        "reason": reason,
+        "said": said[:200] if said else None,
+    }
+
+
 def tell_story(
     unit: Unit, collection_id: int, before: State | None, after: State, reason: str | None, said: str | None
 ) -> None:
     """Write one step of a collection's story."""
-    unit.connection.execute(
-        _STORY,
-        {
-            "collection_id": collection_id,
-            "at": unit.now,
-            "from_state": before,
-            "to_state": after,
-            "reason": reason,
-            "said": said[:200] if said else None,
-        },
-    )
+    together(unit.connection, ask_story(unit, collection_id, before, after, reason, said))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, String, bindparam, cast, literal, null, select, union_all
 
 from gateway.network.organisations import Organisation, Tree
-from gateway.store.schema import caller, phone, staff
+from gateway.store.schema import caller, organisation, phone, staff
+from gateway.store.together import Ask
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,9 @@ _ALL = union_all(
     select(literal("member"), phone.c.msisdn, _NOWHERE, _UNSAID).where(
         phone.c.household_id == bindparam("household_id"), phone.c.main
     ),
-    select(literal("treasurer"), staff.c.msisdn, staff.c.organisation_id, staff.c.language).where(
-        staff.c.organisation_id.in_(bindparam("upward", expanding=True)), staff.c.role == "treasurer"
-    ),
+    select(literal("treasurer"), staff.c.msisdn, staff.c.organisation_id, staff.c.language)
+    .join(organisation, organisation.c.id == staff.c.organisation_id)
+    .where(bindparam("books_path", type_=String(200)).startswith(organisation.c.path), staff.c.role == "treasurer"),
 ).subquery("reader")
 
 _READERS = select(
@@ -48,25 +51,35 @@ _READERS = select(
 ).outerjoin(caller, caller.c.msisdn == _ALL.c.msisdn)
 
 
-def readers(
-    connection: Connection, tree: Tree, books: Organisation, household_id: int, family_language: str | None, payer: str
-) -> Readers:
+def ask_readers(books: Organisation, household_id: int, payer: str) -> Ask:
+    """What to ask for the readers of a household's payment; :func:`read_readers` reads the answer."""
+    return _READERS, {"payer": payer, "household_id": household_id, "books_path": books.path}
+
+
+def read_readers(rows: Sequence[Any], tree: Tree, books: Organisation, family_language: str | None) -> Readers:
     """The readers of what happens to a household's money, each once.
 
     A language that a phone chose comes first, then the household's, then the mutuelle's; a treasurer's own before all.
     The treasurers are those of the books, or of the nearest organisation above that has any.
     """
-    upward = [above.id for above in tree.upward(books.id)]
-    rows = connection.execute(_READERS, {"payer": payer, "household_id": household_id, "upward": upward}).all()
     usual = books.languages[0]
     members = {
         row.msisdn: Reader(row.msisdn, row.chosen or family_language or usual) for row in rows if row.role == "member"
     }
     keepers = [row for row in rows if row.role == "treasurer"]
-    nearest = next((each for each in upward if any(row.organisation_id == each for row in keepers)), None)
+    above = [one.id for one in tree.upward(books.id)]
+    nearest = min((above.index(row.organisation_id) for row in keepers), default=None)
     treasurers = {
         row.msisdn: Reader(row.msisdn, row.language or row.chosen or usual)
         for row in keepers
-        if row.organisation_id == nearest
+        if above.index(row.organisation_id) == nearest
     }
     return Readers(tuple(members.values()), tuple(treasurers.values()))
+
+
+def readers(
+    connection: Connection, tree: Tree, books: Organisation, household_id: int, family_language: str | None, payer: str
+) -> Readers:
+    """Ask for and read the readers."""
+    rows = connection.execute(*ask_readers(books, household_id, payer)).all()
+    return read_readers(rows, tree, books, family_language)

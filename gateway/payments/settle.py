@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
 from datetime import date
 
 from sqlalchemy import bindparam, exists, select, update
@@ -11,20 +12,28 @@ from stdnum import damm
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
-from gateway.ledger.accounts import Statement, statement_of
+from gateway.ledger.accounts import Statement, ask_statement, read_statement
 from gateway.ledger.chart import Chart
-from gateway.ledger.entries import Entry, Line, record
+from gateway.ledger.entries import Entry, Line, ask_record, record
 from gateway.ledger.rules import split_payment
 from gateway.locale import Say
-from gateway.membership.households import Household, Standing, by_id, enrolments_of, standing_of
+from gateway.membership.households import (
+    Household,
+    Standing,
+    ask_enrolments,
+    by_id,
+    read_enrolments,
+    standing_of,
+)
 from gateway.network.organisations import Tree
-from gateway.payments.collections import Collection, by_key, move, read_collection, tell_story
+from gateway.payments.collections import Collection, ask_story, by_key, move, read_collection
 from gateway.payments.providers.base import Paid
-from gateway.payments.readers import Reader, readers
-from gateway.payments.states import UNDECIDED, State, check
+from gateway.payments.readers import Reader, Readers, ask_readers, read_readers, readers
+from gateway.payments.states import State, check
 from gateway.sms import texts
-from gateway.sms.outgoing import Outgoing, queue_messages
+from gateway.sms.outgoing import Outgoing, ask_messages, queue_messages
 from gateway.store.schema import account, beneficiary, collection, entry, household, line
+from gateway.store.together import together
 from gateway.store.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -36,8 +45,9 @@ def receipt_number(collection_id: int) -> str:
     return body + str(damm.calc_check_digit(body))
 
 
+_other = collection.alias("other")
 # The collection, its household and the head's name in one look, the first two locked: two payments for one household
-# split what is due one after the other.
+# split what is due one after the other. A twin is another collection under which this very transaction was posted.
 _LOCKED = (
     select(
         collection,
@@ -45,6 +55,9 @@ _LOCKED = (
         household.c.section_id,
         household.c.language,
         beneficiary.c.name.label("head"),
+        exists()
+        .where(_other.c.provider == collection.c.provider, _other.c.operator_id == bindparam("operator_id"))
+        .label("twin"),
     )
     .join(household, household.c.id == collection.c.household_id)
     .join(beneficiary, (beneficiary.c.household_id == household.c.id) & (beneficiary.c.relation == "head"))
@@ -52,22 +65,14 @@ _LOCKED = (
     .with_for_update(of=[collection, household])
 )
 
-_other = collection.alias("other")
-# One transaction of an operator is posted once, under whichever of our keys it came first.
 _PAY = (
     update(collection)
-    .where(
-        collection.c.id == bindparam("its_id"),
-        ~exists().where(_other.c.provider == collection.c.provider, _other.c.operator_id == bindparam("operator_id")),
-    )
+    .where(collection.c.id == bindparam("its_id"))
     .values(
-        state=State.PAID,
-        reason=bindparam("reason"),
-        said=bindparam("said"),
-        paid_minor=bindparam("paid_minor"),
-        paid_currency=bindparam("paid_currency"),
-        paid_at=bindparam("paid_at"),
-        operator_id=bindparam("operator_id"),
+        {
+            name: bindparam(name, type_=collection.c[name].type)
+            for name in ("state", "reason", "said", "paid_minor", "paid_currency", "paid_at", "operator_id")
+        }
     )
 )
 
@@ -78,57 +83,54 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
     What counts is what really moved: another amount than was asked for is posted as it came, another currency goes to
     suspense. One transaction of the operator is posted once, also when it turns up under a second key.
     """
-    row = unit.connection.execute(_LOCKED, {"sought": key}).first()
+    row = unit.connection.execute(_LOCKED, {"sought": key, "operator_id": paid.operator_id}).first()
     if row is None:
         return False
     one = read_collection(row)
     if one.state in (State.PAID, State.REVERSED):
         return False
-    check(one.state, State.PAID)
-    reason = _what_is_odd(one, paid)
-    moved = unit.connection.execute(
-        _PAY,
-        {
-            "its_id": one.id,
-            "reason": reason,
-            "said": paid.said[:200],
-            "paid_minor": paid.amount.minor,
-            "paid_currency": paid.amount.currency,
-            "paid_at": paid.at or unit.now,
-            "operator_id": paid.operator_id,
-        },
-    )
-    if moved.rowcount == 0:
-        _refuse_duplicate(unit, tree, one, paid)
+    if row.twin:
+        log.error("the operator's transaction of collection %s was posted under another key: not posted again", key)
         return False
-    tell_story(unit, one.id, one.state, State.PAID, reason, paid.said)
-    section = tree[row.section_id]
+    check(one.state, State.PAID)
+    section, books = tree[row.section_id], tree[one.organisation_id]
     family = Household(
         one.household_id, row.card, section.id, row.head, row.language, section.currency, section.time_zone
     )
-    before = statement_of(unit.connection, one.household_id)
-    # Where the operator tells no time, the payer typed the PIN within minutes of being asked: our being late costs them
-    # no day of cover.
-    happened_on = day_in(family.time_zone, paid.at or one.created_at)
-    _post(unit, chart, one, paid.amount, happened_on, before)
+    lines, enrolments, told = together(
+        unit.connection,
+        ask_statement(family.id),
+        ask_enrolments(family.id),
+        ask_readers(books, family.id, one.payer),
+    )
+    before = read_statement(lines)
+    happened_on = day_in(family.time_zone, paid.at or unit.now)
     own_currency = paid.amount.currency == one.amount.currency
     after = before.and_credit(happened_on, paid.amount.minor) if own_currency else before
-    today = day_in(family.time_zone, unit.now)
-    _tell(unit, tree, one, paid.amount, standing_of(family, enrolments_of(unit.connection, family.id), after, today))
-    return True
-
-
-def _refuse_duplicate(unit: Unit, tree: Tree, one: Collection, paid: Paid) -> None:
-    """A transaction that was posted under another key pays nothing here; somebody must look into it."""
-    known = unit.connection.scalar(
-        select(collection.c.key).where(
-            collection.c.provider == one.provider, collection.c.operator_id == paid.operator_id
-        )
+    now = standing_of(family, read_enrolments(enrolments), after, day_in(family.time_zone, unit.now))
+    reason = _what_is_odd(one, paid)
+    together(
+        unit.connection,
+        (
+            _PAY,
+            {
+                "its_id": one.id,
+                "state": State.PAID.value,
+                "reason": reason,
+                "said": paid.said[:200],
+                "paid_minor": paid.amount.minor,
+                "paid_currency": paid.amount.currency,
+                "paid_at": paid.at or unit.now,
+                "operator_id": paid.operator_id,
+            },
+        ),
+        ask_story(unit, one.id, one.state, State.PAID, reason, paid.said),
+        *ask_record(unit, _entry(unit, chart, one, paid.amount, happened_on, before)),
+        *ask_messages(
+            unit, "receipts", *_receipts(one, paid.amount, now, read_readers(told, tree, books, family.language))
+        ),
     )
-    log.error("the operator's transaction of collection %s was posted under %s: not posted again", one.key, known)
-    if one.state in UNDECIDED:
-        move(unit, one, State.REFUSED, "duplicate", paid.said)
-        tell_not_paid(unit, tree, one, "other")
+    return True
 
 
 def _what_is_odd(one: Collection, paid: Paid) -> str | None:
@@ -139,7 +141,7 @@ def _what_is_odd(one: Collection, paid: Paid) -> str | None:
     return "late" if one.state in (State.REFUSED, State.EXPIRED) else None
 
 
-def _post(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on: date, before: Statement) -> None:
+def _entry(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on: date, before: Statement) -> Entry:
     accounts = chart.of(unit, one.organisation_id, amount.currency)
     if amount.currency != one.amount.currency:
         lines = [Line(accounts["suspense"], -amount.minor, one.household_id)]
@@ -147,39 +149,25 @@ def _post(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on:
         to_dues, to_advance = split_payment(before.dues, before.credits, amount.minor)
         parts = (("receivable", to_dues), ("advance", to_advance))
         lines = [Line(accounts[role], -part, one.household_id) for role, part in parts if part]
-    record(
-        unit,
-        Entry(
-            f"collection:{one.key}",
-            one.organisation_id,
-            "collections",
-            amount.currency,
-            happened_on,
-            (Line(accounts["wallet"], amount.minor), *lines),
-        ),
+    return Entry(
+        f"collection:{one.key}",
+        one.organisation_id,
+        "collections",
+        amount.currency,
+        happened_on,
+        (Line(accounts["wallet"], amount.minor), *lines),
     )
 
 
-def _tell(unit: Unit, tree: Tree, one: Collection, amount: Money, now: Standing) -> None:
-    """Queue the member's receipt and the treasurer's confirmation."""
-    family, books, number = now.household, tree[one.organisation_id], receipt_number(one.id)
-    told = readers(unit.connection, tree, books, family.id, family.language, one.payer)
-    outgoing = [
-        _message(
-            "receipt", each, texts.receipt(Say(each.language), number, amount, family.card, now.cover, now.left), one
-        )
-        for each in told.members
-    ]
-    outgoing += [
-        _message(
-            "treasurer",
-            each,
-            texts.treasurer(Say(each.language), number, amount, one.way, family.head, family.card, now.left),
-            one,
-        )
-        for each in told.treasurers
-    ]
-    queue_messages(unit, "receipts", *outgoing)
+def _receipts(one: Collection, amount: Money, now: Standing, told: Readers) -> Iterator[Outgoing]:
+    """The members' receipts and the treasurers' confirmations."""
+    family, number = now.household, receipt_number(one.id)
+    for each in told.members:
+        text = texts.receipt(Say(each.language), number, amount, family.card, now.cover, now.left)
+        yield _message("receipt", each, text, one)
+    for each in told.treasurers:
+        text = texts.treasurer(Say(each.language), number, amount, one.way, family.head, family.card, now.left)
+        yield _message("treasurer", each, text, one)
 
 
 def tell_not_paid(unit: Unit, tree: Tree, one: Collection, reason: str) -> None:

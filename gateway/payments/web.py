@@ -28,18 +28,19 @@ def payments_blueprint(store: Store, secret: str, providers: Names[str]) -> Blue
         if (request.content_length or 0) > LARGEST_NOTICE:
             abort(413)
         body = request.stream.read(LARGEST_NOTICE)
+        reference = key.replace("\x00", "")[:64]  # PostgreSQL keeps no NUL in a text
         try:
             with store.write() as unit:
                 unit.connection.execute(
                     insert(notice).values(
                         source=provider,
-                        reference=key[:64],
+                        reference=reference,
                         received_at=unit.now,
                         content_type=(request.content_type or "")[:60],
                         body=body,
                     )
                 )
-                put(unit, Ask("money", "collection.hint", key[:64], f"hint:{ordered_id()}"))
+                put(unit, Ask("money", "collection.hint", reference, f"hint:{ordered_id()}"))
         except Unavailable:
             # Not stored, so not acknowledged: the operator's repeat or our own look will bring it.
             abort(503)

@@ -65,9 +65,11 @@ def fold(text: str) -> str:
 
 def septets(text: str) -> int:
     """What a folded text costs, extension letters twice; raises ValueError for one that isn't folded."""
+    if _BASIC.issuperset(text):
+        return len(text)
     if not _KNOWN.issuperset(text):
         raise ValueError("text has letters outside the GSM alphabet")
-    return len(text) + sum(text.count(letter) for letter in EXTENSION)
+    return len(text) + sum(letter in _EXTENSION for letter in text)
 
 
 def parts(text: str) -> int:

@@ -19,8 +19,10 @@ from gateway.kernel.ids import ordered_id
 from gateway.sms.gsm7 import fold, parts
 from gateway.sms.port import Answer, Handed, Refused, SmsPort, TryAgain, Unsure
 from gateway.sms.reports import replay
-from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, put
+from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, ask_put
 from gateway.store.schema import message
+from gateway.store.together import Ask as Rows
+from gateway.store.together import together
 from gateway.store.unit import Store, Unit
 
 log = logging.getLogger(__name__)
@@ -46,24 +48,27 @@ class Outgoing:
 
 
 _NEW = {
-    "postgresql": postgresql.insert(message).on_conflict_do_nothing(index_elements=["key"]).returning(message.c.id),
-    "sqlite": sqlite.insert(message).on_conflict_do_nothing(index_elements=["key"]).returning(message.c.id),
+    "postgresql": postgresql.insert(message).on_conflict_do_nothing(index_elements=["key"]),
+    "sqlite": sqlite.insert(message).on_conflict_do_nothing(index_elements=["key"]),
 }
 
 
-def queue_messages(unit: Unit, queue: str, *outgoing: Outgoing) -> None:
-    """Write messages and the work of sending them in the caller's transaction; one whose key is known is left alone."""
-    if not outgoing:
-        return
+def ask_messages(unit: Unit, queue: str, *outgoing: Outgoing) -> tuple[Rows, Rows]:
+    """The messages and the work of sending them, for :func:`~gateway.store.together.together`.
+
+    One whose key is known is left alone, and so is its work: both rows have that key.
+    """
     rows: dict[str, dict[str, Any]] = {}
     for one in outgoing:
         rows.setdefault(one.key, _row(one, unit))
-    made = unit.connection.scalars(_NEW[unit.connection.dialect.name], list(rows.values())).all()
-    new = set(made)
-    put(
-        unit,
-        *(Ask(queue, TOPIC, str(row["id"]), f"sms:{key}") for key, row in rows.items() if row["id"] in new),
-    )
+    work = ask_put(unit, *(Ask(queue, TOPIC, str(row["id"]), f"sms:{key}") for key, row in rows.items()))
+    return (_NEW[unit.connection.dialect.name], list(rows.values())), work
+
+
+def queue_messages(unit: Unit, queue: str, *outgoing: Outgoing) -> None:
+    """Write messages and the work of sending them in the caller's transaction."""
+    if outgoing:
+        together(unit.connection, *ask_messages(unit, queue, *outgoing))
 
 
 def _row(one: Outgoing, unit: Unit) -> dict[str, Any]:

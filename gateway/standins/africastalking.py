@@ -156,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         if does.get("drop_before"):
             self._drop()
         elif "http" in does:
-            self._text(int(does["http"]), "the request was not taken")
+            self._text(int(does["http"]), f"the request for {form['to']} was not taken")
         elif "empty_recipients" in does:
             self._json(201, _answer(str(does["empty_recipients"]), []))
         else:
@@ -199,6 +199,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
+        if 300 <= status < 400:
+            self.send_header("Location", self.path)
         self.end_headers()
         self.wfile.write(body)
 

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.schema import outbox
+from gateway.store.together import Ask as Rows
+from gateway.store.together import together
 from gateway.store.unit import Store, Unit
 
 QUEUES = ("money", "receipts", "replies", "reminders")
@@ -44,9 +46,16 @@ class Ask:
     after: timedelta = timedelta(0)
 
 
-def put(unit: Unit, *asks: Ask) -> None:
-    """Write work into the outbox in the caller's transaction; work whose key is there already is left as it is."""
-    values = [
+_INSERT_NEW = {
+    "postgresql": postgresql.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
+    "sqlite": sqlite.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
+}
+
+
+def ask_put(unit: Unit, *asks: Ask) -> Rows:
+    """The rows to be, for :func:`~gateway.store.together.together`; work whose key is known is left as it is."""
+    unit.rings |= {ask.queue for ask in asks if not ask.after}
+    return _INSERT_NEW[unit.connection.dialect.name], [
         {
             "queue": ask.queue,
             "topic": ask.topic,
@@ -57,16 +66,12 @@ def put(unit: Unit, *asks: Ask) -> None:
         }
         for ask in asks
     ]
-    if not values:
-        return
-    unit.connection.execute(_INSERT_NEW[unit.connection.dialect.name], values)
-    unit.rings |= {ask.queue for ask in asks if not ask.after}
 
 
-_INSERT_NEW = {
-    "postgresql": postgresql.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
-    "sqlite": sqlite.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
-}
+def put(unit: Unit, *asks: Ask) -> None:
+    """Write work into the outbox in the caller's transaction."""
+    if asks:
+        together(unit.connection, ask_put(unit, *asks))
 
 
 def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.kernel.atomic import transaction_open
@@ -18,6 +18,9 @@ from gateway.store import engine as engines
 
 # Rings for a queue; the rows are committed when it is called, so it may fail without harm: a sweep rings again.
 Bell = Callable[[set[str]], None]
+
+# PostgreSQL's "read_only_sql_transaction": the server has become a copy of another, or was told to change nothing.
+READ_ONLY = "25006"
 
 
 @dataclass
@@ -68,6 +71,10 @@ def telling_unavailable() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as down:
         raise Unavailable(f"database: {_first_line(down)}") from down
+    except InternalError as refused:
+        if getattr(refused.orig, "sqlstate", None) != READ_ONLY:
+            raise
+        raise Unavailable(f"database: {_first_line(refused)}") from refused
 
 
 def _first_line(error: Exception) -> str:

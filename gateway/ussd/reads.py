@@ -86,8 +86,9 @@ class Reads:
         today = day_in(household.time_zone, self._services.clock.now())
         return self._once(("standing", household.id), lambda c: households.standing(c, household, today))
 
-    def beneficiaries(self, household: Household) -> list[str]:
-        return self._once(("beneficiaries", household.id), lambda c: households.beneficiaries_of(c, household.id))
+    def standing_and_names(self, household: Household) -> tuple[Standing, list[str]]:
+        today = day_in(household.time_zone, self._services.clock.now())
+        return self._once(("names", household.id), lambda c: households.standing_and_names(c, household, today))
 
     def sections(self) -> Sequence[Organisation]:
         return self._services.network.tree().sections_under(self._root.id)

@@ -93,8 +93,8 @@ class See(Protocol):
     def standing(self, household: Household) -> Standing:
         """How a household stands today."""
 
-    def beneficiaries(self, household: Household) -> list[str]:
-        """The names on a card, the head first."""
+    def standing_and_names(self, household: Household) -> tuple[Standing, list[str]]:
+        """How a household stands today, and the names on its card, the head first."""
 
     def sections(self) -> Sequence[Organisation]:
         """The sections that one can register in here."""

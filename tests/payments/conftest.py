@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -44,6 +45,7 @@ def webhook(village: Village) -> Iterator[str]:
     """Our webhook for payments on a port of its own; the village's callbacks go there. Gives its address."""
     app = Flask(__name__)
     app.register_blueprint(payments_blueprint(village.store, SECRET, village.providers))
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     url = f"http://127.0.0.1:{server.port}"

@@ -43,7 +43,7 @@ ROWS: list[tuple[dict[str, Any], Answer, int]] = [
     ({"http": 503}, TryAgain("unavailable", SOON), 0),
     ({"http": 500}, Unsure("HTTP 500"), 0),
     ({"http": 502}, Unsure("HTTP 502"), 0),
-    ({"http": 302}, Unsure("HTTP 302"), 0),
+    ({"http": 307}, Unsure("HTTP 307"), 0),
     ({"empty_recipients": "InvalidSenderId"}, Refused("invalid_sender"), 0),
     ({"empty_recipients": "InsufficientBalance"}, TryAgain("no_credit", LATER), 0),
     ({"empty_recipients": "Sent to 0/1 Total Cost: 0"}, Refused("not_accepted"), 0),

@@ -219,12 +219,14 @@ def test_a_report_that_comes_while_we_wait_for_an_answer_that_never_comes(
 ) -> None:
     def come(_: Answer) -> None:
         report(standin.sent()[0]["id"], status)
+        report("ATXid_of_another", "Buffered" if status != "Failed" else "Failed")  # the first one's word stays
         assert shown().state == "sending"
 
     standin.script(LOST)
     write()
     work(Around(port, come))
     assert (shown().state, shown().sends) == (state, 1)
+    assert shown().aggregator_id == (None if state == "uncertain" else standin.sent()[0]["id"])
     clock.move(timedelta(minutes=10))
     assert work(port) == (1 if state == "uncertain" else 0)
 

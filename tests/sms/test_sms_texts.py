@@ -113,6 +113,7 @@ def test_why_no_money_came(reason: str, text: str) -> None:
     [
         (Money(12500, "XOF"), "Union des mutuelles de santé communautaires de la Donga Nord"),
         (Money(10**9, "USD"), "Union des mutuelles de santé communautaires de la Donga"),
+        (Money(MAX_MINOR, "USD"), "Union des mutuelles de santé communautaires"),  # not "… communautaires de"
         (Money(MAX_MINOR, "BIF"), "Union des mutuelles de santé"),
     ],
 )

@@ -74,6 +74,17 @@ def place(on_sqlite: str, redis_server: PrivateRedis, redis: redis_client.Redis)
     yield from _place(on_sqlite, redis_server, redis)
 
 
+@pytest.fixture(scope="module")
+def town(sqlite_world: Path, redis_server: PrivateRedis, run_folder: Path) -> Iterator[Place]:
+    """One application on SQLite for all tests of a file, each with a phone number of its own."""
+    path = run_folder / f"town-{uuid.uuid4().hex}.db"
+    shutil.copy(sqlite_world, path)
+    client = redis_client.Redis.from_url(redis_server.url)
+    client.flushall()
+    yield from _place(f"sqlite:///{path}", redis_server, client)
+    client.close()
+
+
 @pytest.fixture
 def pg_place(on_postgres: str, redis_server: PrivateRedis, redis: redis_client.Redis) -> Iterator[Place]:
     """The application on PostgreSQL."""

@@ -101,7 +101,9 @@ def test_a_history_that_contradicts_ours_is_asked_again_and_then_followed(place:
 # --- odd input --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("odd", ["", " ", "*", "**", "#", "9", "-1", "1.5", "💰", "أ", "00000", "98", "0*", "\x00", "1e0"])
+@pytest.mark.parametrize(
+    "odd", ["", " ", "*", "**", "#", "9", "-1", "1.5", "💰", "أ", "00000", "98", "0*", "\x00", "1e0"]
+)
 def test_odd_input_at_a_choice_shows_the_choice_again(place: Place, odd: str) -> None:
     phone = place.phone().dial().picks("Français").picks("Langue").types(odd)
     phone.is_asked().sees("Tapez un des numéros affichés.", "1 Français", "2 English")

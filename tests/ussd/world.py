@@ -1,4 +1,4 @@
-"""A small world for the menu's tests: a union in Benin, a network in Burundi, and neighbours whose names are canaries."""
+"""A small world for the menu's tests: a union in Benin, a network in Burundi, and neighbours with canaries' names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 
 from sqlalchemy import func, insert, select
 
@@ -89,7 +89,9 @@ def build(unit: Unit) -> None:
     codes[VILLAGE] = (first, None)
     codes["*384*228#"] = (late, None)
     for code, ((organisation_id, _), septets) in codes.items():
-        unit.connection.execute(insert(service_code).values(code=code, organisation_id=organisation_id, septets=septets))
+        unit.connection.execute(
+            insert(service_code).values(code=code, organisation_id=organisation_id, septets=septets)
+        )
 
 
 def register_people(unit: Unit, network: Network, section: str, msisdn: str | None, *names: str) -> str:
@@ -134,12 +136,12 @@ class StandingRuntime(Runtime):
         return self.own_clock
 
 
-def settings(database_url: str, redis_url: str, **other: str) -> Settings:
-    """Settings as an installation in Benin would have them, with MTN connected."""
+@cache
+def _settings() -> Settings:
     return Settings.of(
         {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
+            "DATABASE_URL": "sqlite:///unused",
+            "REDIS_URL": "redis://unused",
             "SECRET_KEY": "s" * 32,
             "WEBHOOK_SECRET": SECRET,
             "PUBLIC_URL": "http://127.0.0.1:8000",
@@ -148,9 +150,13 @@ def settings(database_url: str, redis_url: str, **other: str) -> Settings:
             "MTN_MOMO_SUBSCRIPTION_KEY": "subscription",
             "MTN_MOMO_TARGET_ENVIRONMENT": "mtnbenin",
             "MTN_MOMO_BASE_URL": "http://127.0.0.1:9",
-            **other,
         }
     )
+
+
+def settings(database_url: str, redis_url: str) -> Settings:
+    """Settings as an installation in Benin would have them, with MTN connected."""
+    return _settings().model_copy(update={"database_url": database_url, "redis_url": redis_url})
 
 
 @dataclass

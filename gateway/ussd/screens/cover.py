@@ -33,14 +33,13 @@ class MyCover:
     household: Household
 
     def show(self, say: Say, see: See) -> Page:
-        standing = see.standing(self.household)
+        standing, names = see.standing_and_names(self.household)
         lines = [cover_line(say, standing), say("Card {card}", card=say.card(self.household.card))]
         lines.append(say("Left to pay: {amount}", amount=standing.left) if standing.left else say("All is paid."))
         if standing.left and standing.cover.due_on:
             lines.append(
                 say("Next: {amount} by {date}", amount=standing.due, date=max(standing.cover.due_on, see.today))
             )
-        names = see.beneficiaries(self.household)
         lines.append(say.many("{count} person covered:", "{count} people covered:", len(names)))
         lines += names
         return Page("\n".join(lines), [say("Pay")])

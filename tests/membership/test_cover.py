@@ -1,0 +1,313 @@
+"""Promise 4: cover follows from what was paid, the plan and the day, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.ledger.rules import Credit, Due
+from gateway.membership.rules import Cover, Membership, State, Terms, add_months, cover, dues_for, membership_year
+
+# A family of four pays 1 000 once and 11 600 a year, 2 900 a quarter; a quarter of it all opens the cover.
+QUARTERS = Terms(
+    registration_fee_minor=1_000,
+    household_minor=2_000,
+    beneficiary_minor=2_400,
+    instalments=4,
+    waiting_days=30,
+    grace_days=30,
+    activation_percent=25,
+    minimum_payment_minor=200,
+    year_starts_month=None,
+)
+# All at once, for the calendar year, nothing waits and nothing is forgiven.
+ONCE = Terms(0, 12_000, 0, 1, 0, 0, 100, 0, 1)
+# Twelve instalments, of which three quarters must be paid before cover starts.
+MONTHS = Terms(500, 12_000, 0, 12, 0, 10, 75, 0, None)
+# Nothing to pay: somebody else does.
+FREE = Terms(0, 0, 0, 1, 10, 0, 100, 0, None)
+
+Payments = Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """A year that a household of four enrols for; ``terms`` may be a new version's."""
+
+    on: date
+    terms: Terms
+
+
+def computed(enrolments: Sequence[Enrolment], payments: Sequence[Credit], on: date) -> Cover:
+    """Cover on a day, with memberships and dues made as they are at enrolment."""
+    memberships: list[Membership] = []
+    dues: list[Due] = []
+    for number, one in enumerate(enrolments):
+        year = dues_for(one.terms, one.on, 4, newcomer=number == 0)
+        in_time = timedelta(days=max(1, one.terms.grace_days))
+        renewed = memberships and memberships[-1].ends_on + in_time >= one.on
+        waiting_days = 0 if renewed else one.terms.waiting_days
+        memberships.append(
+            Membership(
+                number, year.starts_on, year.ends_on, waiting_days, one.terms.grace_days, one.terms.activation_percent
+            )
+        )
+        dues += [Due(number, due_on, amount) for due_on, amount in year.dues]
+    return cover(memberships, dues, payments, on)
+
+
+# Worked examples: the year begins on 15 January 2026 with 3 900 to pay; 2 900 more on 15 April, 15 July, 15 October.
+
+JOINED = (("2026-01-15", QUARTERS),)
+RENEWED = (*JOINED, ("2027-01-15", QUARTERS))
+CAME_BACK = (*JOINED, ("2027-03-01", QUARTERS))
+STRICT = replace(QUARTERS, activation_percent=10, grace_days=0)
+TO_STRICT = (*JOINED, ("2027-01-15", STRICT))
+FIRST = ("2026-01-15", 3_900)
+ALL_OF_IT = ("2026-01-15", 12_600)
+
+
+@pytest.mark.parametrize(
+    ("years", "payments", "on", "state", "begins_on", "until", "left"),
+    [
+        # Nothing, or too little
+        ((), (), "2026-01-15", "none", None, None, 0),
+        (JOINED, (), "2026-01-15", "unpaid", None, None, 12_600),
+        (JOINED, (), "2026-12-31", "unpaid", None, None, 12_600),
+        (JOINED, (("2026-01-15", 3_149),), "2026-03-15", "unpaid", None, None, 9_451),
+        # A quarter opens the cover, thirty days later; what is overdue ends it, thirty days later
+        (JOINED, (("2026-01-15", 3_150),), "2026-01-20", "waiting", "2026-02-14", "2026-02-14", 9_450),
+        (JOINED, (("2026-01-15", 3_150),), "2026-02-14", "grace", "2026-02-14", "2026-02-14", 9_450),
+        (JOINED, (("2026-01-15", 3_150),), "2026-02-15", "lapsed", "2026-02-14", "2026-02-14", 9_450),
+        (JOINED, (FIRST,), "2026-01-15", "waiting", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST,), "2026-02-13", "waiting", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST,), "2026-02-14", "active", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST,), "2026-04-15", "active", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST,), "2026-04-16", "grace", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST,), "2026-05-15", "grace", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST,), "2026-05-16", "lapsed", "2026-02-14", "2026-05-15", 8_700),
+        # In three goes the cover begins when the third has come
+        (
+            JOINED, (("2026-01-15", 1_300), ("2026-02-01", 1_300), ("2026-02-20", 1_300)), "2026-03-21",
+            "waiting", "2026-03-22", "2026-05-15", 8_700,
+        ),
+        # The next instalment, in time, late, and one franc short
+        (JOINED, (FIRST, ("2026-04-10", 2_900)), "2026-05-16", "active", "2026-02-14", "2026-08-14", 5_800),
+        (JOINED, (FIRST, ("2026-05-10", 2_900)), "2026-05-16", "active", "2026-02-14", "2026-08-14", 5_800),
+        (JOINED, (FIRST, ("2026-06-01", 2_900)), "2026-05-31", "lapsed", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST, ("2026-06-01", 2_900)), "2026-06-01", "active", "2026-02-14", "2026-08-14", 5_800),
+        (JOINED, (FIRST, ("2026-04-10", 2_899)), "2026-05-16", "lapsed", "2026-02-14", "2026-05-15", 5_801),
+        # The whole year, and what comes after it
+        (JOINED, (ALL_OF_IT,), "2026-02-14", "active", "2026-02-14", "2027-01-14", 0),
+        (JOINED, (ALL_OF_IT,), "2027-01-14", "active", "2026-02-14", "2027-01-14", 0),
+        (JOINED, (ALL_OF_IT,), "2027-01-15", "grace", "2026-02-14", "2027-02-13", 0),
+        (JOINED, (ALL_OF_IT,), "2027-02-13", "grace", "2026-02-14", "2027-02-13", 0),
+        (JOINED, (ALL_OF_IT,), "2027-02-14", "lapsed", "2026-02-14", "2027-01-14", 0),
+        # Renewed in time: the year before carries over until its grace is over; no second waiting period
+        (RENEWED, (ALL_OF_IT,), "2027-01-20", "grace", "2026-02-14", "2027-02-13", 11_600),
+        (RENEWED, (ALL_OF_IT,), "2027-02-14", "unpaid", None, None, 11_600),
+        (RENEWED, (ALL_OF_IT, ("2027-01-20", 2_900)), "2027-01-20", "active", "2027-01-20", "2027-05-15", 8_700),
+        (RENEWED, (ALL_OF_IT, ("2027-01-10", 2_900)), "2027-01-15", "active", "2027-01-15", "2027-05-15", 8_700),
+        # An advance is used at renewal
+        (RENEWED, (("2026-01-15", 15_500),), "2027-01-15", "active", "2027-01-15", "2027-05-15", 8_700),
+        (RENEWED, (("2026-01-15", 24_200),), "2027-01-15", "active", "2027-01-15", "2028-01-14", 0),
+        # Back after a gap: the waiting period begins anew
+        (CAME_BACK, (ALL_OF_IT,), "2027-03-01", "unpaid", None, None, 11_600),
+        (CAME_BACK, (ALL_OF_IT, ("2027-03-01", 2_900)), "2027-03-01", "waiting", "2027-03-31", "2027-07-01", 8_700),
+        (CAME_BACK, (ALL_OF_IT, ("2027-03-01", 2_900)), "2027-03-31", "active", "2027-03-31", "2027-07-01", 8_700),
+        # Debts of the year before are filled first
+        (RENEWED, (FIRST, ("2027-01-15", 8_700)), "2027-01-20", "grace", "2026-02-14", "2027-02-13", 11_600),
+        # A stricter plan, of which too little is paid: the year before still carries over
+        (TO_STRICT, (ALL_OF_IT,), "2027-01-20", "grace", "2026-02-14", "2027-02-13", 11_600),
+        (TO_STRICT, (ALL_OF_IT, ("2027-01-15", 1_160)), "2027-01-20", "grace", "2026-02-14", "2027-02-13", 10_440),
+        (TO_STRICT, (ALL_OF_IT, ("2027-01-15", 1_160)), "2027-02-14", "lapsed", "2027-01-15", "2027-01-15", 10_440),
+        # The calendar year, all at once
+        ((("2026-05-10", ONCE),), (("2026-05-10", 11_999),), "2026-05-10", "unpaid", None, None, 1),
+        ((("2026-05-10", ONCE),), (("2026-05-10", 12_000),), "2026-05-10", "active", "2026-05-10", "2026-12-31", 0),
+        ((("2026-05-10", ONCE),), (("2026-05-10", 12_000),), "2026-12-31", "active", "2026-05-10", "2026-12-31", 0),
+        ((("2026-05-10", ONCE),), (("2026-05-10", 12_000),), "2027-01-01", "lapsed", "2026-05-10", "2026-12-31", 0),
+        # Twelve instalments, three quarters first: 12 500 in all, 9 375 opens
+        ((("2026-01-31", MONTHS),), (("2026-01-31", 9_374),), "2026-02-01", "unpaid", None, None, 3_126),
+        (
+            (("2026-01-31", MONTHS),), (("2026-01-31", 9_375),), "2026-02-01",
+            "active", "2026-01-31", "2026-10-10", 3_125,
+        ),
+        # Nothing to pay
+        ((("2026-01-15", FREE),), (), "2026-01-24", "waiting", "2026-01-25", "2027-01-14", 0),
+        ((("2026-01-15", FREE),), (), "2026-01-25", "active", "2026-01-25", "2027-01-14", 0),
+        ((("2026-01-15", FREE),), (("2026-06-01", 100),), "2026-06-05", "active", "2026-01-25", "2027-01-14", 0),
+        # Taken back
+        (JOINED, (FIRST, ("2026-03-01", -3_900)), "2026-02-28", "active", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST, ("2026-03-01", -3_900)), "2026-03-01", "unpaid", None, None, 12_600),
+        # A day before the year begins
+        (JOINED, (("2026-01-10", 3_900),), "2026-01-10", "waiting", "2026-02-14", "2026-05-15", 8_700),
+    ],
+)  # fmt: skip
+def test_worked_examples(
+    years: Sequence[tuple[str, Terms]],
+    payments: Payments,
+    on: str,
+    state: str,
+    begins_on: str | None,
+    until: str | None,
+    left: int,
+) -> None:
+    enrolments = [Enrolment(date.fromisoformat(day), terms) for day, terms in years]
+    credits = [Credit(date.fromisoformat(day), amount) for day, amount in payments]
+    found = computed(enrolments, credits, date.fromisoformat(on))
+    shown = (found.state.value, found.begins_on, found.until, found.left_minor)
+    assert tuple(None if one is None else str(one) for one in shown) == (state, begins_on, until, str(left))
+
+
+@pytest.mark.parametrize(
+    ("payments", "on", "to_start", "due_on", "due"),
+    [
+        ((), "2026-01-15", 3_150, "2026-01-15", 3_900),
+        ((), "2026-05-01", 3_150, "2026-01-15", 6_800),  # what is overdue, and what fell due since
+        ((("2026-01-15", 3_000),), "2026-01-16", 150, "2026-01-15", 900),
+        ((FIRST,), "2026-01-16", 0, "2026-04-15", 2_900),
+        ((FIRST,), "2026-08-01", 0, "2026-04-15", 5_800),
+        ((ALL_OF_IT,), "2026-08-01", 0, None, 0),
+    ],
+)
+def test_what_is_to_pay_now(payments: Payments, on: str, to_start: int, due_on: str | None, due: int) -> None:
+    credits = [Credit(date.fromisoformat(day), amount) for day, amount in payments]
+    found = computed([Enrolment(date(2026, 1, 15), QUARTERS)], credits, date.fromisoformat(on))
+    shown_due_on = str(found.due_on) if found.due_on else None
+    assert (found.to_start_minor, shown_due_on, found.due_minor) == (to_start, due_on, due)
+
+
+@pytest.mark.parametrize(
+    ("terms", "on", "newcomer", "dues"),
+    [
+        (QUARTERS, "2026-01-15", True,
+         {"2026-01-15": 3_900, "2026-04-15": 2_900, "2026-07-15": 2_900, "2026-10-15": 2_900}),
+        (QUARTERS, "2026-01-15", False,
+         {"2026-01-15": 2_900, "2026-04-15": 2_900, "2026-07-15": 2_900, "2026-10-15": 2_900}),
+        # In a calendar year, what fell due before the enrolment falls due that day.
+        (replace(QUARTERS, year_starts_month=1), "2026-05-10", True,
+         {"2026-05-10": 6_800, "2026-07-01": 2_900, "2026-10-01": 2_900}),
+        # What doesn't divide is in the first.
+        (replace(QUARTERS, instalments=3, registration_fee_minor=0), "2026-01-31", True,
+         {"2026-01-31": 3_868, "2026-05-31": 3_866, "2026-09-30": 3_866}),
+        (FREE, "2026-01-15", True, {}),
+    ],
+)  # fmt: skip
+def test_dues(terms: Terms, on: str, newcomer: bool, dues: dict[str, int]) -> None:
+    year = dues_for(terms, date.fromisoformat(on), 4, newcomer)
+    assert {str(day): amount for day, amount in year.dues} == dues
+
+
+@pytest.mark.parametrize(
+    ("starts_month", "on", "first", "last"),
+    [
+        (None, "2026-11-22", "2026-11-22", "2027-11-21"),
+        (None, "2024-02-29", "2024-02-29", "2025-02-27"),
+        (1, "2026-01-01", "2026-01-01", "2026-12-31"),
+        (1, "2026-12-31", "2026-01-01", "2026-12-31"),
+        (7, "2026-06-30", "2025-07-01", "2026-06-30"),
+        (7, "2026-07-01", "2026-07-01", "2027-06-30"),
+    ],
+)
+def test_the_year(starts_month: int | None, on: str, first: str, last: str) -> None:
+    found = membership_year(replace(QUARTERS, year_starts_month=starts_month), date.fromisoformat(on))
+    assert tuple(map(str, found)) == (first, last)
+
+
+# What holds for every plan, every household and every day
+
+TERMS = st.builds(
+    Terms,
+    registration_fee_minor=st.sampled_from([0, 1, 500]),
+    household_minor=st.sampled_from([0, 1, 999, 10_000]),
+    beneficiary_minor=st.sampled_from([0, 7, 1_200]),
+    instalments=st.integers(1, 12),
+    waiting_days=st.sampled_from([0, 1, 30, 90]),
+    grace_days=st.sampled_from([0, 1, 30, 60]),
+    activation_percent=st.sampled_from([1, 25, 50, 100]),
+    minimum_payment_minor=st.just(0),
+    year_starts_month=st.one_of(st.none(), st.integers(1, 12)),
+)
+START = date(2026, 1, 15)
+DAYS = st.integers(-20, 900).map(lambda days: START + timedelta(days=days))
+CREDITS = st.lists(st.builds(Credit, on=DAYS, amount_minor=st.integers(1, 12_000)), max_size=6)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Enrolment]:
+    """One to three years, each enrolled for after the one before has ended; the plan may change between them."""
+    found = [Enrolment(START, draw(TERMS))]
+    for _ in range(draw(st.integers(0, 2))):
+        terms = draw(st.one_of(st.just(found[-1].terms), TERMS))
+        _, last_day = membership_year(found[-1].terms, found[-1].on)
+        found.append(Enrolment(last_day + timedelta(days=draw(st.integers(1, 90))), terms))
+    return found
+
+
+@given(histories(), CREDITS, CREDITS, DAYS)
+def test_paying_more_never_gives_less_cover(
+    years: list[Enrolment], paid: list[Credit], more: list[Credit], on: date
+) -> None:
+    if computed(years, paid, on).state.covered:
+        assert computed(years, [*paid, *more], on).state.covered
+
+
+@given(histories(), CREDITS, st.lists(st.integers(0, 200), min_size=6, max_size=6), DAYS)
+def test_paying_earlier_never_gives_less_cover(
+    years: list[Enrolment], paid: list[Credit], days: list[int], on: date
+) -> None:
+    earlier = [replace(one, on=one.on - timedelta(days=by)) for one, by in zip(paid, days[: len(paid)], strict=True)]
+    if computed(years, paid, on).state.covered:
+        assert computed(years, earlier, on).state.covered
+
+
+@given(histories(), CREDITS, CREDITS, DAYS)
+def test_what_is_paid_later_changes_nothing_about_a_day(
+    years: list[Enrolment], paid: list[Credit], later: list[Credit], on: date
+) -> None:
+    later = [replace(one, on=max(one.on, on + timedelta(days=1))) for one in later]
+    assert computed(years, [*paid, *later], on) == computed(years, paid, on)
+
+
+@given(histories(), CREDITS, DAYS, st.randoms())
+def test_the_order_in_which_payments_are_told_makes_no_difference(
+    years: list[Enrolment], paid: list[Credit], on: date, random: object
+) -> None:
+    shuffled = list(paid)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert computed(years, shuffled, on) == computed(years, paid, on)
+
+
+@given(histories(), CREDITS, DAYS)
+def test_cover_says_what_it_means(years: list[Enrolment], paid: list[Credit], on: date) -> None:
+    found = computed(years, paid, on)
+    if found.state is State.WAITING:
+        assert found.begins_on is not None
+        assert on < found.begins_on
+    if found.state.covered:
+        assert found.begins_on is not None
+        assert found.until is not None
+        assert found.begins_on <= on <= found.until
+    if found.state is State.LAPSED:
+        assert found.until is not None
+        assert on > found.until
+    if found.state is State.UNPAID:
+        assert found.to_start_minor > 0
+
+
+@given(TERMS, st.dates(date(2020, 1, 1), date(2032, 12, 31)), st.integers(1, 14), st.booleans())
+def test_dues_add_up_to_the_franc(terms: Terms, on: date, people: int, newcomer: bool) -> None:
+    year = dues_for(terms, on, people, newcomer)
+    fee = terms.registration_fee_minor if newcomer else 0
+    assert sum(amount for _, amount in year.dues) == terms.household_minor + terms.beneficiary_minor * people + fee
+    days = [day for day, _ in year.dues]
+    assert days == sorted(set(days))
+    assert all(amount > 0 for _, amount in year.dues)
+    assert all(on <= day <= year.ends_on for day in days)
+    assert year.starts_on <= on <= year.ends_on
+    assert add_months(year.starts_on, 12) == year.ends_on + timedelta(days=1)
