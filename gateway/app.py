@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.health.web import count_answers, health_blueprint
+from gateway.health.web import Counted, health_blueprint
 from gateway.payments.web import LARGEST_NOTICE, payments_blueprint
 from gateway.settings import Settings
 from gateway.sms.web import sms_blueprint
@@ -28,7 +28,7 @@ def create_app_on(runtime: Runtime) -> Flask:
     app.register_blueprint(payments_blueprint(runtime.store, secret, runtime.providers))
     app.register_blueprint(sms_blueprint(runtime.store, secret))
     app.register_blueprint(health_blueprint(runtime.store, runtime.redis))
-    count_answers(app)
+    app.wsgi_app = Counted(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.errorhandler(HTTPException)
     def plain(error: HTTPException) -> Response:

@@ -34,4 +34,4 @@ def drain(queue: str) -> int:
 
 
 def _tell(task: Task, error: Exception) -> None:
-    log.error("%s failed on its try number %d: %s: %s", task.topic, task.claims, type(error).__name__, error)
+    log.error("%s failed on its try number %d: %s", task.topic, task.claims, outbox.in_one_line(error))

@@ -29,7 +29,9 @@ class Part:
 
 def look(store: Store, client: redis.Redis) -> list[Part]:
     """The state of the database, its version, Redis and the queues."""
-    return [_try("database", lambda: _database(store)), _try("redis", lambda: _redis(client)), *_queues(store)]
+    database = _try("database", lambda: _database(store))
+    parts = [database, _try("redis", lambda: _redis(client))]
+    return [*parts, *_queues(store)] if database.state == "ok" else parts
 
 
 def _try(name: str, ask: Callable[[], Part]) -> Part:
@@ -42,8 +44,10 @@ def _try(name: str, ask: Callable[[], Part]) -> Part:
 def _database(store: Store) -> Part:
     with store.read() as connection:
         found, expected = migrate.current(connection), migrate.newest()
+        known = not found or found in migrate.known()
     if found != expected:
-        return Part("database", "down", f"version {found or 'none'}, expected {expected}: run gateway migrate")
+        advice = "run gateway migrate" if known else "this program is older than its database, update it"
+        return Part("database", "down", f"version {found or 'none'}, expected {expected}: {advice}")
     return Part("database", "ok", f"version {found}")
 
 

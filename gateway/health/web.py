@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import redis
-from flask import Blueprint, Flask, Response, g, jsonify, request
+from flask import Blueprint, Response, jsonify
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -24,11 +25,14 @@ from gateway.health import state
 from gateway.kernel.faults import Unavailable
 from gateway.store.unit import Store
 
-ANSWERS = Counter("cotisa_http_answers_total", "Answers by endpoint and status", ["endpoint", "status"])
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+ANSWERS = Counter("cotisa_http_answers_total", "Answers by route and status", ["route", "status"])
 SECONDS = Histogram(
     "cotisa_http_seconds",
-    "Seconds to answer, by endpoint",
-    ["endpoint"],
+    "Seconds to answer, by route",
+    ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
 )
 
@@ -42,9 +46,12 @@ class _Figures(Collector):
 
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily("cotisa_part_up", "1 when a part answers", labels=["part"])
-        for part in state.look(self._store, self._redis):
+        parts = state.look(self._store, self._redis)
+        for part in parts:
             up.add_metric([part.name], 0 if part.state == "down" else 1)
         yield up
+        if not all(part.state == "ok" for part in parts if part.name == "database"):
+            return
         try:
             found = state.figures(self._store)
         except Unavailable:
@@ -95,21 +102,31 @@ class _Own(Collector):
         yield from SECONDS.collect()
 
 
-def count_answers(app: Flask) -> None:
-    """Count every answer and how long it took."""
+# The first words of our own paths; whatever else is asked for counts as one.
+ROUTES = frozenset({"ussd", "sms", "payments", "health", "metrics"})
 
-    @app.before_request
-    def begin() -> None:
-        g.begun = time.perf_counter()
 
-    @app.after_request
-    def end(answer: Response) -> Response:
-        answers, seconds = _counters(request.endpoint or "none", answer.status_code)
-        answers.inc()
-        seconds.observe(time.perf_counter() - g.begun)
-        return answer
+class Counted:
+    """Counts every answer of a WSGI application, and how long it took."""
+
+    def __init__(self, inner: WSGIApplication) -> None:
+        self._inner = inner
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        begun = time.perf_counter()
+        route = environ["PATH_INFO"].lstrip("/").partition("/")[0]
+
+        def started(status: str, headers: list[tuple[str, str]], failure: Any = None) -> Callable[[bytes], object]:
+            answers, seconds = _counters(route if route in ROUTES else "other", status[:3])
+            answers.inc()
+            seconds.observe(time.perf_counter() - begun)
+            if failure:
+                return start_response(status, headers, failure)
+            return start_response(status, headers)
+
+        return self._inner(environ, started)
 
 
 @cache
-def _counters(endpoint: str, status: int) -> tuple[Counter, Histogram]:
-    return ANSWERS.labels(endpoint, str(status)), SECONDS.labels(endpoint)
+def _counters(route: str, status: str) -> tuple[Counter, Histogram]:
+    return ANSWERS.labels(route, status), SECONDS.labels(route)

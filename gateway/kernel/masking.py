@@ -6,7 +6,7 @@ import re
 
 # A run of 8 to 15 digits with an optional plus: phone numbers, whatever wrote them. Card numbers fall in as well,
 # which is right: they are as good as a name. Dates, UUIDs and amounts in logs are written so that they don't.
-_NUMBER = re.compile(r"(?<![\w-])(\+?)(\d{8,15})(?![\w-])")
+_NUMBER = re.compile(r"(?:(?<![\w-])|(?<=%2B))(\+?)(\d{8,15})(?![\w-])")  # %2B is the plus in a URL
 
 
 def mask_number(number: str) -> str:

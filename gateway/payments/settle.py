@@ -29,7 +29,7 @@ from gateway.network.organisations import Tree
 from gateway.payments.collections import Collection, ask_story, by_key, move, read_collection
 from gateway.payments.providers.base import Paid
 from gateway.payments.readers import Reader, Readers, ask_readers, read_readers, readers
-from gateway.payments.states import State, check
+from gateway.payments.states import UNDECIDED, State, check
 from gateway.sms import texts
 from gateway.sms.outgoing import Outgoing, ask_messages, queue_messages
 from gateway.store.schema import account, beneficiary, collection, entry, household, line
@@ -90,7 +90,7 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
     if one.state in (State.PAID, State.REVERSED):
         return False
     if row.twin:
-        log.error("the operator's transaction of collection %s was posted under another key: not posted again", key)
+        _refuse_duplicate(unit, tree, one, paid)
         return False
     check(one.state, State.PAID)
     section, books = tree[row.section_id], tree[one.organisation_id]
@@ -104,7 +104,9 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
         ask_readers(books, family.id, one.payer),
     )
     before = read_statement(lines)
-    happened_on = day_in(family.time_zone, paid.at or unit.now)
+    # Where the operator tells no time, the payer typed the PIN within minutes of being asked: our being late costs them
+    # no day of cover.
+    happened_on = day_in(family.time_zone, paid.at or one.created_at)
     own_currency = paid.amount.currency == one.amount.currency
     after = before.and_credit(happened_on, paid.amount.minor) if own_currency else before
     now = standing_of(family, read_enrolments(enrolments), after, day_in(family.time_zone, unit.now))
@@ -131,6 +133,19 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
         ),
     )
     return True
+
+
+def _refuse_duplicate(unit: Unit, tree: Tree, one: Collection, paid: Paid) -> None:
+    """A transaction that was posted under another key pays nothing here; somebody must look into it."""
+    known = unit.connection.scalar(
+        select(collection.c.key).where(
+            collection.c.provider == one.provider, collection.c.operator_id == paid.operator_id
+        )
+    )
+    log.error("the operator's transaction of collection %s was posted under %s: not posted again", one.key, known)
+    if one.state in UNDECIDED:
+        move(unit, one, State.REFUSED, "duplicate", paid.said)
+        tell_not_paid(unit, tree, one, "other")
 
 
 def _what_is_odd(one: Collection, paid: Paid) -> str | None:

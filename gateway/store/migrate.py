@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -37,9 +38,15 @@ def downgrade(engine: Engine, to: str = "base") -> None:
         connection.commit()
 
 
+@cache
+def known() -> tuple[str, ...]:
+    """The versions that this program has migrations for, the newest first."""
+    return tuple(one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def newest() -> str:
     """The version that this program expects."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return known()[0]
 
 
 def current(connection: Connection) -> str:

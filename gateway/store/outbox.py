@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.schema import outbox
@@ -74,6 +74,10 @@ def put(unit: Unit, *asks: Ask) -> None:
         together(unit.connection, ask_put(unit, *asks))
 
 
+# Counted as far as the column can count: a row that has waited for a year must not stop the rest of its batch.
+_ONE_MORE = case((outbox.c.claims < 30_000, outbox.c.claims + 1), else_=outbox.c.claims)
+
+
 def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
     """Claim up to ``limit`` due rows of ``queue``; nobody else gets them until the claim runs out."""
     with store.write() as unit:
@@ -96,7 +100,7 @@ def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
         rows = unit.connection.execute(
             update(outbox)
             .where(outbox.c.id.in_(ids))
-            .values(claimed_until=unit.now + CLAIM, claims=outbox.c.claims + 1)
+            .values(claimed_until=unit.now + CLAIM, claims=_ONE_MORE)
             .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.claims)
         ).all()
     return sorted((Task(*row) for row in rows), key=lambda task: task.id)
@@ -142,13 +146,18 @@ def drain(
         except Exception as error:  # the batch goes on: one bad row must not hold up the others
             told(task, error)
             wait = patience(task)
-            fault = f"{type(error).__name__}: {error}"
+            fault = in_one_line(error)
         with store.write() as unit:
             if wait is None:
                 done(unit, task)
             else:
                 again(unit, task, wait, fault)
     return len(tasks)
+
+
+def in_one_line(error: Exception) -> str:
+    """A failure's name and first line: what PostgreSQL adds in further lines are the values of people's rows."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def patience(task: Task) -> timedelta:

@@ -82,19 +82,23 @@ class Engine:
         return Reply(cut(page, say, self._services.defaults.septets)[0].text, True)
 
     def _hop(self, dial: Dial) -> Reply:
-        session = self._sessions.load(dial.gateway, dial.session_id, dial.caller)
+        code = self._code(dial)
+        last = None
+        if dial.text == "" and code is not None:
+            session, last = self._sessions.begin(dial.gateway, dial.session_id, dial.caller, code.code)
+        else:
+            session = self._sessions.load(dial.gateway, dial.session_id, dial.caller)
         if session is not None:
             before = session.reply_to(dial.text)
             if before is not None:
                 return Reply(*before)
-        code = self._code(dial)
         if code is None:
             say = Say(self._services.defaults.language)
             none = Page(say("No health mutuelle answers this number yet."), ends=True)
             return Reply(cut(none, say, self._services.defaults.septets)[0].text, True)
         root = self._services.network.tree()[code.organisation_id]
         with Reads(self._services, dial.caller, root) as reads:
-            turn = _Turn(self._services, self._sessions, reads, dial, code, session)
+            turn = _Turn(self._services, self._sessions, reads, dial, code, session, last)
             reply = turn.answer()
         self._sessions.save(
             dial.gateway,
@@ -130,6 +134,7 @@ class _Turn:
         dial: Dial,
         code: ServiceCode,
         session: Session | None,
+        last: str | None,
     ) -> None:
         self.services = services
         self.sessions = sessions
@@ -138,6 +143,7 @@ class _Turn:
         self.reads = reads
         self.root: Organisation = reads.root
         self.known = session
+        self.last = last  # where the caller's last session is kept, at the beginning of a new one
         self.note = ""
         if session is None:
             session = Session([], 1, [0, 0, 1], [], "", [], False, self._language())
@@ -186,7 +192,7 @@ class _Turn:
 
     def _left(self) -> dict[str, Any] | None:
         """Where the caller's last call stood, when it was dropped at a place that is worth going on from."""
-        last = self.sessions.dropped(self.code.code, self.dial.caller)
+        last = self.sessions.dropped(self.last) if self.last is not None else None
         if last is None:
             return None
         where = kind(last.screen[0])

@@ -41,9 +41,9 @@ def cut(page: Page, say: Say, budget: int, *, at_home: bool = False, note: str =
     """
     lines = [line for line in (fold(note), *fold(page.text).split("\n")) if line]
     labels = [f"{number} {fold(label)}" for number, label in enumerate(page.choices, 1)]
-    back = f"{BACK} {fold(say('Back'))}" if page.back and not page.ends else ""
-    home = f"{HOME} {fold(say('Home'))}" if not page.ends and not at_home else ""
-    more = f"{MORE} {fold(say('More'))}"
+    back = _way(BACK, say("Back")) if page.back and not page.ends else ""
+    home = _way(HOME, say("Home")) if not page.ends and not at_home else ""
+    more = _way(MORE, say("More"))
     back_at_first = "" if at_home else back
     whole = _joined([*lines, *labels], back_at_first, home)
     if septets(whole) <= budget:
@@ -57,6 +57,10 @@ def cut(page: Page, say: Say, budget: int, *, at_home: bool = False, note: str =
         Part(_joined(part.lines, *footer), part is parts[-1], part.choices)
         for part, footer in zip(parts, ways, strict=True)
     ]
+
+
+def _way(key: str, label: str) -> str:
+    return f"{key} {fold(label)}"
 
 
 def _footer(*ways: str) -> str:

@@ -80,6 +80,12 @@ class Sessions:
         raw = self._ask(lambda: self._redis.get(self._session_key(gateway, session_id, caller)))
         return _read(raw)
 
+    def begin(self, gateway: str, session_id: str, caller: str, service_code: str) -> tuple[Session | None, str | None]:
+        """The session, when this very first request was answered before; and the key of the caller's last one there."""
+        keys = (self._session_key(gateway, session_id, caller), self._caller_key(service_code, caller))
+        session, last = self._ask(lambda: self._redis.mget(keys))
+        return _read(session), last
+
     def save(self, gateway: str, session_id: str, caller: str, session: Session, begun_at: str | None) -> None:
         """Keep the session; ``begun_at`` (a short code) also makes it the caller's last one there."""
         key = self._session_key(gateway, session_id, caller)
@@ -93,12 +99,9 @@ class Sessions:
         pipe.set("ussd:epoch", int(time.time()), nx=True)
         self._ask(pipe.execute)
 
-    def dropped(self, service_code: str, caller: str) -> Session | None:
-        """The caller's last session on this short code, when it was dropped before its end."""
-        key = self._ask(lambda: self._redis.get(self._caller_key(service_code, caller)))
-        if key is None:
-            return None
-        session = _read(self._ask(lambda: self._redis.get(cast(bytes, key))))
+    def dropped(self, last: str) -> Session | None:
+        """The caller's last session, by the key that :meth:`begin` gave, when it was dropped before its end."""
+        session = _read(self._ask(lambda: self._redis.get(last)))
         return session if session is not None and not session.ended else None
 
     def may_have_lost_some(self) -> bool:

@@ -19,6 +19,7 @@ import gateway.ussd.screens  # noqa: F401  (importing them makes them known)
 from gateway.kernel.money import EXPONENT, MAX_MINOR, Money
 from gateway.locale import Say
 from gateway.membership.households import Household, Standing
+from gateway.membership.people import Person
 from gateway.membership.plans import Plan
 from gateway.membership.rules import Cover, State, Terms
 from gateway.network.organisations import Organisation
@@ -54,7 +55,6 @@ from gateway.ussd.screens.register import (
     HeadYear,
     KinName,
     KinYear,
-    Person,
     PickPlan,
     PickSection,
     Registered,

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from gateway.sms.gsm7 import fold
 from tests.ussd.world import BURUNDI, NARROW, OUAKE, VILLAGE, Place
 
-WALKS = int(os.environ.get("WALKS", "200"))
+WALKS = int(os.environ.get("WALKS", "120"))
 SEED = int(os.environ.get("WALKS_SEED", "0"))
 CODES = {OUAKE: 160, NARROW: 80, BURUNDI: 160, VILLAGE: 160, "*1#": 160}
 
@@ -178,7 +178,7 @@ def test_calls_on_a_bad_line(town: Place, numbers: Iterator[int], caplog: pytest
 
 
 def test_calls_of_those_who_mean_harm(town: Place, numbers: Iterator[int], caplog: pytest.LogCaptureFixture) -> None:
-    @settings(max_examples=max(20, WALKS // 4), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=max(20, WALKS // 2), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.booleans(), st.sampled_from(list(CODES)), any_acts)
     def walk(is_member: bool, code: str, acts: list[Act]) -> None:
         one = begin(town, next(numbers), code, is_member)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, cached_property
 
+from flask import Flask
 from sqlalchemy import func, insert, select
 
 from gateway.app import create_app_on
@@ -166,12 +167,12 @@ class Place:
     runtime: StandingRuntime
 
     @cached_property
-    def client(self) -> object:
+    def app(self) -> Flask:
         return create_app_on(self.runtime)
 
     def post(self, form: Mapping[str, str]) -> Answer:
         """One hop over the Flask test client; safe from several threads."""
-        answer = self.client.test_client().post(PATH, data=dict(form))  # type: ignore[attr-defined]
+        answer = self.app.test_client().post(PATH, data=dict(form))
         return Answer(answer.status_code, answer.content_type or "", answer.get_data(as_text=True))
 
     def phone(self, msisdn: str = MEMBER, septets: int = 160) -> Handset:
