@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import EXPONENT
@@ -30,11 +32,14 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str,
         Field(
+            repr=False,  # it holds a password
             description="The database: `postgresql://user:password@host/name` in production, "
-            "`sqlite:////var/lib/cotisa/cotisa.db` for one machine."
+            "`sqlite:////var/lib/cotisa/cotisa.db` for one machine.",
         ),
     ]
-    redis_url: Annotated[str, Field(description="Redis, for sessions and the jobs' bell: `redis://` or `unix://`.")]
+    redis_url: Annotated[
+        str, Field(repr=False, description="Redis, for sessions and the jobs' bell: `redis://` or `unix://`.")
+    ]
     secret_key: Annotated[
         SecretStr,
         Field(description="At least 32 characters; keys the hashes under which phone numbers appear in Redis."),
@@ -126,6 +131,10 @@ class Settings(BaseSettings):
     def _database(cls, url: str) -> str:
         if not re.match(r"^(postgres(ql)?(\+psycopg)?|sqlite):/", url):
             raise ValueError("must begin with postgresql:// or sqlite:///")
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError):
+            raise ValueError("can't be read as an address") from None
         return re.sub(r"^postgres(ql)?(\+psycopg)?:", "postgresql+psycopg:", url)
 
     @field_validator("redis_url")
@@ -170,25 +179,6 @@ class Settings(BaseSettings):
             raise ValueError("must begin with https:// (or http:// towards a stand-in)")
         return url.rstrip("/")
 
-    @model_validator(mode="after")
-    def _together(self) -> Settings:
-        wrong = []
-        if self.demo_clock and not self.demo:
-            wrong.append("DEMO_CLOCK belongs to the demonstration: it may not be set without DEMO")
-        if not self.demo and not self.public_url.startswith("https://") and "://127.0.0.1" not in self.public_url:
-            wrong.append("PUBLIC_URL must begin with https://")
-        if bool(self.mtn_momo_api_user) != bool(self.mtn_momo_api_key.get_secret_value()):
-            wrong.append("MTN_MOMO_API_USER and MTN_MOMO_API_KEY go together")
-        if self.mtn_momo_api_user and not self.mtn_momo_subscription_key.get_secret_value():
-            wrong.append("MTN_MOMO_SUBSCRIPTION_KEY is missing")
-        if bool(self.africastalking_username) != bool(self.africastalking_api_key.get_secret_value()):
-            wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
-        if self.operators_file and not Path(self.operators_file).is_file():
-            wrong.append(f"OPERATORS_FILE {self.operators_file} doesn't exist")
-        if wrong:
-            raise ValueError("\n".join(wrong))
-        return self
-
     @classmethod
     def from_env(cls) -> Settings:
         """Read the process's environment; raises :class:`BadSettings` that names everything wrong at once."""
@@ -199,19 +189,40 @@ class Settings(BaseSettings):
         """Read ``values``, named as in the environment."""
         known = {name.lower(): value for name, value in values.items() if name.lower() in cls.model_fields}
         known = {name: value for name, value in known.items() if value != ""}
+        wrong = _at_odds({name: str(value) for name, value in known.items()})
         try:
-            return cls.model_validate(known)
+            settings = cls.model_validate(known)
         except ValidationError as found:
-            raise BadSettings(_tell(found)) from None
+            raise BadSettings("settings: " + "; ".join([*_told(found), *wrong])) from None
+        if wrong:
+            raise BadSettings("settings: " + "; ".join(wrong))
+        return settings
 
 
-def _tell(found: ValidationError) -> str:
+def _at_odds(given: Mapping[str, str]) -> list[str]:
+    """What is wrong between settings, told beside what is wrong with each."""
+    wrong = []
+    demo = given.get("demo", "").lower() in ("1", "true", "t", "yes", "y", "on")
+    public_url = given.get("public_url", "")
+    if given.get("demo_clock") and not demo:
+        wrong.append("DEMO_CLOCK belongs to the demonstration: it may not be set without DEMO")
+    if re.match(r"http://(?!127\.0\.0\.1(:\d+)?/?$)", public_url) and not demo:
+        wrong.append("PUBLIC_URL must begin with https://")
+    if bool(given.get("mtn_momo_api_user")) != bool(given.get("mtn_momo_api_key")):
+        wrong.append("MTN_MOMO_API_USER and MTN_MOMO_API_KEY go together")
+    elif given.get("mtn_momo_api_user") and not given.get("mtn_momo_subscription_key"):
+        wrong.append("MTN_MOMO_SUBSCRIPTION_KEY is missing")
+    if bool(given.get("africastalking_username")) != bool(given.get("africastalking_api_key")):
+        wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
+    if given.get("operators_file") and not Path(given["operators_file"]).is_file():
+        wrong.append(f"OPERATORS_FILE {given['operators_file']} doesn't exist")
+    return wrong
+
+
+def _told(found: ValidationError) -> list[str]:
     lines = []
     for error in found.errors():
         name = ".".join(str(part) for part in error["loc"]).upper()
         message = error["msg"].removeprefix("Value error, ")
-        if error["type"] == "missing":
-            lines.append(f"{name} is missing")
-        else:
-            lines += [f"{name} {line}" if name else line for line in message.splitlines()]
-    return "settings: " + "; ".join(lines)
+        lines.append(f"{name} is missing" if error["type"] == "missing" else f"{name} {message}")
+    return lines

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import CheckConstraint, Connection, Engine, inspect, text
 
 from gateway.store import migrate
 from gateway.store.engine import open_engine
@@ -96,24 +96,32 @@ def test_a_difference_is_found(empty: Engine) -> None:
 
 
 def test_checks_hold_in_the_database(empty: Engine) -> None:
-    """What the schema says of states, queues and kinds stands in the migrated database, word for word."""
+    """What the schema says of states, queues and kinds stands in the migrated database; Alembic doesn't compare it."""
     migrate.upgrade(empty)
     expected = {
-        (name, str(constraint.name))
-        for name, table in metadata.tables.items()
-        for constraint in table.constraints
-        if constraint.__visit_name__ == "check_constraint"
+        (table, str(one.name)): str(one.sqltext)
+        for table in metadata.tables
+        for one in metadata.tables[table].constraints
+        if isinstance(one, CheckConstraint)
     }
     with empty.connect() as connection:
         seen = inspect(connection)
-        found = {(name, check["name"]) for name in metadata.tables for check in seen.get_check_constraints(name)}
-    assert found == expected
+        found = {
+            (table, one["name"]): one["sqltext"]
+            for table in metadata.tables
+            for one in seen.get_check_constraints(table)
+        }
+    assert found.keys() == expected.keys()
+    if empty.dialect.name == "sqlite":  # PostgreSQL writes them in its own way
+        assert found == expected
 
 
 def test_the_command_says_what_it_did_and_what_went_wrong(tmp_path: Path) -> None:
     def run(url: str, *words: str) -> tuple[int, str, str]:
-        own = {"DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:9", "SECRET_KEY": "x" * 32,
-               "WEBHOOK_SECRET": "x" * 16, "PUBLIC_URL": "https://cotisa.invalid", "PATH": os.environ["PATH"]}  # fmt: skip
+        own = {
+            "DATABASE_URL": url, "REDIS_URL": "redis://127.0.0.1:9", "SECRET_KEY": "x" * 32, "WEBHOOK_SECRET": "x" * 16,
+            "PUBLIC_URL": "https://cotisa.invalid", "PATH": os.environ["PATH"],
+        }  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "gateway", "migrate", *words], env=own, capture_output=True, text=True, timeout=60,
             check=False,

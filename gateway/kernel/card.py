@@ -2,7 +2,8 @@
 
 Damm's check digit finds every single wrong digit and every swap of neighbours (H. M. Damm, 2004). The first digit is
 1 to 5: no mobile number of nine digits in the countries served begins so (Guinea 6; DRC 8, 9; Rwanda, Senegal 7;
-Cameroon 6, but for Camtel's 242 and 243), so one field can take "card or phone". The numbers are drawn at random, so that knowing one tells none.
+Cameroon 6, but for Camtel's 242 and 243), so one field can take "card or phone". The numbers are drawn at random, so
+that knowing one tells none.
 """
 
 from __future__ import annotations

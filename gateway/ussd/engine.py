@@ -75,38 +75,32 @@ class Engine:
 
     def apology(self) -> Reply:
         """The last resort, in the default language; nothing that was asked for before is lost by it."""
-        say = Say(self._services.defaults.language)
-        page = Page(
-            say("Sorry, the service is not available now. Nothing was lost. Please dial again later."), ends=True
-        )
-        return Reply(cut(page, say, self._services.defaults.septets)[0].text, True)
+        sorry = word("Sorry, the service is not available now. Nothing was lost. Please dial again later.")
+        return self._end(Say(self._services.defaults.language), sorry, self._services.defaults.septets)
+
+    @staticmethod
+    def _end(say: Say, text: Word, septets: int) -> Reply:
+        return Reply(cut(Page(text.said(say), ends=True), say, septets)[0].text, True)
 
     def _hop(self, dial: Dial) -> Reply:
         code = self._code(dial)
-        last = None
-        if dial.text == "" and code is not None:
-            session, last = self._sessions.begin(dial.gateway, dial.session_id, dial.caller, code.code)
-        else:
-            session = self._sessions.load(dial.gateway, dial.session_id, dial.caller)
-        if session is not None:
-            before = session.reply_to(dial.text)
+        if code is None:
+            nobody = word("No health mutuelle answers this number yet.")
+            return self._end(Say(self._services.defaults.language), nobody, self._services.defaults.septets)
+        place = (dial.gateway, code.code, dial.caller)
+        last = self._sessions.load(*place)
+        if last is not None and last.id == dial.session_id:
+            before = last.reply_to(dial.text)
             if before is not None:
                 return Reply(*before)
-        if code is None:
-            say = Say(self._services.defaults.language)
-            none = Page(say("No health mutuelle answers this number yet."), ends=True)
-            return Reply(cut(none, say, self._services.defaults.septets)[0].text, True)
+        elif last is not None and dial.session_id in last.past:
+            # The caller has dialled again since: whatever the network still brings of the call before is too late.
+            return self._end(Say(last.language), LOST, code.septets)
         root = self._services.network.tree()[code.organisation_id]
         with Reads(self._services, dial.caller, root) as reads:
-            turn = _Turn(self._services, self._sessions, reads, dial, code, session, last)
+            turn = _Turn(self._services, self._sessions, reads, dial, code, last)
             reply = turn.answer()
-        self._sessions.save(
-            dial.gateway,
-            dial.session_id,
-            dial.caller,
-            turn.session.answered(dial.text, reply.text, reply.ends),
-            code.code if session is None else None,
-        )
+        self._sessions.save(*place, turn.session.answered(dial.text, reply.text, reply.ends), first=last is None)
         return reply
 
     def _code(self, dial: Dial) -> ServiceCode | None:
@@ -133,8 +127,7 @@ class _Turn:
         reads: Reads,
         dial: Dial,
         code: ServiceCode,
-        session: Session | None,
-        last: str | None,
+        last: Session | None,
     ) -> None:
         self.services = services
         self.sessions = sessions
@@ -142,11 +135,13 @@ class _Turn:
         self.code = code
         self.reads = reads
         self.root: Organisation = reads.root
-        self.known = session
-        self.last = last  # where the caller's last session is kept, at the beginning of a new one
+        self.known = last if last is not None and last.id == dial.session_id else None
+        self.last = last  # this session, or the caller's one before it
         self.note = ""
-        if session is None:
-            session = Session([], 1, [0, 0, 1], [], "", [], False, self._language())
+        past = last.before() if last is not None else ()
+        session = self.known or Session(
+            dial.session_id, [], 1, [0, 0, 1], [], "", [], False, self._language(), past=past
+        )
         self.session = session
         self.say = Say(session.language)
 
@@ -183,6 +178,7 @@ class _Turn:
                 return self._start_again(CHANGED)
             self.session = replace(self.session, left=left)
             return self._show(Resume())
+        # Text in a first request is a deep dial, unless the session before it was lost with Redis.
         if self.sessions.may_have_lost_some():
             return self._start_again(LOST)
         return self._show(self._walk(first, self.dial.text.split("*")[:MOST_INPUTS]))
@@ -192,8 +188,8 @@ class _Turn:
 
     def _left(self) -> dict[str, Any] | None:
         """Where the caller's last call stood, when it was dropped at a place that is worth going on from."""
-        last = self.sessions.dropped(self.last) if self.last is not None else None
-        if last is None:
+        last = self.last
+        if last is None or last.ended:
             return None
         where = kind(last.screen[0])
         if where is not None and where.cls is Resume:

@@ -192,20 +192,18 @@ def test_back_and_home_lead_back_and_home(place: Place) -> None:
 
 
 def test_who_registers_again_gets_the_card_that_they_have(any_place: Place) -> None:
-    first = card_on(register_alone(any_place).screen)
-    # A second session that was begun before the first registered: its menu still offers to register.
-    begun = tell_head(in_french(any_place.phone(OTHER_MTN)), "Amina Gado").types("kado").picks("C'est tout")
-    other = card_on(register_alone_as(any_place, "Amina Gado", OTHER_MTN).screen)
-    begun.picks("Inscrire").sees("Vous êtes déjà inscrit.")
-    assert card_on(begun.screen) == other != first
-    assert any_place.counts()["household"] == 3 + 2
-
-
-def register_alone_as(place: Place, name: str, msisdn: str) -> Handset:
-    phone = place.phone(msisdn).dial()
-    if "dernier appel" in phone.screen:
-        phone.picks("Recommencer")
-    return tell_head(phone, name).types("kado").picks("C'est tout", "Inscrire")
+    phone = tell_head(in_french(any_place.phone()), "Amina Gado").types("kado").picks("C'est tout")
+    redis = any_place.runtime.redis
+    (key,) = redis.scan_iter("ussd:s:*")
+    before = redis.get(key)
+    first = card_on(phone.picks("Inscrire").screen)
+    # The answer never reached the phone, and Redis lost the write: the next dial offers to go on before it.
+    assert before is not None
+    redis.set(key, before)
+    again = any_place.phone().dial().picks("Continuer").sees("Amina Gado").picks("Inscrire")
+    again.sees("Vous êtes déjà inscrit.")
+    assert card_on(again.screen) == first
+    assert any_place.counts()["household"] == 3 + 1
 
 
 def test_a_woman_alone_registers_herself_and_her_children(place: Place) -> None:

@@ -362,3 +362,11 @@ def test_an_ended_session_repeats_its_end_and_goes_on_at_home(place: Place) -> N
     phone.open = True
     phone.types("1").is_asked().sees(LOST, "Bonjour Adjara Tchédré.")
     assert place.counts() == done
+
+
+def test_what_the_network_brings_late_of_a_call_before_changes_nothing(place: Place) -> None:
+    speak_french(place)
+    late = place.phone().dial().picks("Inscrire ma famille").types("Adjara Tchédré")
+    now = place.phone().dial().picks("Continuer").types("1")
+    late.types("1").sees(LOST).hears_the_end()
+    now.types("1991").sees("Votre section")
