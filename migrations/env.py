@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
@@ -12,7 +13,7 @@ from gateway.store.engine import open_engine
 from gateway.store.schema import metadata
 
 
-def _render(kind: str, item: object, autogen: AutogenContext) -> str | bool:
+def _render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Write our own column types by their short names."""
     if kind == "type" and type(item).__module__ == "gateway.store.types":
         autogen.imports.add("from gateway.store.types import Instant, RowId")

@@ -16,12 +16,12 @@ import redis as redis_client
 
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
 
-from gateway.kernel.clock import FixedClock  # noqa: E402
-from gateway.network.organisations import Defaults, Network  # noqa: E402
-from gateway.procs.redis import PrivateRedis  # noqa: E402
-from gateway.store import migrate  # noqa: E402
-from gateway.store.engine import open_engine  # noqa: E402
-from gateway.store.unit import Store  # noqa: E402
+from gateway.kernel.clock import FixedClock
+from gateway.network.organisations import Defaults, Network
+from gateway.procs.redis import PrivateRedis
+from gateway.store import migrate
+from gateway.store.engine import open_engine
+from gateway.store.unit import Store
 
 DEFAULTS = Defaults(country="BJ", currency="XOF", time_zone="Africa/Porto-Novo", language="fr", septets=160)
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
+from gateway.kernel.ids import ordered_id
 from gateway.ledger.accounts import balances, first_difference
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, Unbalanced, record
@@ -47,15 +48,18 @@ def test_the_constructor_refuses_what_does_not_net(amounts: tuple[int, ...]) -> 
 def test_the_database_refuses_what_does_not_net(store: Store, amounts: tuple[int, ...]) -> None:
     with store.write() as unit:
         books, accounts = _books(unit)
-    good = _entry(books, accounts)
-    with pytest.raises(DatabaseError, match="net"), store.write() as unit:
+    with pytest.raises(DatabaseError, match="net"):
+        _write_by_hand(store, books, accounts["cash"], amounts)
+
+
+def _write_by_hand(store: Store, books: int, account: int, amounts: tuple[int, ...]) -> None:
+    its_id = ordered_id()
+    with store.write() as unit:
         for amount in amounts:
-            unit.connection.execute(
-                insert(line).values(entry_id=good.id, account_id=accounts["cash"], amount_minor=amount)
-            )
+            unit.connection.execute(insert(line).values(entry_id=its_id, account_id=account, amount_minor=amount))
         unit.connection.execute(
             insert(entry).values(
-                id=good.id, key="k", organisation_id=books, journal="cash", currency="XOF",
+                id=its_id, key="k", organisation_id=books, journal="cash", currency="XOF",
                 happened_on=DAY, recorded_at=unit.now,
             )
         )  # fmt: skip
@@ -76,9 +80,7 @@ def test_the_database_refuses_a_line_added_to_a_sealed_entry(store: Store) -> No
         sealed = _entry(books, accounts)
         record(unit, sealed)
     with pytest.raises(DatabaseError, match="sealed"), store.write() as unit:
-        unit.connection.execute(
-            insert(line).values(entry_id=sealed.id, account_id=accounts["cash"], amount_minor=5)
-        )
+        unit.connection.execute(insert(line).values(entry_id=sealed.id, account_id=accounts["cash"], amount_minor=5))
 
 
 @pytest.mark.parametrize(

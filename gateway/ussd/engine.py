@@ -28,7 +28,7 @@ from gateway.ussd.sessions import Session, Sessions
 
 log = logging.getLogger(__name__)
 
-DEEPEST_BACK = 12
+DEEPEST_BACK = 6
 MOST_HOPS = 240  # of one session: three times what a family of twenty takes
 MOST_INPUTS = 60  # of a deep dial
 MOST_CHARACTERS = 400
