@@ -65,7 +65,7 @@ def ouake() -> None:
 
 @sample.command()
 @click.option("--year", type=click.Choice(["2019", "2020"]), default="2020", show_default=True)
-@click.option("--scale", type=click.IntRange(1, 200), default=1, show_default=True, help="Multiply the households.")
+@click.option("--scale", type=click.IntRange(1, 50), default=1, show_default=True, help="Multiply the households.")
 def pamusab(year: str, scale: int) -> None:
     """Burundi's platform: 125 sections of five promoters, with the figures that it published."""
     from gateway.samples.pamusab import load_pamusab

@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.kernel.ids import ordered_id
 from gateway.sms.gsm7 import fold, parts
 from gateway.sms.port import Answer, Handed, Refused, SmsPort, TryAgain, Unsure
 from gateway.sms.reports import replay
@@ -56,7 +55,7 @@ _NEW = {
 def ask_messages(unit: Unit, queue: str, *outgoing: Outgoing) -> tuple[Rows, Rows]:
     """The messages and the work of sending them, for :func:`~gateway.store.together.together`.
 
-    One whose key is known is left alone, and so is its work: both rows have that key.
+    One whose key is known is left alone: its work is there too, or was done, and work that comes again finds that.
     """
     rows: dict[str, dict[str, Any]] = {}
     for one in outgoing:
@@ -71,10 +70,18 @@ def queue_messages(unit: Unit, queue: str, *outgoing: Outgoing) -> None:
         together(unit.connection, *ask_messages(unit, queue, *outgoing))
 
 
+_BY_KEY = uuid.UUID("2f0c1a9e-6d4b-5b7a-9c1e-8a35d0f4e6b2")
+
+
+def message_id(key: str) -> uuid.UUID:
+    """A message's id follows from its key (UUID version 5): whoever writes it again writes the same row."""
+    return uuid.uuid5(_BY_KEY, key)
+
+
 def _row(one: Outgoing, unit: Unit) -> dict[str, Any]:
     text = fold(one.text)
     return {
-        "id": ordered_id(),
+        "id": message_id(one.key),
         "key": one.key,
         "organisation_id": one.organisation_id,
         "household_id": one.household_id,
