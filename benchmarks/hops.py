@@ -18,7 +18,7 @@ CODE = "*384*257#"
 # What a member does most: looks at the cover, goes back, begins to pay and stops before the effect.
 COVER_AND_PAY = ("1", "0", "2", "3", "500")
 # A registration up to its confirmation: nearly every hop is text, and none is written to the database.
-REGISTER = ("1", "Aline Bahati", "1", "1988", "Kanyosha", "1", "Jean Bahati", "1985", "3", "Eric Bahati", "2012", "9")
+REGISTER = ("1", "Aline Bahati", "1", "1988", "Kanyosha", "1", "Jean Bahati", "1985", "2", "Eric Bahati", "2012", "8")
 SECONDS = 6.0
 ROUNDS = 3
 

@@ -37,16 +37,18 @@ class Services:
         """The plan version with an id that a screen offered."""
         return read_plan(connection.execute(select(plan).where(plan.c.id == plan_id)).one())
 
-    def route(self, msisdn: str) -> Route | None:
-        """How a phone can pay: by a push to its wallet where an operator is connected, else by reference, else None."""
+    def route(self, msisdn: str, country: str) -> Route | None:
+        """How a phone can pay a mutuelle of ``country``: by a push where its operator is connected, else by reference.
+
+        None for a wallet of another country, which deals in other money, and for one that nothing is known of. A number
+        of no known operator gets a push only where an operator's sandbox takes every number.
+        """
         operator = self.operators.of(msisdn)
+        if operator is not None and operator.country != country:
+            return None
         provider = self.operators.push_for(msisdn, self.push_environment)
         if provider in self.providers:
             return Route("push", operator.name if operator else "", provider)
         if operator is not None and operator.reference:
             return Route("reference", operator.name)
         return None
-
-    def reference_operators(self, country: str) -> list[str]:
-        """The operators of a country that take payments by merchant code."""
-        return [one.name for one in self.operators.reference_for(country)]

@@ -72,7 +72,7 @@ class Story:
         self._say("A mother in Ouaké dials the mutuelles' short code, in French, and registers her family of four.")
         self._dial()
         self._type("1", "1", "Adjara Tchédré", "1", "1991", "Ouaké", "3")
-        self._type("2", "Moussa Tchédré", "1986", "3", "Idrissou Tchédré", "2015", "4", "Rahina Tchédré", "0", "9")
+        self._type("1", "Moussa Tchédré", "1986", "2", "Idrissou Tchédré", "2015", "3", "Rahina Tchédré", "2026", "8")
         while "98 " in self.phone.screen:
             self._type("98")
         self._type("1", "2")

@@ -33,8 +33,8 @@ MOST_HOPS = 240  # of one session: three times what a family of twenty takes
 MOST_INPUTS = 60  # of a deep dial
 MOST_CHARACTERS = 400
 
-LOST = word("The connection was lost. Nothing was lost with it.")
-CHANGED = word("The menu has changed. Nothing was lost.")
+LOST = word("The connection was lost. Please start again here.")
+CHANGED = word("The menu has changed. Please start again here.")
 
 
 @dataclass(frozen=True)

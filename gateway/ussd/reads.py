@@ -101,8 +101,4 @@ class Reads:
         return self._once(("plans", section_id), lambda c: plans.plans_for(c, tree, section_id, self.today))
 
     def route(self, msisdn: str) -> Route | None:
-        return self._services.route(msisdn)
-
-    def references(self, section_id: int) -> tuple[str | None, list[str]]:
-        section = self.organisation(section_id)
-        return section.merchant_code, self._services.reference_operators(section.country)
+        return self._services.route(msisdn, self._root.country)

@@ -108,9 +108,6 @@ class See(Protocol):
     def route(self, msisdn: str) -> Route | None:
         """How a phone can pay, or None when nothing is known for its network."""
 
-    def references(self, section_id: int) -> tuple[str | None, list[str]]:
-        """Where a section's members pay by reference: the merchant code, and with which operators."""
-
 
 class Screen(Protocol):
     """A screen as the engine sees it; ``take`` is absent where a session ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from urllib.parse import quote
 
 import psycopg
@@ -14,7 +15,9 @@ from sqlalchemy import func, select
 
 from gateway.kernel.ids import operator_key
 from gateway.payments.web import LARGEST_NOTICE
+from gateway.store.bell import RqBell
 from gateway.store.schema import notice, outbox
+from gateway.ussd.sessions import open_redis
 from tests.payments.village import ON_SQLITE, SECRET, Village
 
 KEY = "0b8f1a8e-64a4-4a57-9c2f-6f5f3e0f9a10"
@@ -140,6 +143,15 @@ def test_a_length_that_lies_takes_no_memory(webhook: str, village: Village) -> N
         line.sendall(b"Content-Length: 999999999999\r\n\r\nx")
         assert line.recv(100).split()[1] == b"413"
     assert _stored(village) == []
+
+
+@ON_SQLITE
+def test_without_redis_it_is_stored_and_answered_at_once(webhook: str, village: Village) -> None:
+    village.store.bell = RqBell(open_redis("unix:///nonexistent/redis.sock"))
+    begun = time.monotonic()
+    assert _tell(webhook) == 200
+    assert time.monotonic() - begun < 1
+    assert (len(_stored(village)), _rows_of_work(village)) == (1, 1)
 
 
 # The database is down: what isn't stored isn't acknowledged, and afterwards everything goes on by itself.

@@ -160,7 +160,7 @@ def test_a_nought_is_an_amount_too_small_and_not_a_way_back(phone: Handset, town
     _how_much(phone, town).sees("00 Accueil").sees_not("0 Retour").types("0").sees(LEAST, "Combien ?")
 
 
-@pytest.mark.parametrize(("typed", "born"), [("0", 2026), ("1", 2025), ("120", 1906), ("٤٠", 1986), ("２０００", 2000)])
+@pytest.mark.parametrize(("typed", "born"), [("1", 2025), ("120", 1906), ("٤٠", 1986), ("２０００", 2000)])
 def test_an_age_or_a_year_in_any_digits(phone: Handset, town: Place, typed: str, born: int) -> None:
     _kin_year(phone, town).types(typed).picks("C'est tout").sees(f"Idrissou T {born}")
 

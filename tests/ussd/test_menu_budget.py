@@ -24,6 +24,7 @@ from gateway.membership.plans import Plan
 from gateway.membership.rules import Cover, State, Terms
 from gateway.network.organisations import Organisation
 from gateway.payments.limits import largest_payment
+from gateway.payments.operators import Operators
 from gateway.payments.routes import Route
 from gateway.settings import LANGUAGES
 from gateway.sms.gsm7 import fold, septets
@@ -58,6 +59,7 @@ from gateway.ussd.screens.register import (
     PickPlan,
     PickSection,
     Registered,
+    Remove,
 )
 
 BUDGETS = (160, 182, 80)
@@ -94,10 +96,12 @@ any_amounts = currencies.flatmap(amounts)
 payments = currencies.flatmap(lambda currency: amounts(currency, 1, largest_payment(currency).minor))
 
 
-def organisation(number: int, name: str, languages: tuple[str, ...] = LANGUAGES) -> Organisation:
+def organisation(
+    number: int, name: str, languages: tuple[str, ...] = LANGUAGES, merchant_code: str | None = None
+) -> Organisation:
     return Organisation(
         number, None, f"/{number}/", "section", str(number), name, name, "BJ", "XOF", "Africa/Porto-Novo",
-        languages, None, False, number,
+        languages, merchant_code, False, number,
     )  # fmt: skip
 
 
@@ -113,7 +117,6 @@ class Imagined:
     how_it_stands: Standing
     names: list[str]
     way: Route | None
-    merchant: tuple[str | None, list[str]]
     today: date = field(default=TODAY)
 
     def households(self) -> list[Household]:
@@ -140,9 +143,6 @@ class Imagined:
     def route(self, msisdn: str) -> Route | None:
         return self.way
 
-    def references(self, section_id: int) -> tuple[str | None, list[str]]:
-        return self.merchant
-
 
 @st.composite
 def households(draw: st.DrawFn) -> Household:
@@ -168,18 +168,17 @@ def plans(draw: st.DrawFn) -> list[Plan]:
 def worlds(draw: st.DrawFn) -> Imagined:
     offered = tuple(draw(st.lists(st.sampled_from(LANGUAGES), min_size=1, max_size=4, unique=True)))
     standing, title = draw(standings()), draw(titles)
-    operators = draw(st.lists(texts(TITLE_LETTERS, 20, LONG_TITLE), max_size=4))
+    code = draw(st.none() | texts(TITLE_LETTERS, 20, LONG_TITLE))
     way = st.sampled_from((None, Route("push", "MTN MoMo", "mtn_momo"), Route("reference", "Moov Money")))
     return Imagined(
         draw(phones),
         organisation(0, draw(titles), offered),
-        tuple(organisation(number, title) for number in range(MOST_SECTIONS_FOUND)),
+        tuple(organisation(number, title, merchant_code=code) for number in range(MOST_SECTIONS_FOUND)),
         draw(plans()),
         standing.household,
         standing,
         [draw(names)] * draw(st.integers(1, MOST_PEOPLE)),
         draw(way),
-        (draw(st.none() | texts(TITLE_LETTERS, 20, LONG_TITLE)), operators),
     )
 
 
@@ -192,7 +191,9 @@ def drafts(draw: st.DrawFn) -> Draft:
 own_households = st.lists(households(), min_size=2, max_size=MOST_HOUSEHOLDS).map(tuple)
 answers = st.sampled_from([PaymentAnswer("asked"), PaymentAnswer("in-progress"), PaymentAnswer("gone")])
 registrations = st.builds(RegisteredAs, cards, any_amounts, any_amounts, st.booleans())
-kins = st.integers(0, len(KIN) - 1)
+kins = st.sampled_from(KIN)
+
+OPERATOR_NAMES = [one.name for one in Operators.load().all]
 
 STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Home: st.builds(Home, st.one_of(st.just(()), households().map(lambda one: (one,)), own_households)),
@@ -209,7 +210,7 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     PaymentAsked: st.builds(
         PaymentAsked, st.builds(AskForPayment, cards, payments, phones, st.just("mtn_momo")), answers
     ),
-    PayByReference: st.builds(PayByReference, cards, payments),
+    PayByReference: st.builds(PayByReference, cards, payments, st.sampled_from(OPERATOR_NAMES)),
     HeadName: st.builds(HeadName),
     HeadSex: st.builds(HeadSex, names),
     HeadYear: st.builds(HeadYear, names, st.just("F")),
@@ -222,6 +223,7 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     KinName: st.builds(KinName, drafts(), kins),
     KinYear: st.builds(KinYear, drafts(), kins, names),
     ConfirmFamily: st.builds(ConfirmFamily, drafts()),
+    Remove: st.builds(Remove, drafts()),
     Registered: st.builds(Registered, st.just(RegisterHousehold(0, 0, ())), st.none() | registrations),
     Goodbye: st.builds(Goodbye),
 }
@@ -231,7 +233,7 @@ notes = st.one_of(
     st.builds(lambda title: word("No plan is open in {section} now.", section=title), titles),
     st.builds(lambda amount: word("At most {most} at a time.", most=amount), any_amounts),
     st.just(word("This is not a mobile number. Write it like {example}.", example="+999 1234 5678 9012")),
-    st.just(word("The connection was lost. Nothing was lost with it.")),
+    st.just(word("The connection was lost. Please start again here.")),
 )
 
 AT_HOME = (Home, Resume, Language)

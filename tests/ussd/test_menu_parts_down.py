@@ -123,7 +123,7 @@ def test_a_database_too_slow_for_an_effect(pg_place: Place, on_postgres: str) ->
         apologised_to(phone, "1")
     assert pg_place.counts()["collection"] == 0
     # The aggregator delivers the same request once more: now it is done, once.
-    assert phone.posts(text).startswith("END 2 100 F")
+    assert phone.posts(text).startswith("END Tapez votre code PIN")
     phone.repeats(2)
     assert pg_place.counts()["collection"] == 1
 
@@ -200,7 +200,7 @@ def test_a_redis_that_hangs(apart: Place, own_redis: PrivateRedis) -> None:
     with hanging(own_redis):
         apologised_to(phone, "1")
     assert apart.counts()["collection"] == 0
-    assert phone.posts(text).startswith("END 2 100 F")
+    assert phone.posts(text).startswith("END Tapez votre code PIN")
 
 
 def test_everything_down_at_once(own_postgres: OwnPostgres, own_redis: PrivateRedis) -> None:

@@ -25,6 +25,7 @@ from gateway.store.bell import DRAIN, RqBell
 from gateway.store.outbox import BATCH, CLAIM, QUEUES, Ask, claim, put
 from gateway.store.schema import outbox
 from gateway.store.unit import Store
+from gateway.ussd.sessions import open_redis
 from gateway.wiring import Runtime
 from tests.payments.village import wait_until
 from workers import jobs, schedule
@@ -92,7 +93,7 @@ def test_many_rings_make_one_job_in_each_queue(redis: redis_client.Redis) -> Non
 
 
 def test_without_redis_the_work_is_kept_and_the_bell_is_silent(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    store.bell = RqBell(redis_client.Redis(unix_socket_path="/nonexistent/redis.sock"))
+    store.bell = RqBell(open_redis("unix:///nonexistent/redis.sock"))
     ask(store)
     assert left(store) == 1
     assert "bell not rung for money: ConnectionError" in caplog.text
@@ -104,7 +105,7 @@ def test_without_redis_the_work_is_kept_and_the_bell_is_silent(store: Store, cap
 def test_a_tick_rings_for_what_is_due_and_unclaimed(
     store: Store, clock: FixedClock, parts: Runtime, redis: redis_client.Redis
 ) -> None:
-    here = Parts(store, parts.redis)
+    here: Any = Parts(store, parts.redis)
     ask(store)
     ask(store, queue="reminders", after=timedelta(minutes=5))
     assert schedule.tick(here, "a") == {"money"}

@@ -22,7 +22,9 @@ def cover_line(say: Say, standing: Standing) -> str:
     if cover.state is State.LAPSED:
         return say("Cover has stopped. Pay to start again.")
     if cover.state is State.UNPAID:
-        return say("Not covered yet. Pay {amount} to start.", amount=standing.to_start)
+        # What is due at once mostly covers what cover needs: then one figure stands here and where one pays.
+        needed = max(standing.to_start, standing.due)
+        return say("Not covered yet. Pay {amount} to start.", amount=needed)
     return say("Not covered: no membership this year.")
 
 

@@ -15,7 +15,7 @@ from gateway.ussd.screens.pay import PayWhat, pay_what
 from gateway.ussd.screens.register import HeadName
 
 # More names than this on one phone are found by card number instead.
-MOST_HOUSEHOLDS = 9
+MOST_HOUSEHOLDS = 20
 
 
 @screen

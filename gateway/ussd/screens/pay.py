@@ -115,7 +115,7 @@ class ConfirmPayment:
         if route is None or choice == 2:
             return WhichPhone(self.card, self.amount)
         if route.way == "reference" or route.provider is None:
-            return PayByReference(self.card, self.amount)
+            return PayByReference(self.card, self.amount, route.operator)
         return PaymentAsked(AskForPayment(self.card, self.amount, self.payer, route.provider))
 
 
@@ -158,8 +158,7 @@ class PaymentAsked:
         answer: Literal["asked", "in-progress", "gone"] = self.outcome.answer if self.outcome else "gone"
         if answer == "asked":
             text = say(
-                "{amount} for card {card}. Now type your mobile money PIN on phone {phone} when it asks. "
-                "A receipt follows by SMS.",
+                "Now type your PIN on {phone} when it asks. {amount}, card {card}. Receipt by SMS.",
                 amount=self.wants.amount,
                 card=say.card(self.wants.card),
                 phone=show_national(self.wants.payer),
@@ -177,10 +176,11 @@ class PayByReference:
 
     card: str
     amount: Money
+    operator: str
 
     def show(self, say: Say, see: See) -> Page:
         household = see.household(self.card)
-        code, operators = see.references(household.section_id) if household else (None, [])
+        code = see.organisation(household.section_id).merchant_code if household else None
         if code is None:
             return Page(
                 say("Pay {amount} to your treasurer. Show card {card}.", amount=self.amount, card=say.card(self.card)),
@@ -188,10 +188,10 @@ class PayByReference:
             )
         return Page(
             say(
-                "Pay {amount} with {operators} to merchant {code}. Reference: {card}. "
+                "Pay {amount} with {operator} to merchant {code}. Reference: {card}. "
                 "Your receipt comes when the money is seen.",
                 amount=self.amount,
-                operators=", ".join(operators),
+                operator=self.operator,
                 code=code,
                 card=self.card,
             ),

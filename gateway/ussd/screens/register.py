@@ -23,16 +23,26 @@ MOST_PEOPLE = 20
 MOST_SECTIONS_LISTED = 9
 MOST_SECTIONS_FOUND = 20  # more than anybody reads; and the number 98 must stay free for reading on
 
-# Relation and sex in one answer: what people call them, in the order in which families name them.
-KIN: tuple[tuple[str, str, str], ...] = (
-    (mark("Wife"), "spouse", "F"),
-    (mark("Husband"), "spouse", "M"),
-    (mark("Son"), "child", "M"),
-    (mark("Daughter"), "child", "F"),
-    (mark("Father"), "parent", "M"),
-    (mark("Mother"), "parent", "F"),
-    (mark("Other man or boy"), "other", "M"),
-    (mark("Other woman or girl"), "other", "F"),
+
+@dataclass(frozen=True)
+class Kin:
+    """What people call somebody, which says both the relation and the sex."""
+
+    name: str
+    relation: str
+    sex: str
+
+
+# In the order in which families name them.
+KIN = (
+    Kin(mark("Wife"), "spouse", "F"),
+    Kin(mark("Husband"), "spouse", "M"),
+    Kin(mark("Son"), "child", "M"),
+    Kin(mark("Daughter"), "child", "F"),
+    Kin(mark("Father"), "parent", "M"),
+    Kin(mark("Mother"), "parent", "F"),
+    Kin(mark("Other man or boy"), "other", "M"),
+    Kin(mark("Other woman or girl"), "other", "F"),
 )
 
 
@@ -51,6 +61,10 @@ class Draft:
     people: tuple[Person, ...]
     section_id: int = 0
     plan_id: int = 0
+
+    def kin(self) -> list[Kin]:
+        """Who may be added: a woman's husband, a man's wives, and everybody else."""
+        return [each for each in KIN if each.relation != "spouse" or each.sex != self.people[0].sex]
 
     def total(self, plan: Plan, see: See) -> Money:
         """What the first year would cost."""
@@ -203,14 +217,14 @@ class Family:
     def show(self, say: Say, see: See) -> Page:
         count = len(self.draft.people)
         text = say.many("{count} person so far. Add:", "{count} people so far. Add:", count)
-        return Page(text, [*(say(label) for label, _, _ in KIN), say("That is all")])
+        return Page(text, [*(say(kin.name) for kin in self.draft.kin()), say("That is all")])
 
     def take(self, choice: Choice, see: See) -> KinName | ConfirmFamily | Again:
-        if choice > len(KIN):
+        if choice > len(self.draft.kin()):
             return ConfirmFamily(self.draft)
         if len(self.draft.people) >= MOST_PEOPLE:
             return Again(word("A card has room for {most} people.", most=MOST_PEOPLE))
-        return KinName(self.draft, choice - 1)
+        return KinName(self.draft, self.draft.kin()[choice - 1])
 
 
 @screen
@@ -220,10 +234,10 @@ class KinName:
     RESUMES: ClassVar[bool] = True
 
     draft: Draft
-    kin: int
+    kin: Kin
 
     def show(self, say: Say, see: See) -> Page:
-        return Page(say("{kin}: first and last name?", kin=say(KIN[self.kin][0])))
+        return Page(say("{kin}: first and last name?", kin=say(self.kin.name)))
 
     def take(self, typed: Typed, see: See) -> KinYear | Again:
         try:
@@ -239,20 +253,19 @@ class KinYear:
     RESUMES: ClassVar[bool] = True
 
     draft: Draft
-    kin: int
+    kin: Kin
     name: str
 
     def show(self, say: Say, see: See) -> Page:
-        # A baby's age is 0: only 00 leads away.
-        return Page(say("{name}: year of birth, or age?", name=self.name), back=False)
+        # A baby has no age to type: 0 leads back.
+        return Page(say("{name}: year of birth, or age? For a baby: {year}", name=self.name, year=see.today.year))
 
     def take(self, typed: Typed, see: See) -> Family | Again:
         try:
             year = read_birth_year(typed, see.today.year)
         except BadYear:
             return Again(word("Write a year like 1985, or an age like 40."))
-        _, relation, sex = KIN[self.kin]
-        person = Person(self.name, sex, year, relation)
+        person = Person(self.name, self.kin.sex, year, self.kin.relation)
         return Family(replace(self.draft, people=(*self.draft.people, person)))
 
 
@@ -271,15 +284,38 @@ class ConfirmFamily:
         plan = self._plan(see)
         section = see.organisation(self.draft.section_id)
         people = [f"{one.name} {one.birth_year}" for one in self.draft.people]
-        lines = [say("{section}. {count} people:", section=section.name, count=len(people)), *people]
+        counted = say.many(
+            "{section}. {count} person:", "{section}. {count} people:", len(people), section=section.name
+        )
+        lines = [counted, *people]
         if plan is not None:
-            lines.append(say("{plan}: {amount} a year", plan=plan.name, amount=self.draft.total(plan, see)))
-        return Page("\n".join(lines), [say("Register"), say("Add someone")])
+            amount = self.draft.total(plan, see)
+            lines.append(say("{plan}: {amount} the first year", plan=plan.name, amount=amount))
+        others = [say("Remove someone")] if len(people) > 1 else []
+        return Page("\n".join(lines), [say("Register"), say("Add someone"), *others])
 
-    def take(self, choice: Choice, see: See) -> Registered | Family:
+    def take(self, choice: Choice, see: See) -> Registered | Family | Remove:
         if choice == 2:
             return Family(self.draft)
+        if choice == 3:
+            return Remove(self.draft)
         return Registered(RegisterHousehold(self.draft.section_id, self.draft.plan_id, self.draft.people))
+
+
+@screen
+class Remove:
+    """Somebody was told of by mistake; the head stays."""
+
+    RESUMES: ClassVar[bool] = True
+
+    draft: Draft
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Remove whom?"), [one.name for one in self.draft.people[1:]])
+
+    def take(self, choice: Choice, see: See) -> ConfirmFamily:
+        people = tuple(one for place, one in enumerate(self.draft.people) if place != choice)
+        return ConfirmFamily(replace(self.draft, people=people))
 
 
 @screen
@@ -298,7 +334,9 @@ class Registered:
         else:
             text = say("Registered. Your card: {card}.", card=card)
         if self.outcome.total:
-            text += "\n" + say("A year: {total}. Due now: {first}.", total=self.outcome.total, first=self.outcome.first)
+            text += "\n" + say(
+                "The first year: {total}. Due now: {first}.", total=self.outcome.total, first=self.outcome.first
+            )
         return Page(text, [say("Pay now"), say("Later")])
 
     def take(self, choice: Choice, see: See) -> PayWhat | Goodbye | GoHome:
