@@ -6,6 +6,7 @@ out, and the sweep rings again. Every handler may therefore run more than once a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from gateway.store.unit import Store, Unit
 
 QUEUES = ("money", "receipts", "replies", "reminders")
 CLAIM = timedelta(seconds=90)
+LONGEST_CALL = timedelta(seconds=60)  # a token and an order, each at the operator's slowest
 BATCH = 100
 # What a handler that raised waits before its next try; the last one repeats.
 RETRY_AFTER_S = (2, 10, 60, 300, 900)
@@ -134,11 +136,16 @@ def drain(
 ) -> int:
     """Claim one batch and work through it; returns how many rows were claimed.
 
-    A handler returns None when the row is done, or how long to wait before it is handled again. What it raises is
+    What hasn't been begun when the claim has too little time left for a slow call is given back for a fresh claim. A
+    handler returns None when the row is done, or how long to wait before it is handled again. What it raises is
     told, kept on the row, and tried again with growing patience: a row is never given up silently.
     """
     tasks = claim(store, queue, limit)
-    for task in tasks:
+    begin_until = time.monotonic() + (CLAIM - LONGEST_CALL).total_seconds()
+    for place, task in enumerate(tasks):
+        if place and time.monotonic() > begin_until:
+            _give_back(store, tasks[place:])
+            break
         wait: timedelta | None
         fault = None
         try:
@@ -153,6 +160,15 @@ def drain(
             else:
                 again(unit, task, wait, fault)
     return len(tasks)
+
+
+def _give_back(store: Store, tasks: Sequence[Task]) -> None:
+    with store.write() as unit:
+        unit.connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_([task.id for task in tasks]), outbox.c.done_at.is_(None))
+            .values(claimed_until=None)
+        )
 
 
 def in_one_line(error: Exception) -> str:

@@ -198,6 +198,10 @@ class _Turn:
             return None
         return {"screen": last.screen, "page": last.page, "back": last.back}
 
+    def _here(self, at: Any) -> dict[str, Any]:
+        """The place to go on from later."""
+        return {"screen": encode(at), "page": self.session.page, "back": self.session.back}
+
     def _start_again(self, why: Word) -> Reply:
         self.session = replace(self.session, back=[], page=1, ended=False)
         self.note = why.said(self.say)
@@ -235,8 +239,9 @@ class _Turn:
         if digits == BACK and may_go_back:
             return self._back(at)
         if digits == HOME:
-            self.session = replace(self.session, back=[], page=1)
-            return self._home()
+            left = self._here(at) if known.resumes else self.session.left
+            self.session = replace(self.session, back=[], page=1, left=left)
+            return replace(self._home(), unfinished=left is not None)
         if known.takes is not Typed:
             if not re.fullmatch(r"\d{1,2}", digits) or not 1 <= int(digits) <= choices:
                 return self._stay(at, word("Please type one of the numbers shown."))
@@ -283,6 +288,7 @@ class _Turn:
             if not effects_too:
                 return before
             after = self._perform(after, wants)
+            self.session = replace(self.session, left=None)
         if isinstance(after, Home) or wants is not None:
             self.session = replace(self.session, back=[], page=1)
         elif not isinstance(before, Resume | Language):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy import Row, select, update
 
+import gateway.store.outbox as outbox_module
 from gateway.kernel.atomic import require_outside
 from gateway.kernel.clock import FixedClock
 from gateway.kernel.faults import Unavailable
@@ -347,3 +349,18 @@ def test_handlers_are_given_what_stands_in_the_row(store: Store) -> None:
     handler: Callable[[Task], None] = seen.append
     work(store, handler)
     assert [(task.topic, task.subject, task.claims) for task in seen] == [("t", "a", 1)]
+
+
+def test_what_a_slow_batch_has_no_time_for_is_given_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.write() as unit:
+        put(unit, *(Ask("money", "slow", str(number), f"k{number}") for number in range(3)))
+    monkeypatch.setattr(outbox_module, "LONGEST_CALL", outbox_module.CLAIM)  # no time at all after the first
+    begun: list[str] = []
+
+    def slow(task: Task) -> None:
+        begun.append(task.subject)
+        time.sleep(0.01)
+
+    for _ in range(3):
+        assert drain(store, "money", {"slow": slow}, lambda task, error: None) > 0
+    assert begun == ["0", "1", "2"]  # in order, each once, none waiting for a claim to run out

@@ -196,7 +196,12 @@ kins = st.sampled_from(KIN)
 OPERATOR_NAMES = [one.name for one in Operators.load().all]
 
 STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
-    Home: st.builds(Home, st.one_of(st.just(()), households().map(lambda one: (one,)), own_households)),
+    Home: st.builds(
+        Home,
+        st.one_of(st.just(()), households().map(lambda one: (one,)), own_households),
+        st.none(),
+        st.booleans(),
+    ),
     WhichHousehold: st.builds(WhichHousehold, own_households, st.sampled_from(("cover", "pay"))),
     Resume: st.builds(Resume),
     Language: st.builds(Language),

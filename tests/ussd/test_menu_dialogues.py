@@ -208,6 +208,12 @@ def test_who_registers_again_gets_the_card_that_they_have(any_place: Place) -> N
     assert any_place.counts()["household"] == 3 + 1
 
 
+def test_what_was_half_told_waits_at_home(place: Place) -> None:
+    phone = tell_head(in_french(place.phone())).types("kado").sees("1 personne. Ajouter :").types("00")
+    phone.picks("Continuer où j'étais").sees("1 personne. Ajouter :").picks("C'est tout", "Inscrire")
+    phone.sees("C'est inscrit.").types("00").sees("Bonjour Adjara Tchédré.").sees_not("Continuer")
+
+
 def test_somebody_told_of_by_mistake_is_removed(place: Place) -> None:
     phone = tell_head(in_french(place.phone())).types("kado").picks("Fils").types("Idrissou Tchédré", "2015")
     phone.picks("Fille").types("Rahina Tchédré", "2018").picks("C'est tout").sees("3 personnes")

@@ -20,21 +20,28 @@ MOST_HOUSEHOLDS = 20
 
 @screen
 class Home:
-    """The first screen of everybody who has a language; it holds the households of the phone that dialled."""
+    """The first screen of everybody who has a language; it holds the households of the phone that dialled.
+
+    ``unfinished``: the person came away from something half told, which is still there to go on with.
+    """
 
     households: tuple[Household, ...] = ()
     wants: SetLanguage | None = None
+    unfinished: bool = False
 
     def show(self, say: Say, see: See) -> Page:
         households = self.households
+        more = [say("Go on where I was")] if self.unfinished else []
         if not households:
             text = say("{mutuelle}. Health cover for your family.", mutuelle=see.root.name)
-            return Page(text, [say("Register my family"), say("Language")])
+            return Page(text, [say("Register my family"), say("Language"), *more])
         greeting = households[0].head if len(households) == 1 else see.root.name
-        return Page(say("Welcome, {name}.", name=greeting), [say("My cover"), say("Pay"), say("Language")])
+        return Page(say("Welcome, {name}.", name=greeting), [say("My cover"), say("Pay"), say("Language"), *more])
 
-    def take(self, choice: Choice, see: See) -> HeadName | MyCover | PayWhat | WhichHousehold | Language:
+    def take(self, choice: Choice, see: See) -> HeadName | MyCover | PayWhat | WhichHousehold | Language | GoOn:
         households = self.households
+        if choice > (3 if households else 2):
+            return GoOn()
         if not households:
             return HeadName() if choice == 1 else Language()
         if choice == 3:
