@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint types generated check bench image prove-fresh lock clean
+.PHONY: help install dev demo test lint types generated check walks crash bench image prove-fresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ install:  ## make .venv with all that running needs; afterwards .venv/bin/gatewa
 dev:  ## the same, with all that developing needs
 	@sh deploy/setup.sh dev
 
-demo: install  ## a village's health fund in a terminal: real servers, simulated phones
+demo: install  ## the whole product on this machine: a family registers, pays and is covered
 	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/gateway demo $(ARGS)
 
 test: dev  ## the tests, against a real PostgreSQL and a real Redis (ARGS="-k word" for some of them)
@@ -35,6 +35,12 @@ generated: dev  ## is every generated page what the code says now?
 	@$(BIN)/gateway docs --check
 
 check: lint types generated test  ## everything that must hold before a change is handed in
+
+walks: dev  ## thousands of phone calls with hostile input (WALKS=20000 for more)
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && WALKS=$${WALKS:-5000} $(BIN)/pytest tests/ussd/test_menu_walks.py --timeout 3600 $(ARGS)
+
+crash: dev  ## kill processes for longer while money moves (CRASH_SEEDS="1 2 3")
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && CRASH_SEEDS="$${CRASH_SEEDS:-1 2 3}" CRASH_PAYMENTS=$${CRASH_PAYMENTS:-200} CRASH_KILLS=$${CRASH_KILLS:-20} $(BIN)/pytest tests/crash --timeout 1800 $(ARGS)
 
 bench: dev  ## how fast is it, on this machine
 	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/python -m benchmarks $(ARGS)
