@@ -44,11 +44,11 @@ def together(connection: Connection, *asks: Ask) -> list[Sequence[Any]]:
                 cursors.append(cursor)
         return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
     except psycopg.Error as error:
-        raise _translated(connection, error) from error
+        raise _translated(connection, driver, error) from error
 
 
 def _alone(connection: Connection, statement: Executable, values: Values | Sequence[Values]) -> Sequence[Any]:
-    if not values:
+    if not values and not isinstance(values, Mapping):
         return []
     result = connection.execute(statement, values if isinstance(values, Mapping) else list(values))
     return result.all() if result.returns_rows else []
@@ -64,10 +64,12 @@ def _compiled(statement: Executable, dialect: Any, keys: tuple[str, ...]) -> tup
     return str(compiled), dict(compiled.params)
 
 
-def _translated(connection: Connection, error: psycopg.Error) -> BaseException:
-    lost = connection.dialect.is_disconnect(error, None, None)  # type: ignore[arg-type]
+def _translated(connection: Connection, driver: psycopg.Connection[Any], error: psycopg.Error) -> BaseException:
+    lost = isinstance(error, psycopg.OperationalError) and (driver.closed or driver.broken)
     if lost:
+        # As SQLAlchemy itself does: where one connection has died, those that wait in the pool are not trusted either.
         connection.invalidate()
+        connection.engine.dispose()
     return DBAPIError.instance(
         None, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
     )

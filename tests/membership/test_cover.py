@@ -68,6 +68,7 @@ RENEWED = (*JOINED, ("2027-01-15", QUARTERS))
 CAME_BACK = (*JOINED, ("2027-03-01", QUARTERS))
 STRICT = replace(QUARTERS, activation_percent=10, grace_days=0)
 TO_STRICT = (*JOINED, ("2027-01-15", STRICT))
+ODD = (("2026-01-15", replace(QUARTERS, household_minor=2_001)),)
 FIRST = ("2026-01-15", 3_900)
 ALL_OF_IT = ("2026-01-15", 12_600)
 
@@ -91,6 +92,9 @@ ALL_OF_IT = ("2026-01-15", 12_600)
         (JOINED, (FIRST,), "2026-04-16", "grace", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST,), "2026-05-15", "grace", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST,), "2026-05-16", "lapsed", "2026-02-14", "2026-05-15", 8_700),
+        # Of 12 601 a quarter is 3 150.25: a franc that isn't there opens nothing
+        (ODD, (("2026-01-15", 3_150),), "2026-01-20", "unpaid", None, None, 9_451),
+        (ODD, (("2026-01-15", 3_151),), "2026-01-20", "waiting", "2026-02-14", "2026-02-14", 9_450),
         # In three goes the cover begins when the third has come
         (
             JOINED, (("2026-01-15", 1_300), ("2026-02-01", 1_300), ("2026-02-20", 1_300)), "2026-03-21",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -438,6 +439,27 @@ def test_killed_around_the_call(village: Village, momo: MomoPlay, home: int, aft
     assert village.shown(key).state is State.PAID
     assert (momo.asked(key), momo.debits(key), village.balance()["wallet"]) == (1, 1, 1_500)
     assert village.told() == [("receipt", PAYER), ("treasurer", TREASURER)]
+
+
+@ON_SQLITE
+def test_a_backup_from_before_the_payment_is_put_back(village: Village, momo: MomoPlay, home: int) -> None:
+    """G8: what the operator took meanwhile is found again by the key that was stored before it was asked."""
+    key = village.pay(home)
+    path = village.store.engine.url.database
+    assert path is not None
+    backup = sqlite3.connect(":memory:")
+    sqlite3.connect(path).backup(backup)
+    village.work()
+    momo.approve(key)
+    village.work_for(30)
+    assert village.shown(key).state is State.PAID
+    village.store.close()
+    backup.backup(sqlite3.connect(path))
+    assert village.shown(key).state is State.CREATED
+    village.clock.move(timedelta(hours=9))
+    village.work_for(120)
+    assert (village.shown(key).state, village.shown(key).reason) == (State.PAID, "late")
+    assert (momo.asked(key), momo.debits(key), village.balance()["wallet"]) == (1, 1, 1_500)
 
 
 def test_the_callback_overtakes_the_answer_to_our_call(

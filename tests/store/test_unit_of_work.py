@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 import gateway
@@ -24,6 +26,7 @@ from gateway.payments.providers.mtn_momo import MtnMomo
 from gateway.sms.africastalking import AfricasTalking
 from gateway.store.engine import open_engine
 from gateway.store.schema import lease, notice, phone
+from gateway.store.together import together
 from gateway.store.unit import Store
 from gateway.ussd.phone import Phone
 
@@ -124,7 +127,7 @@ def test_writers_that_read_first_wait_for_each_other_and_all_succeed(store: Stor
     def add(_: int) -> None:
         start.wait()
         with store.write() as unit:
-            before = unit.connection.scalar(select(lease.c.period).with_for_update())
+            before = unit.connection.execute(select(lease.c.period).with_for_update()).scalar_one()
             time.sleep(0.02)
             unit.connection.execute(update(lease).values(period=before + 1))
 
@@ -171,12 +174,59 @@ def test_a_database_that_is_not_there_is_unavailable_and_says_no_password(clock:
         pass
 
 
+def test_statements_that_go_together_do_what_they_do_alone(store: Store) -> None:
+    values = [{"job": job, "period": 1, "holder": "h", "taken_at": store.clock.now()} for job in "ab"]
+    jobs = select(lease.c.job, lease.c.taken_at).order_by(lease.c.job)
+    with store.write() as unit:
+        made, first, one = together(
+            unit.connection,
+            (insert(lease), values),
+            (jobs, {}),
+            (select(lease.c.period).where(lease.c.job == bindparam("its_job")), {"its_job": "b"}),
+        )
+    assert (list(made), [row.job for row in first], [row.period for row in one]) == ([], ["a", "b"], [1])
+    assert first[0].taken_at == store.clock.now()
+
+    def fail() -> None:
+        with store.write() as unit:
+            together(unit.connection, (update(lease).values(period=2), {}), (insert(lease), values))
+
+    with pytest.raises(IntegrityError):
+        fail()
+    with store.read() as connection:
+        assert list(connection.scalars(select(lease.c.period))) == [1, 1]
+
+
+@pytest.mark.parametrize("way", ["execute", "together"])
+def test_after_a_restart_of_postgresql_one_call_fails_at_most(pg_store: Store, postgres: str, way: str) -> None:
+    """All kept connections have died, but the first that finds out tells for all."""
+    with ExitStack() as held:
+        for _ in range(5):
+            held.enter_context(pg_store.read())
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        name = pg_store.engine.url.database
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
+
+    def ask() -> bool:
+        try:
+            with pg_store.read() as connection:
+                if way == "execute":
+                    connection.execute(select(lease.c.job))
+                else:
+                    together(connection, (select(lease.c.job), {}), (select(lease.c.period), {}))
+            return True
+        except Unavailable:
+            return False
+
+    assert [ask() for _ in range(8)].count(False) <= 1
+
+
 def test_moments_are_aware_and_come_back_in_utc(store: Store) -> None:
     moment = datetime(2026, 11, 22, 10, 30, 15, 123456, tzinfo=timezone(timedelta(hours=2)))
     with store.write() as unit:
         unit.connection.execute(insert(lease).values(job="j", period=0, holder="", taken_at=moment))
     with store.read() as connection:
-        found = connection.scalar(select(lease.c.taken_at))
+        found = connection.execute(select(lease.c.taken_at)).scalar_one()
         assert connection.scalar(select(lease.c.job).where(lease.c.taken_at == moment)) == "j"
     assert (found, found.tzinfo) == (moment, UTC)
     with pytest.raises(StatementError, match="time zone"), store.write() as unit:
