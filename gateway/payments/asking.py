@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from gateway.store.outbox import Ask, Task, patience, put
 from gateway.store.schema import household
 from gateway.store.unit import Store, Unit
 
+log = logging.getLogger(__name__)
+
 # A prompt that the payer hasn't answered by then won't be (MTN closes it after about five minutes): they are told,
 # and may try again. The operator is still asked afterwards, since money can come late.
 GIVE_UP_AFTER = timedelta(minutes=15)
@@ -35,6 +38,7 @@ GIVE_UP_AFTER = timedelta(minutes=15)
 ASK_AGAIN_WITHIN = timedelta(minutes=5)
 ASK_AGAIN_AFTER = timedelta(seconds=10)
 # How long to wait before the next look, by the collection's age.
+LOOK_AFTER_REFUSAL = (timedelta(hours=1), timedelta(days=1))
 LOOK_AFTER = (
     (timedelta(minutes=1), timedelta(seconds=10)),
     (timedelta(minutes=5), timedelta(seconds=30)),
@@ -137,7 +141,7 @@ class Cashier:
                 tell_not_paid(unit, self.network.tree(), one, answer.reason)
             elif one.state is State.EXPIRED:
                 move(unit, one, State.REFUSED, answer.reason, answer.said)
-            return None
+            return look_after_refusal(age)
         if isinstance(answer, NotFound) and one.state is State.UNCLEAR and age < ASK_AGAIN_WITHIN:
             _ask_again(unit, one)
         elif isinstance(answer, Waiting) and one.state in (State.UNCLEAR, State.SENDING):
@@ -145,8 +149,14 @@ class Cashier:
         elif age > GIVE_UP_AFTER and one.state in (State.PENDING, State.UNCLEAR):
             move(unit, one, State.EXPIRED, "no_answer", answer.said)
             tell_not_paid(unit, self.network.tree(), one, "expired" if isinstance(answer, Waiting) else "unavailable")
-        wait = answer.safe_to_ask_again_after_s if isinstance(answer, Unclear) else None
-        return timedelta(seconds=wait) if wait else next_look(age)
+        if isinstance(answer, Unclear):
+            # No answer is no end: whoever didn't answer for days is asked each day until they do.
+            told_s = answer.safe_to_ask_again_after_s
+            return timedelta(seconds=told_s) if told_s else next_look(age) or timedelta(days=1)
+        wait = next_look(age)
+        if wait is None:
+            log.error("collection %s is left undecided: its operator says %s after %s", one.key, answer.said, age)
+        return wait
 
     def _order(self, unit: Unit, one: Collection) -> Order:
         card = unit.connection.execute(household.select().where(household.c.id == one.household_id)).one().card
@@ -163,11 +173,17 @@ class Cashier:
 def _ask_again(unit: Unit, one: Collection) -> None:
     """Ask once more for what never arrived: once for each call that was lost, and each time more patiently."""
     lost = sends(unit.connection, one)
-    put(unit, Ask("money", "collection.ask", one.key, f"ask:{one.key}:{lost}", ASK_AGAIN_AFTER * (lost - 1)))
+    after = ASK_AGAIN_AFTER * (lost - 1)
+    put(unit, Ask("money", "collection.ask", one.key, f"ask:{one.key}:{lost}", after, first=True))
 
 
 def _look_out_of_turn(unit: Unit, one: Collection, after: timedelta) -> None:
     put(unit, Ask("money", "collection.hint", one.key, f"hint:{ordered_id()}", after))
+
+
+def look_after_refusal(age: timedelta) -> timedelta | None:
+    """A refusal is looked at twice more, after an hour and after a day: its one notice of a change may get lost."""
+    return next((later - age for later in LOOK_AFTER_REFUSAL if later > age), None)
 
 
 def next_look(age: timedelta) -> timedelta | None:

@@ -125,7 +125,7 @@ def ask_for_payment(
     tell_story(unit, int(made.inserted_primary_key[0]), None, State.CREATED, None, None)  # type: ignore[index]
     put(
         unit,
-        Ask("money", "collection.ask", key, f"ask:{key}", after),
+        Ask("money", "collection.ask", key, f"ask:{key}", after, first=True),
         Ask("money", "collection.look", key, f"look:{key}", after + FIRST_LOOK),
     )
     return Asked.NOW

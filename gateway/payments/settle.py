@@ -60,7 +60,7 @@ _LOCKED = (
         .label("twin"),
     )
     .join(household, household.c.id == collection.c.household_id)
-    .join(beneficiary, (beneficiary.c.household_id == household.c.id) & (beneficiary.c.relation == "head"))
+    .outerjoin(beneficiary, (beneficiary.c.household_id == household.c.id) & (beneficiary.c.relation == "head"))
     .where(collection.c.key == bindparam("sought"))
     .with_for_update(of=[collection, household])
 )
@@ -95,7 +95,7 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
     check(one.state, State.PAID)
     section, books = tree[row.section_id], tree[one.organisation_id]
     family = Household(
-        one.household_id, row.card, section.id, row.head, row.language, section.currency, section.time_zone
+        one.household_id, row.card, section.id, row.head or row.card, row.language, section.currency, section.time_zone
     )
     lines, enrolments, told = together(
         unit.connection,

@@ -45,7 +45,8 @@ STATUSES = {
     101: Status("Sent", None),
     102: Status("Queued", None),
     401: Status("RiskHold", Refused("risk_hold"), loud=True),
-    402: Status("InvalidSenderId", Refused("invalid_sender"), loud=True),
+    # A wrong setting of ours must not cost anybody a receipt: it waits until the setting is right.
+    402: Status("InvalidSenderId", TryAgain("invalid_sender", UNTIL_SOMEBODY_ACTS), loud=True),
     403: Status("InvalidPhoneNumber", Refused("bad_number")),
     404: Status("UnsupportedNumberType", Refused("unsupported_number")),
     405: Status("InsufficientBalance", TryAgain("no_credit", UNTIL_SOMEBODY_ACTS), loud=True),

@@ -10,7 +10,7 @@ from rq import Queue
 log = logging.getLogger(__name__)
 
 DRAIN = "workers.jobs.drain"
-LONGEST_DRAIN_S = 600
+NO_LIMIT_S = -1  # RQ's limit would strike in the middle of a call; the job ends by itself
 
 
 class RqBell:
@@ -24,6 +24,6 @@ class RqBell:
             try:
                 queue = Queue(name, connection=self._redis)
                 if queue.count == 0:
-                    queue.enqueue(DRAIN, name, job_timeout=LONGEST_DRAIN_S, result_ttl=0, failure_ttl=3600)
+                    queue.enqueue(DRAIN, name, job_timeout=NO_LIMIT_S, result_ttl=0, failure_ttl=3600)
             except redis.RedisError as down:
                 log.warning("bell not rung for %s: %s", name, type(down).__name__)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from datetime import timedelta
+
+from sqlalchemy import or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.schema import lease
 from gateway.store.unit import Store
+
+# Two machines' clocks differ by less; what was taken later than that was taken by a clock that was wrong, and nobody
+# waits until its time has come.
+CLOCKS_APART = timedelta(minutes=1)
 
 
 def take(store: Store, job: str, every_s: int, holder: str) -> bool:
@@ -15,7 +21,7 @@ def take(store: Store, job: str, every_s: int, holder: str) -> bool:
     with store.write() as unit:
         moved = unit.connection.execute(
             update(lease)
-            .where(lease.c.job == job, lease.c.period < period)
+            .where(lease.c.job == job, or_(lease.c.period < period, lease.c.taken_at > unit.now + CLOCKS_APART))
             .values(period=period, holder=holder, taken_at=unit.now)
         )
         if moved.rowcount == 1:

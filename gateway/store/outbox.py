@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.schema import outbox
@@ -35,17 +35,19 @@ class Task:
     topic: str
     subject: str
     claims: int
+    failures: int
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A row to be: ``key`` makes it single, ``after`` delays it."""
+    """A row to be: ``key`` makes it single, ``after`` delays it, ``first`` lets it go before all else in its queue."""
 
     queue: str
     topic: str
     subject: str
     key: str
     after: timedelta = timedelta(0)
+    first: bool = False
 
 
 _INSERT_NEW = {
@@ -63,6 +65,7 @@ def ask_put(unit: Unit, *asks: Ask) -> Rows:
             "topic": ask.topic,
             "subject": ask.subject,
             "key": ask.key,
+            "rank": 0 if ask.first else 1,
             "due_at": unit.now + ask.after,
             "created_at": unit.now,
         }
@@ -76,8 +79,22 @@ def put(unit: Unit, *asks: Ask) -> None:
         together(unit.connection, ask_put(unit, *asks))
 
 
-# Counted as far as the column can count: a row that has waited for a year must not stop the rest of its batch.
-_ONE_MORE = case((outbox.c.claims < 30_000, outbox.c.claims + 1), else_=outbox.c.claims)
+def _one_more(counted: Column[int]) -> ColumnElement[int]:
+    """Counted as far as the column can count: a row that has waited for a year must not stop the rest of its batch."""
+    return case((counted < 30_000, counted + 1), else_=0)
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """Open, due, and in nobody's hands. A claim of more than its full length was made by a clock that was wrong."""
+    return and_(
+        outbox.c.done_at.is_(None),
+        outbox.c.due_at <= now,
+        or_(
+            outbox.c.claimed_until.is_(None),
+            outbox.c.claimed_until < now,
+            outbox.c.claimed_until > now + CLAIM,
+        ),
+    )
 
 
 def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
@@ -85,13 +102,8 @@ def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
     with store.write() as unit:
         open_rows = (
             select(outbox.c.id)
-            .where(
-                outbox.c.queue == queue,
-                outbox.c.done_at.is_(None),
-                outbox.c.due_at <= unit.now,
-                or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < unit.now),
-            )
-            .order_by(outbox.c.due_at)
+            .where(outbox.c.queue == queue, _free(unit.now))
+            .order_by(outbox.c.rank, outbox.c.due_at)
             .limit(limit)
         )
         if store.is_postgresql:
@@ -102,26 +114,37 @@ def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
         rows = unit.connection.execute(
             update(outbox)
             .where(outbox.c.id.in_(ids))
-            .values(claimed_until=unit.now + CLAIM, claims=_ONE_MORE)
-            .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.claims)
+            .values(claimed_until=unit.now + CLAIM, claims=_one_more(outbox.c.claims))
+            .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.claims, outbox.c.failures)
         ).all()
-    return sorted((Task(*row) for row in rows), key=lambda task: task.id)
+    found = {row.id: Task(*row) for row in rows}
+    return [found[each] for each in ids]
 
 
 def done(unit: Unit, task: Task) -> None:
     """Close a row in the caller's transaction."""
     unit.connection.execute(
-        update(outbox).where(outbox.c.id == task.id).values(done_at=unit.now, claimed_until=None, fault=None)
+        update(outbox).where(_still_ours(task)).values(done_at=unit.now, claimed_until=None, failures=0, fault=None)
     )
 
 
 def again(unit: Unit, task: Task, after: timedelta, fault: str | None = None) -> None:
-    """Leave a row open for a later try."""
+    """Leave a row open for a later try; with a ``fault`` it counts as a failure."""
     unit.connection.execute(
         update(outbox)
-        .where(outbox.c.id == task.id, outbox.c.done_at.is_(None))
-        .values(due_at=unit.now + after, claimed_until=None, fault=fault[:200] if fault else None)
+        .where(_still_ours(task))
+        .values(
+            due_at=unit.now + after,
+            claimed_until=None,
+            failures=_one_more(outbox.c.failures) if fault else 0,
+            fault=fault[:200] if fault else None,
+        )
     )
+
+
+def _still_ours(task: Task) -> ColumnElement[bool]:
+    """Whoever was so slow that another took the row over leaves it to them."""
+    return and_(outbox.c.id == task.id, outbox.c.claims == task.claims, outbox.c.done_at.is_(None))
 
 
 Handler = Callable[[Task], timedelta | None]
@@ -133,17 +156,19 @@ def drain(
     handlers: Mapping[str, Handler],
     told: Callable[[Task, Exception], None],
     limit: int = BATCH,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> int:
     """Claim one batch and work through it; returns how many rows were claimed.
 
-    What hasn't been begun when the claim has too little time left for a slow call is given back for a fresh claim. A
-    handler returns None when the row is done, or how long to wait before it is handled again. What it raises is
-    told, kept on the row, and tried again with growing patience: a row is never given up silently.
+    What hasn't been begun when the claim has too little time left for a slow call, or when ``stopping()`` says so, is
+    given back for a fresh claim. A handler returns None when the row is done, or how long to wait before it is handled
+    again. What it raises is told, kept on the row, and tried again with growing patience: a row is never given up
+    silently.
     """
     tasks = claim(store, queue, limit)
     begin_until = time.monotonic() + (CLAIM - LONGEST_CALL).total_seconds()
     for place, task in enumerate(tasks):
-        if place and time.monotonic() > begin_until:
+        if stopping() or (place and time.monotonic() > begin_until):
             _give_back(store, tasks[place:])
             break
         wait: timedelta | None
@@ -165,9 +190,7 @@ def drain(
 def _give_back(store: Store, tasks: Sequence[Task]) -> None:
     with store.write() as unit:
         unit.connection.execute(
-            update(outbox)
-            .where(outbox.c.id.in_([task.id for task in tasks]), outbox.c.done_at.is_(None))
-            .values(claimed_until=None)
+            update(outbox).where(or_(*(_still_ours(task) for task in tasks))).values(claimed_until=None)
         )
 
 
@@ -178,24 +201,14 @@ def in_one_line(error: Exception) -> str:
 
 def patience(task: Task) -> timedelta:
     """How long to wait before another try of what could not be done: longer each time, up to a quarter of an hour."""
-    return timedelta(seconds=RETRY_AFTER_S[min(task.claims, len(RETRY_AFTER_S)) - 1])
+    return timedelta(seconds=RETRY_AFTER_S[min(task.failures, len(RETRY_AFTER_S) - 1)])
 
 
 def waiting_queues(store: Store) -> set[str]:
     """The queues that have due work which nobody has claimed."""
     now = store.clock.now()
     with store.read() as connection:
-        return set(
-            connection.scalars(
-                select(outbox.c.queue)
-                .where(
-                    outbox.c.done_at.is_(None),
-                    outbox.c.due_at <= now,
-                    or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < now),
-                )
-                .distinct()
-            )
-        )
+        return set(connection.scalars(select(outbox.c.queue).where(_free(now)).distinct()))
 
 
 def ages(connection: Connection, now: datetime) -> dict[str, tuple[int, float]]:

@@ -304,6 +304,12 @@ message = Table(
     Column("report", String(30)),
     Column("reported_at", Instant),
     CheckConstraint("state in ('waiting', 'sending', 'sent', 'delivered', 'failed', 'uncertain')", name="state"),
+    Index(
+        "ix_message_open",
+        "state",
+        sqlite_where=text("state in ('waiting', 'sending', 'uncertain')"),
+        postgresql_where=text("state in ('waiting', 'sending', 'uncertain')"),
+    ),
 )
 
 # --- what keeps effects single and jobs honest ------------------------------------------------------------------------
@@ -327,9 +333,11 @@ outbox = Table(
     Column("queue", String(12), nullable=False),
     Column("topic", String(30), nullable=False),
     Column("subject", String(64), nullable=False),
+    Column("rank", SmallInteger, nullable=False, server_default=text("1")),  # 0 goes before all else in its queue
     Column("due_at", Instant, nullable=False),
     Column("claimed_until", Instant),
     Column("claims", SmallInteger, nullable=False, server_default=text("0")),
+    Column("failures", SmallInteger, nullable=False, server_default=text("0")),  # in a row
     Column("fault", String(200)),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
@@ -337,6 +345,7 @@ outbox = Table(
     Index(
         "ix_outbox_open",
         "queue",
+        "rank",
         "due_at",
         sqlite_where=text("done_at is null"),
         postgresql_where=text("done_at is null"),

@@ -79,6 +79,18 @@ SQLITE = (
         select raise(abort, 'entry is sealed') where exists (select 1 from entry where id = new.entry_id);
     end
     """,
+    # SQLite runs no trigger for the deletion in INSERT OR REPLACE: what is there can't be written over either.
+    *(
+        f"create trigger {table}_no_replace before insert on {table} when exists "
+        f"(select 1 from {table} where id = new.id) begin "
+        f"select raise(abort, '{table} is never changed or deleted'); end"
+        for table in SEALED_ONCE
+    ),
+    """
+    create trigger entry_no_second before insert on entry when exists (select 1 from entry where key = new.key) begin
+        select raise(abort, 'UNIQUE constraint failed: entry.key');
+    end
+    """,
     *(
         f"create trigger {table}_no_{verb} before {verb} on {table} begin "
         f"select raise(abort, '{table} is never changed or deleted'); end"
@@ -157,9 +169,11 @@ def upgrade() -> None:
         sa.Column("queue", sa.String(length=12), nullable=False),
         sa.Column("topic", sa.String(length=30), nullable=False),
         sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("rank", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("due_at", Instant(), nullable=False),
         sa.Column("claimed_until", Instant(), nullable=True),
         sa.Column("claims", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("fault", sa.String(length=200), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("done_at", Instant(), nullable=True),
@@ -170,7 +184,7 @@ def upgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(
             "ix_outbox_open",
-            ["queue", "due_at"],
+            ["queue", "rank", "due_at"],
             unique=False,
             sqlite_where=sa.text("done_at is null"),
             postgresql_where=sa.text("done_at is null"),
@@ -390,6 +404,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_message_aggregator_id"), ["aggregator_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_message_msisdn"), ["msisdn"], unique=False)
         batch_op.create_index(batch_op.f("ix_message_organisation_id"), ["organisation_id"], unique=False)
+        batch_op.create_index(
+            "ix_message_open",
+            ["state"],
+            unique=False,
+            sqlite_where=sa.text("state in ('waiting', 'sending', 'uncertain')"),
+            postgresql_where=sa.text("state in ('waiting', 'sending', 'uncertain')"),
+        )
 
     op.create_table(
         "phone",
@@ -460,6 +481,7 @@ def downgrade() -> None:
 
     op.drop_table("phone")
     with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.drop_index("ix_message_open")
         batch_op.drop_index(batch_op.f("ix_message_organisation_id"))
         batch_op.drop_index(batch_op.f("ix_message_msisdn"))
         batch_op.drop_index(batch_op.f("ix_message_aggregator_id"))

@@ -14,7 +14,15 @@ import urllib3
 from urllib3.exceptions import MaxRetryError
 
 from gateway.kernel.faults import NetworkInsideTransaction
-from gateway.sms.africastalking import HTTP_STATUSES, STATUSES, AfricasTalking, read_answer, read_failure, read_report
+from gateway.sms.africastalking import (
+    HTTP_STATUSES,
+    STATUSES,
+    UNTIL_SOMEBODY_ACTS,
+    AfricasTalking,
+    read_answer,
+    read_failure,
+    read_report,
+)
 from gateway.sms.port import Answer, Handed, News, Refused, TryAgain, Unsure
 from gateway.store.unit import Store
 from tests.sms.helpers import LOST, NUMBER, StandIn, on_sqlite
@@ -24,7 +32,7 @@ SOON, LATER = timedelta(seconds=30), timedelta(minutes=15)
 
 ROWS: list[tuple[dict[str, Any], Answer, int]] = [
     ({"code": 401}, Refused("risk_hold"), 0),
-    ({"code": 402}, Refused("invalid_sender"), 0),
+    ({"code": 402}, TryAgain("invalid_sender", UNTIL_SOMEBODY_ACTS), 0),
     ({"code": 403}, Refused("bad_number"), 0),
     ({"code": 404}, Refused("unsupported_number"), 0),
     ({"code": 405}, TryAgain("no_credit", LATER), 0),
@@ -44,7 +52,7 @@ ROWS: list[tuple[dict[str, Any], Answer, int]] = [
     ({"http": 500}, Unsure("HTTP 500"), 0),
     ({"http": 502}, Unsure("HTTP 502"), 0),
     ({"http": 307}, Unsure("HTTP 307"), 0),
-    ({"empty_recipients": "InvalidSenderId"}, Refused("invalid_sender"), 0),
+    ({"empty_recipients": "InvalidSenderId"}, TryAgain("invalid_sender", UNTIL_SOMEBODY_ACTS), 0),
     ({"empty_recipients": "InsufficientBalance"}, TryAgain("no_credit", LATER), 0),
     ({"empty_recipients": "Sent to 0/1 Total Cost: 0"}, Refused("not_accepted"), 0),
     ({"empty_recipients": "Sent to 1/1 Total Cost: 0"}, Unsure("Sent to 1/1 Total Cost: 0"), 0),

@@ -116,7 +116,7 @@ def test_a_thousand_are_queued_at_once(store: Store, books: int) -> None:
         ({"code": 100}, "sent", None, 1),
         ({"code": 102}, "sent", None, 1),
         ({"code": 401}, "failed", "risk_hold", 0),
-        ({"code": 402}, "failed", "invalid_sender", 0),
+        ({"code": 402}, "waiting", "invalid_sender", 0),
         ({"code": 403}, "failed", "bad_number", 0),
         ({"code": 404}, "failed", "unsupported_number", 0),
         ({"code": 405}, "waiting", "no_credit", 0),
