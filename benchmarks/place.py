@@ -51,6 +51,7 @@ class Place:
             "MTN_MOMO_API_USER": "11111111-1111-4111-8111-111111111111",
             "MTN_MOMO_API_KEY": "benchmark",
             "MTN_MOMO_SUBSCRIPTION_KEY": "benchmark",
+            "MTN_MOMO_TARGET_ENVIRONMENT": "mtnbenin",
             "MTN_MOMO_BASE_URL": "http://127.0.0.1:9",
         }
         os.environ.update(values)

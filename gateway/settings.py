@@ -86,12 +86,14 @@ class Settings(BaseSettings):
     mtn_momo_target_environment: Annotated[
         str,
         Field(
-            description="`sandbox`, or the country's, e.g. `mtnbenin`. The sandbox knows EUR and its own test numbers."
+            pattern=r"^(sandbox|mtn[a-z]+)?$",
+            description="`sandbox`, or the country's, e.g. `mtnbenin`; there is no default once there are keys. "
+            "The sandbox knows EUR and its own test numbers, and its money is play money.",
         ),
-    ] = "sandbox"
-    mtn_momo_base_url: Annotated[str, Field(description="MTN MoMo's host; production's is given at go-live.")] = (
-        "https://sandbox.momodeveloper.mtn.com"
-    )
+    ] = ""
+    mtn_momo_base_url: Annotated[
+        str, Field(description="MTN MoMo's host; production's is given at go-live, the sandbox's is known.")
+    ] = "https://sandbox.momodeveloper.mtn.com"
 
     operators_file: Annotated[
         str, Field(description="A TOML file that replaces the built-in plan of countries, prefixes and operators.")
@@ -172,11 +174,19 @@ class Settings(BaseSettings):
             raise ValueError("must be an IANA time zone such as Africa/Porto-Novo")
         return zone
 
-    @field_validator("public_url", "africastalking_base_url", "mtn_momo_base_url")
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w.~/-]*)?", url):
+            raise ValueError("must begin with https:// (or http:// towards a stand-in)")
+        return url.rstrip("/")
+
+    @field_validator("africastalking_base_url", "mtn_momo_base_url")
     @classmethod
     def _url(cls, url: str) -> str:
-        if url and not re.match(r"^https?://[^/\s]+", url):
-            raise ValueError("must begin with https:// (or http:// towards a stand-in)")
+        # Keys and numbers travel there: in clear only to this very machine.
+        if url and not re.fullmatch(r"(https://[\w.:\[\]-]+|http://127\.0\.0\.1(:\d+)?)(/[\w.~/-]*)?", url):
+            raise ValueError("must begin with https:// (or be http://127.0.0.1:PORT, a stand-in's)")
         return url.rstrip("/")
 
     @classmethod
@@ -212,6 +222,10 @@ def _at_odds(given: Mapping[str, str]) -> list[str]:
         wrong.append("MTN_MOMO_API_USER and MTN_MOMO_API_KEY go together")
     elif given.get("mtn_momo_api_user") and not given.get("mtn_momo_subscription_key"):
         wrong.append("MTN_MOMO_SUBSCRIPTION_KEY is missing")
+    elif given.get("mtn_momo_api_user") and not given.get("mtn_momo_target_environment"):
+        wrong.append("MTN_MOMO_TARGET_ENVIRONMENT is missing")
+    if given.get("mtn_momo_target_environment", "sandbox") != "sandbox" and not given.get("mtn_momo_base_url"):
+        wrong.append("MTN_MOMO_BASE_URL is missing")
     if bool(given.get("africastalking_username")) != bool(given.get("africastalking_api_key")):
         wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
     if given.get("operators_file") and not Path(given["operators_file"]).is_file():

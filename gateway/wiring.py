@@ -12,6 +12,7 @@ from pathlib import Path
 import redis
 
 from gateway.kernel.clock import Clock, ShiftedClock, SystemClock
+from gateway.kernel.faults import Fault
 from gateway.network.organisations import Defaults, Network
 from gateway.payments.asking import Cashier
 from gateway.payments.operators import Operators
@@ -75,13 +76,22 @@ class Runtime:
         return found
 
     @cached_property
+    def operators(self) -> Operators:
+        """The plan of countries and operators; the target environment must be one of theirs."""
+        operators = Operators.load(self.settings.operators_file or None)
+        environment = self.settings.mtn_momo_target_environment
+        if environment not in ("", "sandbox", *(one.environment for one in operators.all)):
+            raise Fault(f"MTN_MOMO_TARGET_ENVIRONMENT {environment} is no operator's in the plan: correct it")
+        return operators
+
+    @cached_property
     def services(self) -> Services:
         return Services(
             store=self.store,
             clock=self.clock,
             network=self.network,
             defaults=self.defaults,
-            operators=Operators.load(self.settings.operators_file or None),
+            operators=self.operators,
             providers=self.providers,
             push_environment=self.settings.mtn_momo_target_environment,
             push_delay=timedelta(seconds=self.settings.push_delay_s),
@@ -121,7 +131,13 @@ class Runtime:
             "sms.send": Sender(self.store, self.sms),
         }
 
-    def warn_of_forgetful_redis(self) -> None:
+    def warn_at_start(self) -> None:
+        """Say loudly what works and yet isn't fit for people's money."""
+        if self.settings.mtn_momo_target_environment == "sandbox" and not self.settings.demo:
+            log.warning("MTN MOMO'S SANDBOX IS CONNECTED: its payments are play money, and are posted all the same.")
+        self._warn_of_forgetful_redis()
+
+    def _warn_of_forgetful_redis(self) -> None:
         """Say loudly when Redis keeps no append-only file: the jobs' bell and the sessions would die with it."""
         try:
             kept = dict(self.redis.config_get("appendonly")).get("appendonly")

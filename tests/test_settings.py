@@ -23,6 +23,7 @@ MOMO = {
     "MTN_MOMO_API_USER": "11111111-1111-4111-8111-111111111111",
     "MTN_MOMO_API_KEY": "canary-momo-key",
     "MTN_MOMO_SUBSCRIPTION_KEY": "canary-subscription-key",
+    "MTN_MOMO_TARGET_ENVIRONMENT": "sandbox",
 }
 AT = {"AFRICASTALKING_USERNAME": "cotisa", "AFRICASTALKING_API_KEY": "canary-at-key"}
 
@@ -67,7 +68,7 @@ def test_nothing_that_must_be_chosen_has_a_default() -> None:
         ({"WEBHOOK_SECRET": "x" * 16 + "\n"}, "WEBHOOK_SECRET must have at least 16 characters of A-Z a-z 0-9 _ -"),
         ({"PUBLIC_URL": "http://cotisa.example"}, "PUBLIC_URL must begin with https://"),
         ({"PUBLIC_URL": "http://127.0.0.1.example"}, "PUBLIC_URL must begin with https://"),
-        ({"PUBLIC_URL": "http://cotisa.example/://127.0.0.1"}, "PUBLIC_URL must begin with https://"),
+        ({"PUBLIC_URL": "https://cotisa.example/{key}"}, "PUBLIC_URL must begin with https://"),
         ({"PUBLIC_URL": "cotisa.example"}, "PUBLIC_URL must begin with https://"),
         ({"PORT": "0"}, "PORT "),
         ({"PORT": "eighty"}, "PORT "),
@@ -85,7 +86,11 @@ def test_nothing_that_must_be_chosen_has_a_default() -> None:
         ({"MTN_MOMO_API_USER": "u"}, "MTN_MOMO_API_USER and MTN_MOMO_API_KEY go together"),
         ({"MTN_MOMO_API_KEY": "k"}, "MTN_MOMO_API_USER and MTN_MOMO_API_KEY go together"),
         (MOMO | {"MTN_MOMO_SUBSCRIPTION_KEY": ""}, "MTN_MOMO_SUBSCRIPTION_KEY is missing"),
+        (MOMO | {"MTN_MOMO_TARGET_ENVIRONMENT": ""}, "MTN_MOMO_TARGET_ENVIRONMENT is missing"),
+        (MOMO | {"MTN_MOMO_TARGET_ENVIRONMENT": "Benin"}, "MTN_MOMO_TARGET_ENVIRONMENT "),
+        (MOMO | {"MTN_MOMO_TARGET_ENVIRONMENT": "mtnbenin"}, "MTN_MOMO_BASE_URL is missing"),
         ({"MTN_MOMO_BASE_URL": "ftp://x"}, "MTN_MOMO_BASE_URL must begin with https://"),
+        ({"MTN_MOMO_BASE_URL": "http://momo.example"}, "MTN_MOMO_BASE_URL must begin with https://"),
         ({"AFRICASTALKING_USERNAME": "u"}, "AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together"),
         ({"AFRICASTALKING_SENDER_ID": "x" * 12}, "AFRICASTALKING_SENDER_ID "),
     ],
@@ -155,4 +160,5 @@ def test_a_command_with_wrong_settings_ends_with_2_and_one_line(command: str, tm
 def test_a_command_without_any_settings_names_what_is_needed(tmp_path: Path) -> None:
     code, _, err = _run(["run"], {}, tmp_path)
     assert code == 2
-    assert err == "gateway: settings: " + "; ".join(f"{name} is missing" for name in GOOD) + "\n"
+    named = "; ".join(f"{name} is missing" for name in GOOD)
+    assert err == f"gateway: settings: {named} (see docs/settings.md, or start the demonstration: make demo)\n"

@@ -25,7 +25,7 @@ def work(queue: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: jobs.stopping.set())
     parts = jobs.runtime()
-    parts.warn_of_forgetful_redis()
+    parts.warn_at_start()
     # Our own client: a blocking wait for jobs must not run into the web's short time-outs.
     client = redis.Redis.from_url(parts.settings.redis_url)
     # What was due while nobody worked needs no ring.

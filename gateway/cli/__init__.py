@@ -23,6 +23,7 @@ COMMANDS = {
     "scheduler": "serve",
     "up": "serve",
     "sample": "data",
+    "organisations": "data",
     "households": "data",
     "staff": "data",
     "report": "data",
@@ -35,6 +36,10 @@ COMMANDS = {
     "demo": "demo",
     "stand-in": "demo",
 }
+
+
+# Those that speak with a running demonstration when there are no settings. None that serves or migrates is among them.
+JOINS = {"sample", "organisations", "households", "staff", "report", "collections", "ledger", "phone"}
 
 
 class _Lazy(click.Group):
@@ -63,10 +68,11 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except BadSettings as wrong:
-        _leave(str(wrong), 2)
+        hint = "" if "DATABASE_URL" in os.environ else " (see docs/settings.md, or start the demonstration: make demo)"
+        _leave(str(wrong) + hint, 2)
     except Fault as fault:
         _leave(str(fault), 1)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _leave("stopped", 130)
     except click.ClickException as usage:
         usage.show()
@@ -81,8 +87,8 @@ def _leave(line: str, code: int) -> None:
 
 
 def _join_demonstration() -> None:
-    """With no settings at all, speak with the demonstration that this user has running."""
-    if "DATABASE_URL" in os.environ or "demo" in sys.argv[1:2]:
+    """With no settings at all, a command that looks at data looks at the demonstration that this user has running."""
+    if "DATABASE_URL" in os.environ or not JOINS.intersection(sys.argv[1:2]) or {"-h", "--help"} & set(sys.argv):
         return
     from gateway.demo.place import running
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -60,7 +61,7 @@ def ouake() -> None:
     parts, progress = _parts(), Progress()
     loaded = load_ouake(parts.store, parts.network, progress)
     progress.close()
-    click.echo(loaded)
+    click.echo(f"loaded {loaded.sections} sections, {loaded.households} households, {loaded.beneficiaries} people")
 
 
 @sample.command()
@@ -73,7 +74,37 @@ def pamusab(year: str, scale: int) -> None:
     parts, progress = _parts(), Progress()
     loaded = load_pamusab(parts.store, parts.network, int(year), scale, progress)
     progress.close()
-    click.echo(loaded)
+    click.echo(f"loaded {loaded.sections} sections, {loaded.households} households, {loaded.beneficiaries} people")
+
+
+@click.group()
+def organisations() -> None:
+    """The tree of organisations, from a union down to its sections."""
+
+
+@organisations.command("load")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def load_organisations(file: Path) -> None:
+    """Found a network from a TOML file (deploy/network.example.toml shows every key)."""
+    from gateway.founding import found
+
+    parts = _parts()
+    click.echo(f"founded {found(parts.store, parts.defaults, file)} organisations")
+
+
+@organisations.command("list")
+@json_option
+def list_organisations(as_json: bool) -> None:
+    """All organisations with their codes."""
+    every = sorted(
+        _parts().network.tree().by_id.values(), key=lambda one: [int(step) for step in one.path.split("/")[1:-1]]
+    )
+
+    def as_text() -> str:
+        rows = [("  " * (one.path.count("/") - 2) + one.code, one.kind, one.name, one.currency) for one in every]
+        return table(rows, ("code", "kind", "name", "currency"))
+
+    show(as_json, lambda: [{"code": one.code, "kind": one.kind, "name": one.name} for one in every], as_text)
 
 
 @click.group()
@@ -150,7 +181,7 @@ def show_household(card: str, as_json: bool) -> None:
 
 @click.group()
 def staff() -> None:
-    """Who is told of payments, and who registers others."""
+    """Who has a role; treasurers are told of payments."""
 
 
 @staff.command("add")

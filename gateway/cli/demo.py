@@ -70,7 +70,11 @@ def _load(parts: object) -> None:
 def _step(what: str) -> Iterator[None]:
     click.echo(f"starting {what} ...", nl=False)
     begun = time.monotonic()
-    yield
+    try:
+        yield
+    except BaseException:
+        click.echo()
+        raise
     click.echo(f" {time.monotonic() - begun:.1f} s")
 
 
@@ -78,7 +82,7 @@ def _what_to_try(url: str) -> str:
     return f"""
 It stays up until Ctrl-C. In another terminal:
   .venv/bin/gateway phone +2290166000123          the mother's phone again
-  .venv/bin/gateway phone +25761000001            a phone in Burundi, where one pays by reference
+  .venv/bin/gateway phone +25761000001            a phone in Burundi: register (section: Cankuzo), pay by reference
   .venv/bin/gateway phone +2290166000999          somebody new; PIN prompts and SMS come to this terminal phone too
   .venv/bin/gateway collections list              what was asked of wallets
   .venv/bin/gateway ledger verify
@@ -86,7 +90,7 @@ It stays up until Ctrl-C. In another terminal:
 """
 
 
-@click.command(name="stand-in", context_settings={"ignore_unknown_options": True})
+@click.command(name="stand-in", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("name", type=click.Choice(["mtn-momo", "africastalking"]))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def stand_in(name: str, options: tuple[str, ...]) -> None:

@@ -22,13 +22,13 @@ def docs(check: bool) -> None:
     stale = []
     for name, text in pages().items():
         path = DOCS / name
-        if path.is_file() and path.read_text() == text:
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         if check:
             stale.append(name)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
             click.echo(f"written: docs/{name}")
     if stale:
         raise Fault(f"stale: {', '.join(f'docs/{name}' for name in stale)}: run gateway docs and commit")

@@ -11,6 +11,7 @@ from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_number
 from gateway.kernel.money import Money
 from gateway.locale import show_money
+from gateway.payments.states import State
 from gateway.settings import Settings
 from gateway.wiring import Runtime
 
@@ -25,7 +26,7 @@ def collections() -> None:
 
 
 @collections.command("list")
-@click.option("--state", help="Only those in this state.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only those in this state.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @json_option
 def list_collections(state: str | None, limit: int, as_json: bool) -> None:

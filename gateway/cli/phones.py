@@ -25,7 +25,7 @@ def phone(msisdn: str, code: str | None, typed: str | None) -> None:
     try:
         number = read_caller(msisdn)
     except BadMsisdn:
-        raise Fault("write the number like +25761234567") from None
+        raise Fault("write the number with its country code: a plus and 8 to 15 digits") from None
     one = Phone(number, f"{settings.public_url}/ussd/africastalking/{settings.webhook_secret.get_secret_value()}")
     dialled = code or _code_for(Runtime(settings), number)
     if typed is not None:

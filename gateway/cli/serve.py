@@ -46,7 +46,7 @@ def run() -> None:
 
     settings = Settings.from_env()
     set_up(settings.log_level)
-    Runtime(settings).warn_of_forgetful_redis()
+    Runtime(settings).warn_at_start()
 
     def load() -> Any:
         from gateway.app import create_app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import requests
 
@@ -27,6 +29,7 @@ class Servers:
     family: Family = field(default_factory=Family)
     environment: dict[str, str] = field(default_factory=dict)
     redis: PrivateRedis | None = None
+    _lock: IO[str] | None = None
 
     @property
     def folder(self) -> Path:
@@ -38,8 +41,12 @@ class Servers:
 
     def prepare(self) -> None:
         """An empty folder, a Redis, the stand-ins, and the environment for everything else."""
-        if place.running() is not None:
-            raise Fault("a demonstration of yours is running already: stop it with Ctrl-C in its terminal")
+        try:
+            # Held for life; beside the folder, which is emptied now.
+            self._lock = open(self.folder.with_suffix(".lock"), "w")  # noqa: SIM115
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Fault("a demonstration of yours is running already: stop it with Ctrl-C in its terminal") from None
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
         self.redis = PrivateRedis(self.folder / "redis").start()
@@ -113,6 +120,7 @@ class Servers:
         self.family.stop()
         if self.redis is not None:
             self.redis.stop()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _free_port(wanted: int) -> int:

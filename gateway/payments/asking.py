@@ -117,7 +117,10 @@ class Cashier:
         """
         with self.store.read() as connection:
             one = by_key(connection, key)
-        if one is None or one.state in (State.PAID, State.REVERSED):
+        if one is None or one.state is State.REVERSED:
+            return None, False
+        if one.state is State.PAID:
+            self._doubt(one)
             return None, False
         if one.state is State.CREATED:
             return LOOK_AFTER[0][1], False
@@ -131,6 +134,12 @@ class Cashier:
                 return None, False
             unread = isinstance(answer, Unclear) and one.state not in UNDECIDED
             return self._not_paid_yet(unit, one, answer), unread
+
+    def _doubt(self, one: Collection) -> None:
+        """Something came about what is posted: should the operator take its word back, a person has to look."""
+        answer = self.providers[one.provider].find(one.key, one.amount.currency)
+        if isinstance(answer, Refused):
+            log.error("collection %s is posted, and its operator says now: %s", one.key, answer.said)
 
     def _not_paid_yet(self, unit: Unit, one: Collection, answer: FindAnswer) -> timedelta | None:
         looked(unit, one, answer.said)

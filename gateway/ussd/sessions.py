@@ -1,6 +1,7 @@
 """Sessions in Redis: one value a caller and short code, the last session there. A hop is one read and one write.
 
-A key holds a keyed digest of the caller's number, never the number.
+A key holds a keyed digest of the caller's number, never the number. A value holds what the screen holds, names and
+numbers among it, for half an hour: Redis and its append-only file want the same care as the database.
 """
 
 from __future__ import annotations

@@ -202,12 +202,12 @@ def test_a_worker_killed_with_a_job_in_its_hands_loses_nothing(
 
 
 def test_a_redis_that_forgets_is_shouted_about(parts: Runtime, caplog: pytest.LogCaptureFixture) -> None:
-    parts.warn_of_forgetful_redis()
+    parts.warn_at_start()
     assert caplog.text == ""
     parts.redis.config_set("appendonly", "no")
     try:
         with caplog.at_level(logging.WARNING):
-            parts.warn_of_forgetful_redis()
+            parts.warn_at_start()
     finally:
         parts.redis.config_set("appendonly", "yes")
     assert "REDIS KEEPS NO APPEND-ONLY FILE" in caplog.text

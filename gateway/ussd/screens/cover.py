@@ -19,6 +19,8 @@ def cover_line(say: Say, standing: Standing) -> str:
         return say("Covered until {date}. Pay before then.", date=cover.until)
     if cover.state is State.WAITING:
         return say("Cover starts on {date}.", date=cover.begins_on)
+    if cover.state is State.LAPSED and not standing.left:
+        return say("Cover has ended. See your treasurer for a new year.")
     if cover.state is State.LAPSED:
         return say("Cover has stopped. Pay to start again.")
     if cover.state is State.UNPAID:

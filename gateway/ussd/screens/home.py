@@ -14,7 +14,7 @@ from gateway.ussd.screens.language import Language
 from gateway.ussd.screens.pay import PayWhat, pay_what
 from gateway.ussd.screens.register import HeadName
 
-# More names than this on one phone are found by card number instead.
+# As many as are read of one phone: more names than anybody scrolls through.
 MOST_HOUSEHOLDS = 20
 
 
