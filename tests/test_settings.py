@@ -87,7 +87,10 @@ def test_nothing_that_must_be_chosen_has_a_default() -> None:
         ({"MTN_MOMO_API_KEY": "k"}, "MTN_MOMO_API_USER and MTN_MOMO_API_KEY go together"),
         (MOMO | {"MTN_MOMO_SUBSCRIPTION_KEY": ""}, "MTN_MOMO_SUBSCRIPTION_KEY is missing"),
         (MOMO | {"MTN_MOMO_TARGET_ENVIRONMENT": ""}, "MTN_MOMO_TARGET_ENVIRONMENT is missing"),
-        (MOMO | {"MTN_MOMO_TARGET_ENVIRONMENT": "Benin"}, "MTN_MOMO_TARGET_ENVIRONMENT "),
+        (
+            MOMO | {"MTN_MOMO_TARGET_ENVIRONMENT": "Benin", "MTN_MOMO_BASE_URL": "https://momo.example"},
+            "MTN_MOMO_TARGET_ENVIRONMENT ",
+        ),
         (MOMO | {"MTN_MOMO_TARGET_ENVIRONMENT": "mtnbenin"}, "MTN_MOMO_BASE_URL is missing"),
         ({"MTN_MOMO_BASE_URL": "ftp://x"}, "MTN_MOMO_BASE_URL must begin with https://"),
         ({"MTN_MOMO_BASE_URL": "http://momo.example"}, "MTN_MOMO_BASE_URL must begin with https://"),
