@@ -7,8 +7,8 @@ creditors, 521 bank, 552 electronic money on a phone, 571 cash, 631 bank charges
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.if_new import if_new
 from gateway.store.schema import account
 from gateway.store.unit import Store, Unit
 
@@ -23,6 +23,7 @@ OHADA = {
     "income": "701",
 }
 ROLES = tuple(OHADA)
+_NEW = if_new(account, "organisation_id", "role", "currency")
 # The two accounts on which a household's own position stands.
 HOUSEHOLD_ROLES = ("receivable", "advance")
 
@@ -57,9 +58,8 @@ class Chart:
 
     @staticmethod
     def _make(unit: Unit, organisation_id: int, currency: str) -> None:
-        insert = postgresql.insert if unit.connection.dialect.name == "postgresql" else sqlite.insert
         unit.connection.execute(
-            insert(account).on_conflict_do_nothing(index_elements=["organisation_id", "role", "currency"]),
+            _NEW[unit.connection.dialect.name],
             [
                 {"organisation_id": organisation_id, "role": role, "code": code, "currency": currency}
                 for role, code in OHADA.items()

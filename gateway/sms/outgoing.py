@@ -13,11 +13,11 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.sms.gsm7 import fold, parts
 from gateway.sms.port import Answer, Handed, Refused, SmsPort, TryAgain, Unsure
 from gateway.sms.reports import replay
+from gateway.store.if_new import if_new
 from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, ask_put
 from gateway.store.schema import message
 from gateway.store.together import Ask as Rows
@@ -46,10 +46,7 @@ class Outgoing:
     key: str
 
 
-_NEW = {
-    "postgresql": postgresql.insert(message).on_conflict_do_nothing(index_elements=["key"]),
-    "sqlite": sqlite.insert(message).on_conflict_do_nothing(index_elements=["key"]),
-}
+_NEW = if_new(message, "key")
 
 
 def ask_messages(unit: Unit, queue: str, *outgoing: Outgoing) -> tuple[Rows, Rows]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.if_new import if_new
 from gateway.store.schema import effect
 from gateway.store.unit import Store, Unit
 
@@ -20,10 +20,7 @@ def effect_key(*parts: str) -> str:
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=24).hexdigest()
 
 
-_NEW = {
-    "postgresql": postgresql.insert(effect).on_conflict_do_nothing(index_elements=["key"]).returning(effect.c.key),
-    "sqlite": sqlite.insert(effect).on_conflict_do_nothing(index_elements=["key"]).returning(effect.c.key),
-}
+_NEW = if_new(effect, "key")
 
 
 def once(store: Store, key: str, kind: str, do: Callable[[Unit], Outcome]) -> Outcome:
@@ -32,8 +29,8 @@ def once(store: Store, key: str, kind: str, do: Callable[[Unit], Outcome]) -> Ou
     Of two that come at the same moment the second waits on the key until the first has committed.
     """
     with store.write() as unit:
-        new = _NEW[unit.connection.dialect.name].values(key=key, kind=kind, at=unit.now, outcome={})
-        if unit.connection.scalar(new) is not None:
+        row = {"key": key, "kind": kind, "at": unit.now, "outcome": {}}
+        if unit.connection.scalar(_NEW[unit.connection.dialect.name], row) is not None:
             outcome = do(unit)
             unit.connection.execute(update(effect).where(effect.c.key == key).values(outcome=outcome))
             return outcome

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.if_new import if_new
 from gateway.store.schema import lease
 from gateway.store.unit import Store
 
 # Two machines' clocks differ by less; what was taken later than that was taken by a clock that was wrong, and nobody
 # waits until its time has come.
 CLOCKS_APART = timedelta(minutes=1)
+
+_NEW = if_new(lease, "job")
 
 
 def take(store: Store, job: str, every_s: int, holder: str) -> bool:
@@ -26,11 +28,5 @@ def take(store: Store, job: str, every_s: int, holder: str) -> bool:
         )
         if moved.rowcount == 1:
             return True
-        insert = postgresql.insert if store.is_postgresql else sqlite.insert
-        made = unit.connection.scalar(
-            insert(lease)
-            .values(job=job, period=period, holder=holder, taken_at=unit.now)
-            .on_conflict_do_nothing(index_elements=["job"])
-            .returning(lease.c.job)
-        )
-        return made is not None
+        row = {"job": job, "period": period, "holder": holder, "taken_at": unit.now}
+        return unit.connection.scalar(_NEW[unit.connection.dialect.name], row) is not None

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.if_new import if_new
 from gateway.store.schema import outbox
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
@@ -50,16 +50,13 @@ class Ask:
     first: bool = False
 
 
-_INSERT_NEW = {
-    "postgresql": postgresql.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
-    "sqlite": sqlite.insert(outbox).on_conflict_do_nothing(index_elements=["key"]),
-}
+_NEW = if_new(outbox, "key")
 
 
 def ask_put(unit: Unit, *asks: Ask) -> Rows:
     """The rows to be, for :func:`~gateway.store.together.together`; work whose key is known is left as it is."""
     unit.rings |= {ask.queue for ask in asks if not ask.after}
-    return _INSERT_NEW[unit.connection.dialect.name], [
+    return _NEW[unit.connection.dialect.name], [
         {
             "queue": ask.queue,
             "topic": ask.topic,
