@@ -37,8 +37,9 @@ GIVE_UP_AFTER = timedelta(minutes=15)
 # An order that certainly never arrived is sent again only while the payer is likely still at the phone.
 ASK_AGAIN_WITHIN = timedelta(minutes=5)
 ASK_AGAIN_AFTER = timedelta(seconds=10)
-# How long to wait before the next look, by the collection's age.
+REPEATS_WITHIN = timedelta(minutes=10)
 LOOK_AFTER_REFUSAL = (timedelta(hours=1), timedelta(days=1))
+# How long to wait before the next look, by the collection's age.
 LOOK_AFTER = (
     (timedelta(minutes=1), timedelta(seconds=10)),
     (timedelta(minutes=5), timedelta(seconds=30)),
@@ -100,7 +101,7 @@ class Cashier:
 
     def hint(self, task: Task) -> timedelta | None:
         """Look now: something told us that there may be news. An unknown key is somebody else's news."""
-        _, unread = self._look(task.subject)
+        _, unread = self._look(task.subject, hinted=True)
         # Nobody looks any more at what was refused: the news would be lost with an answer that didn't come.
         return patience(task) if unread else None
 
@@ -109,7 +110,7 @@ class Cashier:
         wait, _ = self._look(task.subject)
         return wait
 
-    def _look(self, key: str) -> tuple[timedelta | None, bool]:
+    def _look(self, key: str, hinted: bool = False) -> tuple[timedelta | None, bool]:
         """Ask the operator what became of a collection and act on it.
 
         Gives how long until the next look, or None when it is enough; and whether a collection that was over already
@@ -120,7 +121,8 @@ class Cashier:
         if one is None or one.state is State.REVERSED:
             return None, False
         if one.state is State.PAID:
-            self._doubt(one)
+            if hinted:
+                self._doubt(one)
             return None, False
         if one.state is State.CREATED:
             return LOOK_AFTER[0][1], False
@@ -136,7 +138,12 @@ class Cashier:
             return self._not_paid_yet(unit, one, answer), unread
 
     def _doubt(self, one: Collection) -> None:
-        """Something came about what is posted: should the operator take its word back, a person has to look."""
+        """Something came about what was posted a while ago: should the operator take its word back, a person must look.
+
+        Notices that merely repeat the payment come within minutes, and cost no question.
+        """
+        if one.paid_at is None or self.store.clock.now() - one.paid_at < REPEATS_WITHIN:
+            return
         answer = self.providers[one.provider].find(one.key, one.amount.currency)
         if isinstance(answer, Refused):
             log.error("collection %s is posted, and its operator says now: %s", one.key, answer.said)

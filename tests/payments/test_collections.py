@@ -278,6 +278,20 @@ def test_a_failure_after_the_success_changes_nothing(village: Village, momo: Mom
     assert (village.balance(), village.told()) == before
 
 
+def test_an_operator_that_takes_its_word_back_is_told_of_loudly(
+    village: Village, momo: MomoPlay, home: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = village.pay(home)
+    village.work()
+    momo.approve(key)
+    village.work_for(11 * 60, 60)
+    momo.refuse(key, "INTERNAL_PROCESSING_ERROR")
+    village.hint(key)
+    village.work()
+    assert f"collection {key} is posted, and its operator says now" in caplog.text
+    assert village.shown(key).state is State.PAID
+
+
 # What was paid isn't what was asked for
 
 
