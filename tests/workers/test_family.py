@@ -111,7 +111,8 @@ def test_our_redis_keeps_what_it_was_told_through_kill_9(tmp_path: Path) -> None
     server.stop()
 
 
-def test_without_a_redis_server_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_redis_server_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("gateway.procs.redis.sys.prefix", str(tmp_path))
     monkeypatch.setattr("gateway.procs.redis.shutil.which", lambda *_, **__: None)
     monkeypatch.setattr("gateway.procs.redis.importlib.util.find_spec", lambda _: None)
     with pytest.raises(Fault, match="redis-server"):
