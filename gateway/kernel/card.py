@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from stdnum import damm
 
-CARD_DIGITS = 9
 _FIRST, _LAST = 10_000_000, 59_999_999
 
 

@@ -76,8 +76,3 @@ def show_national(msisdn: str) -> str:
         return phonenumbers.format_number(phonenumbers.parse(msisdn, None), phonenumbers.PhoneNumberFormat.NATIONAL)
     except phonenumbers.NumberParseException:
         return msisdn
-
-
-def national_digits(msisdn: str) -> str:
-    """The national significant number, digits only."""
-    return phonenumbers.national_significant_number(phonenumbers.parse(msisdn, None))

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 NAME_CHARACTERS = 60
 OLDEST_YEARS = 120
 
-RELATIONS = ("head", "spouse", "child", "parent", "other")
-
 
 class BadName(ValueError):
     """Not a name that a card can carry; ``args[0]`` is a stable reason word."""

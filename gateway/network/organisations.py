@@ -18,7 +18,6 @@ from gateway.kernel.faults import Fault
 from gateway.store.schema import organisation, service_code
 from gateway.store.unit import Store, Unit
 
-KINDS = ("platform", "promoter", "union", "mutuelle", "section")
 STALE_AFTER_S = 5.0
 
 

@@ -123,10 +123,6 @@ class Operators:
         operator = self.of(msisdn)
         return operator.push if operator and operator.environment == target_environment else None
 
-    def reference_for(self, country: str) -> list[Operator]:
-        """The operators of a country (ISO alpha-2) whose members can pay a merchant code, in the table's order."""
-        return [one for one in self.all if one.country == country and one.reference]
-
 
 def _country(country: str, table: Any) -> _CountryRow:
     """Check one country's table; raises :class:`ValueError` that names the first place that is wrong."""

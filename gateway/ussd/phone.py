@@ -42,10 +42,6 @@ class Phone:
         self.text = f"{self.text}*{typed}" if self.text else typed
         return self._hop()
 
-    def repeat(self) -> str:
-        """Send the last request once more, as a bad network does."""
-        return self._hop()
-
     def _hop(self) -> str:
         require_outside("the phone")
         form = {

@@ -134,7 +134,7 @@ def test_who_can_be_pushed(msisdn: str, environment: str, provider: str | None) 
     ],
 )
 def test_who_can_be_paid_by_merchant_code(country: str, names: list[str]) -> None:
-    assert [one.name for one in OPERATORS.reference_for(country)] == names
+    assert [one.name for one in OPERATORS.all if one.country == country and one.reference] == names
 
 
 GOOD = """
