@@ -1,7 +1,8 @@
 """The chart of accounts: which account plays which role, by country.
 
 Defaults follow SYSCEBNL, OHADA's plan for non-profit entities: 411 members, 419 members in credit, 4712 sundry
-creditors, 521 bank, 552 electronic money on a phone, 571 cash, 631 bank charges, 701 members' contributions.
+creditors, 521 bank, 552 electronic money on a phone, 571 cash, 572 cash at a branch (here: what animators hold until
+their treasurer has it), 631 bank charges, 701 members' contributions.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ OHADA = {
     "bank": "521",
     "wallet": "552",
     "cash": "571",
+    "collectors": "572",
     "fees": "631",
     "income": "701",
 }

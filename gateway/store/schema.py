@@ -85,8 +85,28 @@ staff = Table(
     Column("role", String(16), nullable=False),
     Column("msisdn", String(16), nullable=False),
     Column("language", String(2)),
+    _ref("facility_id", "facility"),  # where an agent works
+    Column("ended_on", Date),  # the row stays: what its holder did names it
     UniqueConstraint("organisation_id", "msisdn", "role"),
-    CheckConstraint("role in ('treasurer', 'animator')", name="role"),
+    CheckConstraint("role in ('treasurer', 'animator', 'agent', 'adviser')", name="role"),
+)
+
+# Health facilities (FOSA) and the organisation that has an agreement with each; every member of the network may go.
+facility = Table(
+    "facility",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("code", String(40), nullable=False, unique=True),
+    Column("name", String(60), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("ownership", String(8), nullable=False),
+    Column("district", String(60), nullable=False, index=True),
+    Column("msisdn", String(16)),
+    Column("agreed_on", Date, nullable=False),
+    Column("agreed_until", Date),
+    CheckConstraint("kind in ('hospital', 'centre', 'clinic', 'pharmacy')", name="kind"),
+    CheckConstraint("ownership in ('public', 'private', 'faith')", name="ownership"),
 )
 
 
@@ -136,7 +156,9 @@ beneficiary = Table(
     Column("birth_year", SmallInteger, nullable=False),
     Column("relation", String(8), nullable=False),
     Column("joined_on", Date, nullable=False),
+    Column("covered_from", Date),  # NULL: covered as the household is; else not before this day
     Column("left_on", Date),
+    Column("left_because", String(10)),
     CheckConstraint("sex in ('F', 'M')", name="sex"),
     CheckConstraint("relation in ('head', 'spouse', 'child', 'parent', 'other')", name="relation"),
 )
@@ -155,6 +177,78 @@ caller = Table(
     metadata,
     Column("msisdn", String(16), primary_key=True),
     Column("language", String(2), nullable=False),
+    Column("stopped_at", Instant),  # wants no SMS but receipts and answers
+)
+
+# Who changed what about a household, and when: never changed or deleted by the program.
+household_change = Table(
+    "household_change",
+    metadata,
+    _id(),
+    _ref("household_id", "household", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("msisdn", String(16)),  # the phone it was asked from; NULL: from the office
+    _ref("staff_id", "staff"),  # whoever did it for the household
+    _ref("beneficiary_id", "beneficiary"),
+    Column("happened_on", Date),  # the birth, the death, the wedding
+    Column("note", String(80)),
+)
+
+# A PIN, kept as an argon2 hash, of a household ("h:12") or of staff ("s:" and the number).
+pin = Table(
+    "pin",
+    metadata,
+    Column("holder", String(24), primary_key=True),
+    Column("hash", String(120), nullable=False),
+    Column("first", Boolean, nullable=False),  # given by the office: its holder chooses another at the first use
+    Column("set_at", Instant, nullable=False),
+)
+
+# Wrong guesses (of a PIN, of card numbers) and until when no further one is taken.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("failures", SmallInteger, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("locked_until", Instant),
+)
+
+# What somebody asked the mutuelle by phone: a complaint (cahier de plaintes), or a call back.
+request = Table(
+    "request",
+    metadata,
+    _id(),
+    Column("kind", String(10), nullable=False),
+    Column("category", String(12), nullable=False),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("household_id", "household"),
+    Column("msisdn", String(16), nullable=False, index=True),
+    Column("language", String(2), nullable=False),
+    Column("text", String(400), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("answered_by", String(60)),
+    Column("answer", String(400)),
+    CheckConstraint("kind in ('complaint', 'callback')", name="kind"),
+    CheckConstraint("state in ('open', 'answered')", name="state"),
+)
+
+# A visit that a facility announced: the home mutuelle and its adviser see it.
+visit = Table(
+    "visit",
+    metadata,
+    _id(),
+    _ref("facility_id", "facility", nullable=False, index=True),
+    _ref("household_id", "household", nullable=False, index=True),
+    _ref("beneficiary_id", "beneficiary", nullable=False),
+    _ref("organisation_id", "organisation", nullable=False, index=True),  # the home mutuelle
+    _ref("staff_id", "staff", nullable=False),
+    Column("announced_at", Instant, nullable=False),
+    Column("announced_on", Date, nullable=False),
+    UniqueConstraint("facility_id", "beneficiary_id", "announced_on"),
 )
 
 membership = Table(
@@ -241,6 +335,7 @@ collection = Table(
     Column("paid_currency", String(3)),
     Column("paid_at", Instant),
     Column("operator_id", String(64)),
+    Column("receipt_code", String(5)),  # drawn at random: with the receipt's number it shows that an SMS is genuine
     UniqueConstraint("provider", "operator_id"),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint(
@@ -265,6 +360,46 @@ collection_event = Table(
     Column("to_state", String(10), nullable=False),
     Column("reason", String(40)),
     Column("said", String(200)),
+)
+
+# Cash that an animator took, on its way to the treasurer: two people, two phones.
+handover = Table(
+    "handover",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("staff_id", "staff", nullable=False, index=True),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    _ref("decided_by", "staff"),
+    Column("decided_at", Instant),
+    CheckConstraint("state in ('open', 'confirmed', 'disputed')", name="state"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("decided_by <> staff_id", name="two_people"),
+)
+
+# Who took the cash of a collection, and the handover that it went to the treasurer with.
+cash_taking = Table(
+    "cash_taking",
+    metadata,
+    Column("collection_id", RowId, ForeignKey("collection.id"), primary_key=True, autoincrement=False),
+    _ref("staff_id", "staff", nullable=False, index=True),
+    _ref("handover_id", "handover", index=True),
+)
+
+# A day of a mutuelle's books that its treasurer has closed, with the totals that were shown.
+closing = Table(
+    "closing",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("day", Date, nullable=False),
+    _ref("staff_id", "staff", nullable=False),
+    Column("closed_at", Instant, nullable=False),
+    Column("totals", JSON, nullable=False),
+    UniqueConstraint("organisation_id", "day"),
 )
 
 # Everything that an operator or an aggregator sent us, as it came, before anything is done with it.
@@ -322,6 +457,31 @@ effect = Table(
     Column("kind", String(30), nullable=False),
     Column("at", Instant, nullable=False),
     Column("outcome", JSON, nullable=False),
+)
+
+# A call to the menu as it went, without anything of the person: the key is a digest of the session's id.
+ussd_call = Table(
+    "ussd_call",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("gateway", String(20), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("started_at", Instant, nullable=False, index=True),
+    Column("seconds", SmallInteger, nullable=False),
+    Column("hops", SmallInteger, nullable=False),
+    Column("path", JSON, nullable=False),  # the names of the screens, in order
+    Column("end", String(8), nullable=False),
+    CheckConstraint("\"end\" in ('done', 'dropped', 'failed')", name="end"),
+)
+
+# What the aggregator says a call cost ("KES 0.10"); it may come before the call is counted, or never.
+ussd_charge = Table(
+    "ussd_charge",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("cost", String(20), nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 # Work that a committed cause asked for. The row is the truth; the job queue only rings a bell.
