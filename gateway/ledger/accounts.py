@@ -27,8 +27,11 @@ class Statement:
         return Statement(self.dues, (*self.credits, Credit(on, amount_minor)))
 
 
+# How the keys of entries begin that hold the dues of somebody who joined a household; their id follows.
+JOINED = "joined:"
+
 _HOUSEHOLD_LINES = (
-    select(line.c.membership_id, line.c.due_on, line.c.amount_minor, entry.c.happened_on)
+    select(line.c.membership_id, line.c.due_on, line.c.amount_minor, entry.c.happened_on, entry.c.key)
     .join(entry, entry.c.id == line.c.entry_id)
     .join(account, account.c.id == line.c.account_id)
     .where(or_(*(account.c.role == role for role in HOUSEHOLD_ROLES)), line.c.household_id == bindparam("household_id"))
@@ -50,7 +53,7 @@ def read_statement(rows: Sequence[Any]) -> Statement:
     dues, credits = [], []
     for row in rows:
         if row.due_on is not None:
-            dues.append(Due(row.membership_id, row.due_on, row.amount_minor))
+            dues.append(Due(row.membership_id, row.due_on, row.amount_minor, row.key.startswith(JOINED)))
         else:
             credits.append(Credit(row.happened_on, -row.amount_minor))
     return Statement(tuple(dues), tuple(credits))

@@ -9,11 +9,15 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Due:
-    """A due as it stands in the ledger: a debit of the household's receivable with a date."""
+    """A due as it stands in the ledger: a debit of the household's receivable with a date.
+
+    ``added``: it came later than the year's own dues, for somebody who joined the household.
+    """
 
     membership_id: int
     due_on: date
     amount_minor: int
+    added: bool = False
 
 
 @dataclass(frozen=True)

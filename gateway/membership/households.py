@@ -1,13 +1,13 @@
-"""Households in the database: registering one, enrolling it for a year, and reading how it stands."""
+"""Households in the database: registering one, enrolling it for a year, its phones, and reading how it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, String, bindparam, cast, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.kernel.card import new_card_number
@@ -16,19 +16,24 @@ from gateway.kernel.money import Money
 from gateway.ledger.accounts import Statement, ask_statement, read_statement, statement_of
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
-from gateway.ledger.rules import position
-from gateway.membership.people import Person
+from gateway.ledger.rules import Due, position
+from gateway.membership.changes import By, write_change
+from gateway.membership.people import Beneficiary, Person
 from gateway.membership.plans import Plan
-from gateway.membership.rules import Cover, Membership, Year, cover, dues_for
+from gateway.membership.rules import Cover, Membership, Year, cover, dues_for, in_time, part_of_year, renewal_is_open
 from gateway.network.organisations import Tree
-from gateway.store.schema import beneficiary, caller, household, membership, phone, plan
+from gateway.store.if_new import if_new
+from gateway.store.schema import beneficiary, caller, household, membership, phone, pin, plan
 from gateway.store.together import Ask, together
 from gateway.store.unit import Unit
 
 
 @dataclass(frozen=True)
 class Household:
-    """A household as others need it: its card, where it belongs, its head, and the money it deals in."""
+    """A household as others need it: its card, where it belongs, its head, and the money it deals in.
+
+    ``pin``: its matters are opened with a PIN; ``sex`` is the head's. Who builds one by hand may leave them out.
+    """
 
     id: int
     card: str
@@ -37,6 +42,14 @@ class Household:
     language: str | None
     currency: str
     time_zone: str
+    pin: bool = False
+    sex: str = ""
+
+    @property
+    def masked(self) -> str:
+        """What a stranger may see of whose it is: the first name, and the initial of the last."""
+        first, *others = self.head.split()
+        return f"{first} {others[-1][0]}." if others else first
 
 
 @dataclass(frozen=True)
@@ -50,19 +63,25 @@ class Standing:
     to_start: Money  # what is still needed before cover can start
     least: Money
     beneficiaries: int
+    monthly: Money  # a twelfth of the last year's contribution, in whole units of the currency
+    renewable: bool  # the last year is near its end or past it, and no other is enrolled
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
+_COLUMNS = (
+    household.c.id,
+    household.c.card,
+    household.c.section_id,
+    beneficiary.c.name.label("head"),
+    beneficiary.c.sex,
+    pin.c.holder.is_not(None).label("pin"),
+)
 _HOUSEHOLD = (
-    select(
-        household.c.id,
-        household.c.card,
-        household.c.section_id,
-        household.c.language,
-        beneficiary.c.name.label("head"),
-    )
+    select(*_COLUMNS, household.c.language)
     .join(beneficiary, (beneficiary.c.household_id == household.c.id) & (beneficiary.c.relation == "head"))
+    # As gateway.membership.pins names the holder of a household's PIN.
+    .outerjoin(pin, pin.c.holder == literal("h:") + cast(household.c.id, String))
     .order_by(household.c.id)
 )
 
@@ -70,12 +89,7 @@ _HOUSEHOLD = (
 # With the language that the phone's holder chose, where they did: it counts more than the household's.
 _BY_PHONE = (
     _HOUSEHOLD.with_only_columns(
-        household.c.id,
-        household.c.card,
-        household.c.section_id,
-        func.coalesce(caller.c.language, household.c.language).label("language"),
-        beneficiary.c.name.label("head"),
-        maintain_column_froms=True,
+        *_COLUMNS, func.coalesce(caller.c.language, household.c.language).label("language"), maintain_column_froms=True
     )
     .join(phone, phone.c.household_id == household.c.id)
     .outerjoin(caller, caller.c.msisdn == phone.c.msisdn)
@@ -84,9 +98,19 @@ _BY_PHONE = (
 )
 
 
-def by_phone(connection: Connection, tree: Tree, msisdn: str) -> list[Household]:
+def ask_by_phone(msisdn: str) -> Ask:
+    """What to ask for the households of a phone; :func:`read_by_phone` reads the answer."""
+    return _BY_PHONE, {"msisdn": msisdn}
+
+
+def read_by_phone(rows: Sequence[Any], tree: Tree) -> list[Household]:
     """The households that a phone belongs to: none, one, or several that share it."""
-    return [_read(row, tree) for row in connection.execute(_BY_PHONE, {"msisdn": msisdn})]
+    return [_read(row, tree) for row in rows]
+
+
+def by_phone(connection: Connection, tree: Tree, msisdn: str) -> list[Household]:
+    """Ask for and read the households of a phone."""
+    return read_by_phone(connection.execute(*ask_by_phone(msisdn)).all(), tree)
 
 
 def by_card(connection: Connection, tree: Tree, card: str) -> Household | None:
@@ -117,17 +141,28 @@ def _read(row: object, tree: Tree) -> Household:
         row.language,  # type: ignore[attr-defined]
         section.currency,
         section.time_zone,
+        row.pin,  # type: ignore[attr-defined]
+        row.sex,  # type: ignore[attr-defined]
     )
 
 
 @dataclass(frozen=True)
 class Enrolment:
-    """A membership with what its plan's version says about it."""
+    """A membership with what its plan's version says about it; ``joiners_wait_days`` for who joins the household."""
 
     membership: Membership
     beneficiaries: int
     minimum_payment_minor: int
     currency: str
+    plan_code: str
+    household_minor: int
+    beneficiary_minor: int
+    joiners_wait_days: int
+
+    @property
+    def contribution_minor(self) -> int:
+        """The year's contribution, without a registration fee."""
+        return self.household_minor + self.beneficiary_minor * self.beneficiaries
 
 
 _ENROLMENTS = (
@@ -141,6 +176,10 @@ _ENROLMENTS = (
         membership.c.beneficiaries,
         plan.c.minimum_payment_minor,
         plan.c.currency,
+        plan.c.code,
+        plan.c.household_minor,
+        plan.c.beneficiary_minor,
+        plan.c.waiting_days.label("joiners_wait_days"),
     )
     .join(plan, plan.c.id == membership.c.plan_id)
     .where(membership.c.household_id == bindparam("household_id"))
@@ -171,6 +210,8 @@ def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statemen
         Money(found.to_start_minor, currency),
         Money(last.minimum_payment_minor if last else 0, currency),
         last.beneficiaries if last else 0,
+        Money(part_of_year(last.contribution_minor, 1, currency) if last else 0, currency),
+        last is None or renewal_is_open(last.membership.ends_on, on),
     )
 
 
@@ -180,25 +221,39 @@ def standing(connection: Connection, one: Household, on: date) -> Standing:
     return standing_of(one, read_enrolments(enrolments), read_statement(lines), on)
 
 
-_BENEFICIARIES = (
-    select(beneficiary.c.name)
+_ROSTER = (
+    select(
+        beneficiary.c.id,
+        beneficiary.c.name,
+        beneficiary.c.sex,
+        beneficiary.c.birth_year,
+        beneficiary.c.relation,
+        beneficiary.c.covered_from,
+    )
     .where(beneficiary.c.household_id == bindparam("household_id"), beneficiary.c.left_on.is_(None))
-    .order_by(beneficiary.c.id)
+    .order_by(beneficiary.c.relation != "head", beneficiary.c.id)
 )
 
 
-def standing_and_names(connection: Connection, one: Household, on: date) -> tuple[Standing, list[str]]:
-    """How a household stands on a day, and the names on its card, the head first."""
-    enrolments, lines, names = together(
-        connection, ask_enrolments(one.id), ask_statement(one.id), (_BENEFICIARIES, {"household_id": one.id})
-    )
-    found = standing_of(one, read_enrolments(enrolments), read_statement(lines), on)
-    return found, [row.name for row in names]
+def ask_roster(household_id: int) -> Ask:
+    """What to ask for the people on a card; :func:`read_roster` reads the answer."""
+    return _ROSTER, {"household_id": household_id}
+
+
+def read_roster(rows: Sequence[Any]) -> list[Beneficiary]:
+    """The people on a card, the head first."""
+    return [Beneficiary(*row) for row in rows]
+
+
+def standing_and_roster(connection: Connection, one: Household, on: date) -> tuple[Standing, list[Beneficiary]]:
+    """How a household stands on a day, and who is on its card, the head first."""
+    enrolments, lines, people = together(connection, ask_enrolments(one.id), ask_statement(one.id), ask_roster(one.id))
+    return standing_of(one, read_enrolments(enrolments), read_statement(lines), on), read_roster(people)
 
 
 def beneficiaries_of(connection: Connection, household_id: int) -> list[str]:
     """The names on a card, the head first."""
-    return list(connection.scalars(_BENEFICIARIES, {"household_id": household_id}))
+    return [each.name for each in read_roster(connection.execute(*ask_roster(household_id)).all())]
 
 
 _MAIN_PHONES = (
@@ -213,9 +268,35 @@ def main_phones(connection: Connection, household_id: int) -> list[str]:
     return list(connection.scalars(_MAIN_PHONES, {"household_id": household_id}))
 
 
-def language_of_caller(connection: Connection, msisdn: str) -> str | None:
-    """The language that a caller chose, if they ever did."""
-    return connection.scalar(select(caller.c.language).where(caller.c.msisdn == msisdn))
+@dataclass(frozen=True)
+class Phone:
+    """A phone of a household; receipts go to its ``main`` ones."""
+
+    msisdn: str
+    main: bool
+
+
+def phones_of(connection: Connection, household_id: int) -> list[Phone]:
+    """All phones of a household, the main ones first."""
+    rows = connection.execute(
+        select(phone.c.msisdn, phone.c.main)
+        .where(phone.c.household_id == household_id)
+        .order_by(phone.c.main.desc(), phone.c.msisdn)
+    )
+    return [Phone(row.msisdn, row.main) for row in rows]
+
+
+_LANGUAGE = select(caller.c.language).where(caller.c.msisdn == bindparam("msisdn"))
+
+
+def ask_language(msisdn: str) -> Ask:
+    """What to ask for the language that a caller chose: a row with it, if they ever did."""
+    return _LANGUAGE, {"msisdn": msisdn}
+
+
+def sms_stopped(connection: Connection, msisdn: str) -> bool:
+    """Does this phone want no SMS but receipts and answers?"""
+    return connection.scalar(select(caller.c.stopped_at).where(caller.c.msisdn == msisdn)) is not None
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -223,14 +304,57 @@ def language_of_caller(connection: Connection, msisdn: str) -> str | None:
 
 def choose_language(unit: Unit, msisdn: str, language: str) -> None:
     """Remember a caller's language; their household is written to in it too."""
+    _keep_caller(unit, msisdn, language=language)
+    own = select(phone.c.household_id).where(phone.c.msisdn == msisdn, phone.c.main)
+    unit.connection.execute(update(household).where(household.c.id.in_(own)).values(language=language))
+
+
+def stop_sms(unit: Unit, msisdn: str, stopped: bool) -> None:
+    """Write no more SMS to a phone but receipts and answers, or write them all again."""
+    _keep_caller(unit, msisdn, stopped_at=unit.now if stopped else None)
+
+
+def _keep_caller(unit: Unit, msisdn: str, **changes: object) -> None:
     insert_one = postgresql.insert if unit.connection.dialect.name == "postgresql" else sqlite.insert
     unit.connection.execute(
         insert_one(caller)
-        .values(msisdn=msisdn, language=language)
-        .on_conflict_do_update(index_elements=["msisdn"], set_={"language": language})
+        .values({"msisdn": msisdn, **changes})
+        .on_conflict_do_update(index_elements=["msisdn"], set_=changes)
     )
-    own = select(phone.c.household_id).where(phone.c.msisdn == msisdn, phone.c.main)
-    unit.connection.execute(update(household).where(household.c.id.in_(own)).values(language=language))
+
+
+_NEW_PHONE = if_new(phone, "msisdn", "household_id")
+
+
+def add_phone(unit: Unit, household_id: int, msisdn: str, by: By, main: bool = False) -> bool:
+    """Let a phone belong to a household; False, and nothing changed, when it does already."""
+    row = {"msisdn": msisdn, "household_id": household_id, "main": main}
+    if unit.connection.scalar(_NEW_PHONE[unit.connection.dialect.name], row) is None:
+        return False
+    write_change(unit, household_id, "phone-joined", by, note=msisdn)
+    return True
+
+
+def drop_phone(unit: Unit, household_id: int, msisdn: str, by: By) -> bool:
+    """Take a phone away from a household; False when it is none of its phones.
+
+    While a household has phones, one of them is a main one: its receipts go somewhere.
+    """
+    lock_household(unit, household_id)
+    own = (phone.c.household_id == household_id) & (phone.c.msisdn == msisdn)
+    if unit.connection.scalar(delete(phone).where(own).returning(phone.c.msisdn)) is None:
+        return False
+    rest = phones_of(unit.connection, household_id)
+    if rest and not rest[0].main:
+        heir = (phone.c.household_id == household_id) & (phone.c.msisdn == rest[0].msisdn)
+        unit.connection.execute(update(phone).where(heir).values(main=True))
+    write_change(unit, household_id, "phone-left", by, note=msisdn)
+    return True
+
+
+def lock_household(unit: Unit, household_id: int) -> None:
+    """Let nobody else post money for a household or change it before this transaction has ended."""
+    unit.connection.execute(select(household.c.id).where(household.c.id == household_id).with_for_update())
 
 
 @dataclass(frozen=True)
@@ -305,67 +429,68 @@ def enrol(
     chosen: Plan,
     beneficiaries: int,
     on: date,
+    begins_on: date | None = None,
 ) -> Year:
-    """Enrol a household for the year that begins with ``on``: its dues go into the ledger, an advance is used up.
+    """Enrol a household on a day for the year that begins with ``begins_on``, or that day.
 
-    A household whose last year ended within the plan's grace period renews: no registration fee, no waiting period.
+    The year's dues go into the ledger, an advance is used up. A household whose last year hasn't ended, or ended within
+    the plan's grace period, renews: no registration fee, no waiting period.
     """
-    last_end = unit.connection.scalar(
+    last_day = unit.connection.scalar(
         select(func.max(membership.c.ends_on)).where(membership.c.household_id == household_id)
     )
-    newcomer = last_end is None
-    # The day after the last one is in time, also where there is no grace.
-    lapsed = last_end is None or last_end + timedelta(days=max(1, chosen.terms.grace_days)) < on
-    year = dues_for(chosen.terms, on, beneficiaries, newcomer)
+    goes_on = last_day is not None and in_time(last_day, chosen.terms.grace_days, on)
+    year = dues_for(chosen.terms, on, beneficiaries, newcomer=last_day is None, begins_on=begins_on)
     made = unit.connection.execute(
         insert(membership).values(
             household_id=household_id,
             plan_id=chosen.id,
             starts_on=year.starts_on,
             ends_on=year.ends_on,
-            waiting_days=chosen.terms.waiting_days if lapsed else 0,
+            waiting_days=0 if goes_on else chosen.terms.waiting_days,
             beneficiaries=beneficiaries,
             enrolled_at=unit.now,
         )
     )
     membership_id = int(made.inserted_primary_key[0])  # type: ignore[index]
-    books = tree.books_of(section_id)
-    accounts = chart.of(unit, books.id, chosen.currency)
-    before = statement_of(unit.connection, household_id)
-    advance = position(before.dues, before.credits).advance_minor
-    total = sum(amount for _, amount in year.dues)
+    dues = [Due(membership_id, due_on, amount) for due_on, amount in year.dues]
+    charge(unit, tree, chart, household_id, section_id, chosen.currency, on, dues, f"dues:{membership_id}")
+    return year
+
+
+def charge(
+    unit: Unit,
+    tree: Tree,
+    chart: Chart,
+    household_id: int,
+    section_id: int,
+    currency: str,
+    on: date,
+    dues: Sequence[Due],
+    key: str,
+) -> None:
+    """Write dues of a household into the ledger on a day, under a key, and use up what it has paid in advance."""
+    total = sum(due.amount_minor for due in dues)
     if not total:
-        return year
-    dues = tuple(
-        Line(accounts["receivable"], amount, household_id, membership_id, due_on) for due_on, amount in year.dues
-    )
-    entries = [
-        Entry(
-            f"dues:{membership_id}",
-            books.id,
-            "dues",
-            chosen.currency,
-            on,
-            (*dues, Line(accounts["income"], -total, household_id)),
-        )
+        return
+    books = tree.books_of(section_id)
+    accounts = chart.of(unit, books.id, currency)
+    before = statement_of(unit.connection, household_id)
+    lines = [
+        Line(accounts["receivable"], due.amount_minor, household_id, due.membership_id, due.due_on) for due in dues
     ]
-    used = min(advance, total)
+    lines.append(Line(accounts["income"], -total, household_id))
+    entries = [Entry(key, books.id, "dues", currency, on, tuple(lines))]
+    used = min(position(before.dues, before.credits).advance_minor, total)
     if used:
+        lines = [
+            Line(accounts["advance"], used, household_id),
+            Line(accounts["receivable"], -used, household_id),
+        ]
         entries.append(
-            Entry(
-                f"advance:{membership_id}",
-                books.id,
-                "corrections",
-                chosen.currency,
-                on,
-                (
-                    Line(accounts["advance"], used, household_id),
-                    Line(accounts["receivable"], -used, household_id),
-                ),
-            )
+            Entry(f"advance:{key.removeprefix('dues:')}", books.id, "corrections", currency, on, tuple(lines))
         )
     record(unit, *entries)
-    return year
 
 
 def _free_card(unit: Unit) -> str:

@@ -6,9 +6,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 NAME_CHARACTERS = 60
 OLDEST_YEARS = 120
+MOST_PEOPLE = 20  # on one card
 
 
 class BadName(ValueError):
@@ -27,6 +29,18 @@ class Person:
     sex: str
     birth_year: int
     relation: str
+
+
+@dataclass(frozen=True)
+class Beneficiary:
+    """Somebody on a card. ``covered_from`` None: covered as the household is; else not before this day."""
+
+    id: int
+    name: str
+    sex: str
+    birth_year: int
+    relation: str
+    covered_from: date | None
 
 
 def read_name(typed: str) -> str:

@@ -83,7 +83,7 @@ staff = Table(
     _ref("organisation_id", "organisation", nullable=False, index=True),
     Column("name", String(60), nullable=False),
     Column("role", String(16), nullable=False),
-    Column("msisdn", String(16), nullable=False),
+    Column("msisdn", String(16), nullable=False, index=True),
     Column("language", String(2)),
     _ref("facility_id", "facility"),  # where an agent works
     Column("ended_on", Date),  # the row stays: what its holder did names it
@@ -176,7 +176,7 @@ caller = Table(
     "caller",
     metadata,
     Column("msisdn", String(16), primary_key=True),
-    Column("language", String(2), nullable=False),
+    Column("language", String(2)),
     Column("stopped_at", Instant),  # wants no SMS but receipts and answers
 )
 

@@ -64,6 +64,7 @@ def upgrade() -> None:
             sa.Column("facility_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
         )
         batch_op.add_column(sa.Column("ended_on", sa.Date(), nullable=True))
+        batch_op.create_index(batch_op.f("ix_staff_msisdn"), ["msisdn"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_staff_facility_id"), "facility", ["facility_id"], ["id"])
         batch_op.drop_constraint(batch_op.f("ck_staff_role"), type_="check")
         batch_op.create_check_constraint(
@@ -220,6 +221,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("caller", schema=None) as batch_op:
         batch_op.add_column(sa.Column("stopped_at", Instant(), nullable=True))
+        batch_op.alter_column("language", existing_type=sa.String(length=2), nullable=True)
 
     with op.batch_alter_table("collection", schema=None) as batch_op:
         batch_op.add_column(sa.Column("receipt_code", sa.String(length=5), nullable=True))
@@ -260,12 +262,17 @@ def downgrade() -> None:
     with op.batch_alter_table("staff", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_staff_role"), type_="check")
         batch_op.create_check_constraint(batch_op.f("ck_staff_role"), "role in ('treasurer', 'animator')")
+        batch_op.drop_index(batch_op.f("ix_staff_msisdn"))
         batch_op.drop_constraint(batch_op.f("fk_staff_facility_id"), type_="foreignkey")
         batch_op.drop_column("ended_on")
         batch_op.drop_column("facility_id")
 
     op.drop_column("collection", "receipt_code")
-    op.drop_column("caller", "stopped_at")
+    op.execute("delete from caller where language is null")
+    with op.batch_alter_table("caller", schema=None) as batch_op:
+        batch_op.alter_column("language", existing_type=sa.String(length=2), nullable=False)
+        batch_op.drop_column("stopped_at")
+
     op.drop_column("beneficiary", "left_because")
     op.drop_column("beneficiary", "covered_from")
 

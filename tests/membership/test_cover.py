@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger.rules import Credit, Due
-from gateway.membership.rules import Cover, Membership, State, Terms, add_months, cover, dues_for, membership_year
+from gateway.membership.rules import (
+    Cover,
+    Membership,
+    State,
+    Terms,
+    add_months,
+    cover,
+    dues_for,
+    in_time,
+    membership_year,
+    next_year,
+)
 
 # A family of four pays 1 000 once and 11 600 a year, 2 900 a quarter; a quarter of it all opens the cover.
 QUARTERS = Terms(
@@ -43,15 +54,26 @@ class Enrolment:
     terms: Terms
 
 
-def computed(enrolments: Sequence[Enrolment], payments: Sequence[Credit], on: date) -> Cover:
+@dataclass(frozen=True)
+class Joiner:
+    """Somebody who joined the household: a due of one of its years, by number."""
+
+    year: int
+    on: date
+    owes: int
+
+
+def computed(
+    enrolments: Sequence[Enrolment], payments: Sequence[Credit], on: date, joiners: Sequence[Joiner] = ()
+) -> Cover:
     """Cover on a day, with memberships and dues made as they are at enrolment."""
     memberships: list[Membership] = []
-    dues: list[Due] = []
+    dues = [Due(one.year, one.on, one.owes, added=True) for one in joiners]
     for number, one in enumerate(enrolments):
-        year = dues_for(one.terms, one.on, 4, newcomer=number == 0)
-        in_time = timedelta(days=max(1, one.terms.grace_days))
-        renewed = memberships and memberships[-1].ends_on + in_time >= one.on
-        waiting_days = 0 if renewed else one.terms.waiting_days
+        last_day = memberships[-1].ends_on if memberships else None
+        year = next_year(one.terms, last_day, 4, one.on)
+        goes_on = last_day is not None and in_time(last_day, one.terms.grace_days, one.on)
+        waiting_days = 0 if goes_on else one.terms.waiting_days
         memberships.append(
             Membership(
                 number, year.starts_on, year.ends_on, waiting_days, one.terms.grace_days, one.terms.activation_percent
@@ -65,6 +87,10 @@ def computed(enrolments: Sequence[Enrolment], payments: Sequence[Credit], on: da
 
 JOINED = (("2026-01-15", QUARTERS),)
 RENEWED = (*JOINED, ("2027-01-15", QUARTERS))
+AHEAD = (*JOINED, ("2026-12-01", QUARTERS))  # enrolled early: the same year
+LATE = (*JOINED, ("2027-02-13", QUARTERS))  # on the last day of grace: the same year
+TO_FREE = (*JOINED, ("2026-12-01", FREE))
+LATE_ONCE = (("2026-05-10", replace(ONCE, grace_days=20)), ("2027-01-20", replace(ONCE, grace_days=20)))
 CAME_BACK = (*JOINED, ("2027-03-01", QUARTERS))
 STRICT = replace(QUARTERS, activation_percent=10, grace_days=0)
 TO_STRICT = (*JOINED, ("2027-01-15", STRICT))
@@ -124,6 +150,28 @@ ALL_OF_IT = ("2026-01-15", 12_600)
         (CAME_BACK, (ALL_OF_IT,), "2027-03-01", "unpaid", None, None, 11_600),
         (CAME_BACK, (ALL_OF_IT, ("2027-03-01", 2_900)), "2027-03-01", "waiting", "2027-03-31", "2027-07-01", 8_700),
         (CAME_BACK, (ALL_OF_IT, ("2027-03-01", 2_900)), "2027-03-31", "active", "2027-03-31", "2027-07-01", 8_700),
+        # Renewed early: nothing changes before the year begins, but that it is paid for ahead is seen at once
+        (AHEAD, (ALL_OF_IT,), "2026-12-01", "active", "2026-02-14", "2027-01-14", 11_600),
+        (AHEAD, (ALL_OF_IT,), "2027-01-14", "active", "2026-02-14", "2027-01-14", 11_600),
+        (AHEAD, (ALL_OF_IT,), "2027-01-15", "grace", "2026-02-14", "2027-02-13", 11_600),
+        (AHEAD, (ALL_OF_IT,), "2027-02-14", "unpaid", None, None, 11_600),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 2_900)), "2026-12-04", "active", "2026-02-14", "2027-01-14", 11_600),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 2_900)), "2026-12-05", "active", "2026-02-14", "2027-05-15", 8_700),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 2_900)), "2027-01-15", "active", "2027-01-15", "2027-05-15", 8_700),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 2_899)), "2026-12-05", "active", "2026-02-14", "2027-01-14", 8_701),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 11_600)), "2026-12-05", "active", "2026-02-14", "2028-01-14", 0),
+        # Renewed early while something of the running year is overdue: that comes first
+        (AHEAD, (FIRST,), "2026-12-01", "lapsed", "2026-02-14", "2026-05-15", 20_300),
+        (AHEAD, (FIRST, ("2026-12-01", 8_700)), "2026-12-01", "active", "2026-02-14", "2027-01-14", 11_600),
+        # Somebody else pays the next year; this one's dues still end the cover
+        (TO_FREE, (FIRST,), "2026-05-10", "grace", "2026-02-14", "2026-05-15", 8_700),
+        (TO_FREE, (ALL_OF_IT,), "2026-05-10", "active", "2026-02-14", "2028-01-14", 0),
+        # Renewed on the last day of grace: the year goes on from the last one's end
+        (LATE, (ALL_OF_IT,), "2027-02-13", "grace", "2026-02-14", "2027-02-13", 11_600),
+        (LATE, (ALL_OF_IT, ("2027-02-13", 2_900)), "2027-02-13", "active", "2027-02-13", "2027-05-15", 8_700),
+        (LATE, (ALL_OF_IT, ("2027-02-13", 11_600)), "2027-02-13", "active", "2027-02-13", "2028-01-14", 0),
+        (LATE_ONCE, (("2026-05-10", 12_000),), "2027-01-20", "grace", "2026-05-10", "2027-01-20", 12_000),
+        (LATE_ONCE, (("2026-05-10", 24_000),), "2027-01-20", "active", "2027-01-01", "2027-12-31", 0),
         # Debts of the year before are filled first
         (RENEWED, (FIRST, ("2027-01-15", 8_700)), "2027-01-20", "grace", "2026-02-14", "2027-02-13", 11_600),
         # A stricter plan, of which too little is paid: the year before still carries over
@@ -186,6 +234,65 @@ def test_what_is_to_pay_now(payments: Payments, on: str, to_start: int, due_on: 
     assert (found.to_start_minor, shown_due_on, found.due_minor) == (to_start, due_on, due)
 
 
+# After a year of which 8 700 are unpaid, and the next one enrolled: 2 900 of it by the first day.
+BEHIND = (FIRST,)
+
+
+@pytest.mark.parametrize(
+    ("years", "payments", "on", "to_start", "due_on", "due"),
+    [
+        # All of the running year is paid: what comes next is the year that is enrolled ahead
+        (AHEAD, (ALL_OF_IT,), "2026-12-01", 0, "2027-01-15", 2_900),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 1_000)), "2026-12-05", 0, "2027-01-15", 1_900),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 2_900)), "2026-12-05", 0, "2027-04-15", 2_900),
+        (AHEAD, (ALL_OF_IT, ("2026-12-05", 11_600)), "2026-12-05", 0, None, 0),
+        # Something of the running year is due before that
+        (AHEAD, (FIRST, ("2026-07-15", 5_800)), "2026-12-01", 0, "2026-10-15", 2_900),
+        # Old debts are due with the new year's first payment, and stand before it
+        (AHEAD, BEHIND, "2026-12-01", 0, "2026-04-15", 8_700),
+        (RENEWED, BEHIND, "2027-03-01", 11_600, "2026-04-15", 11_600),
+        (CAME_BACK, BEHIND, "2027-03-01", 11_600, "2026-04-15", 11_600),
+        (CAME_BACK, (FIRST, ("2027-03-01", 8_700)), "2027-03-01", 2_900, "2027-03-01", 2_900),
+        (CAME_BACK, (FIRST, ("2027-03-01", 11_599)), "2027-03-01", 1, "2027-03-01", 1),
+    ],
+)
+def test_what_is_to_pay_over_two_years(
+    years: Sequence[tuple[str, Terms]], payments: Payments, on: str, to_start: int, due_on: str | None, due: int
+) -> None:
+    enrolments = [Enrolment(date.fromisoformat(day), terms) for day, terms in years]
+    credits = [Credit(date.fromisoformat(day), amount) for day, amount in payments]
+    found = computed(enrolments, credits, date.fromisoformat(on))
+    shown_due_on = str(found.due_on) if found.due_on else None
+    assert (found.to_start_minor, shown_due_on, found.due_minor) == (to_start, due_on, due)
+
+
+@pytest.mark.parametrize(
+    ("payments", "on", "state", "begins_on", "until", "due"),
+    [
+        # 3 150 of 12 600 opened the cover; 1 800 more for somebody who joined on 1 April don't close it
+        ((FIRST,), "2026-04-01", "active", "2026-02-14", "2026-05-01", 1_800),
+        ((FIRST,), "2026-05-01", "grace", "2026-02-14", "2026-05-01", 4_700),
+        ((FIRST,), "2026-05-02", "lapsed", "2026-02-14", "2026-05-01", 4_700),
+        ((FIRST, ("2026-04-01", 1_800)), "2026-04-01", "active", "2026-02-14", "2026-05-15", 2_900),
+        # What was paid ahead goes to it first
+        ((("2026-01-15", 6_800),), "2026-04-01", "active", "2026-02-14", "2026-05-15", 1_800),
+        # It counts towards opening, and asks for nothing more
+        ((), "2026-04-01", "unpaid", None, None, 5_700),
+        ((("2026-04-01", 3_149),), "2026-04-01", "unpaid", None, None, 2_551),
+        ((("2026-04-01", 3_150),), "2026-04-01", "waiting", "2026-05-01", "2026-02-14", 2_550),
+    ],
+)
+def test_who_joins_takes_no_cover_away(
+    payments: Payments, on: str, state: str, begins_on: str | None, until: str | None, due: int
+) -> None:
+    credits = [Credit(date.fromisoformat(day), amount) for day, amount in payments]
+    joiner = Joiner(0, date(2026, 4, 1), 1_800)
+    found = computed([Enrolment(date(2026, 1, 15), QUARTERS)], credits, date.fromisoformat(on), [joiner])
+    shown = (found.state.value, found.begins_on, found.until)
+    assert tuple(None if one is None else str(one) for one in shown) == (state, begins_on, until)
+    assert found.due_minor == due
+
+
 @pytest.mark.parametrize(
     ("terms", "on", "newcomer", "dues"),
     [
@@ -244,12 +351,13 @@ CREDITS = st.lists(st.builds(Credit, on=DAYS, amount_minor=st.integers(1, 12_000
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Enrolment]:
-    """One to three years, each enrolled for after the one before has ended; the plan may change between them."""
+    """One to three years, each enrolled for around the end of the one before; the plan may change between them."""
     found = [Enrolment(START, draw(TERMS))]
+    _, last_day = membership_year(found[0].terms, START)
     for _ in range(draw(st.integers(0, 2))):
         terms = draw(st.one_of(st.just(found[-1].terms), TERMS))
-        _, last_day = membership_year(found[-1].terms, found[-1].on)
-        found.append(Enrolment(last_day + timedelta(days=draw(st.integers(1, 90))), terms))
+        found.append(Enrolment(last_day + timedelta(days=draw(st.integers(-60, 90))), terms))
+        last_day = next_year(terms, last_day, 4, found[-1].on).ends_on
     return found
 
 
@@ -285,6 +393,50 @@ def test_the_order_in_which_payments_are_told_makes_no_difference(
     shuffled = list(paid)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert computed(years, shuffled, on) == computed(years, paid, on)
+
+
+@given(histories(), CREDITS, DAYS)
+def test_what_comes_next_is_the_oldest_of_what_is_left(years: list[Enrolment], paid: list[Credit], on: date) -> None:
+    found = computed(years, paid, on)
+    assert 0 <= found.due_minor <= found.left_minor
+    assert (found.due_minor == 0) == (found.due_on is None) == (found.left_minor == 0)
+    # Paying it leaves nothing that is due by then.
+    after = computed(years, [*paid, Credit(on, found.due_minor)], on)
+    assert after.left_minor == found.left_minor - found.due_minor
+    if found.due_on is not None and after.due_on is not None:
+        assert after.due_on > max(on, found.due_on)
+
+
+@given(histories(), CREDITS, DAYS)
+def test_paying_what_it_needs_starts_the_cover_and_a_franc_less_does_not(
+    years: list[Enrolment], paid: list[Credit], on: date
+) -> None:
+    found = computed(years, paid, on)
+    if found.state is not State.UNPAID:
+        return
+    assert computed(years, [*paid, Credit(on, found.to_start_minor)], on).state is not State.UNPAID
+    less = computed(years, [*paid, Credit(on, found.to_start_minor - 1)], on)
+    # Old debts come first, and paying those may let the last year's grace cover for some days more.
+    assert less.state in (State.UNPAID, State.GRACE)
+    assert less.to_start_minor == 1
+
+
+@given(histories(), CREDITS, st.lists(st.builds(Joiner, st.just(0), DAYS, st.integers(1, 3_000)), max_size=3), DAYS)
+def test_a_household_that_pays_for_who_joins_is_covered_as_before(
+    years: list[Enrolment], paid: list[Credit], joiners: list[Joiner], on: date
+) -> None:
+    for_them = [Credit(START - timedelta(days=100), one.owes) for one in joiners]
+    with_them = computed(years, [*paid, *for_them], on, joiners)
+    assert with_them.state.covered >= computed(years, paid, on).state.covered
+
+
+@given(histories(), CREDITS, DAYS)
+def test_cover_lasts_as_long_as_it_says(years: list[Enrolment], paid: list[Credit], on: date) -> None:
+    paid = [one for one in paid if one.on <= on]
+    found = computed(years, paid, on)
+    if found.state.covered:
+        assert found.until is not None
+        assert computed(years, paid, found.until).state.covered
 
 
 @given(histories(), CREDITS, DAYS)

@@ -13,13 +13,13 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.kernel.card import read_card
 from gateway.ledger.accounts import statement_of
-from gateway.ledger.entries import Entry, Line, record
 from gateway.membership import households
 from gateway.membership.households import beneficiaries_of, by_card, by_phone, enrol
 from gateway.membership.people import Person
 from gateway.membership.plans import add_plan, plans_for
 from gateway.membership.rules import Cover, Membership, State, Year, add_months, cover
 from gateway.store.schema import household, membership
+from tests.membership.money import put_money
 from tests.payments.village import (
     FAMILY,
     FIRST_DUE,
@@ -33,23 +33,6 @@ from tests.payments.village import (
 )
 
 TODAY = date(2026, 11, 22)
-
-
-def put_money(village: Village, household_id: int, amount: int, on: date) -> None:
-    """A payment in the books, split as the rules say."""
-    from gateway.ledger.rules import split_payment
-
-    with village.store.write() as unit:
-        accounts = village.chart.of(unit, village.place.books.id, "XOF")
-        before = statement_of(unit.connection, household_id)
-        to_dues, to_advance = split_payment(before.dues, before.credits, amount)
-        parts = (("receivable", to_dues), ("advance", to_advance))
-        lines = tuple(Line(accounts[role], -part, household_id) for role, part in parts if part)
-        key = f"cash:{household_id}:{on}:{amount}"
-        record(
-            unit,
-            Entry(key, village.place.books.id, "cash", "XOF", on, (Line(accounts["cash"], amount), *lines)),
-        )
 
 
 def renew(village: Village, household_id: int, on: date, people: int = 4) -> Year:

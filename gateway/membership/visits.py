@@ -1,0 +1,200 @@
+"""What an agent of a health facility sees and does: who is covered today, and a visit announced, which gets a number.
+
+Any card of the network is answered at any of its facilities (*inter-mutualité*); the home mutuelle and its medical
+adviser see the visit (:func:`visits_of`) and are told of it (:func:`to_tell`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from sqlalchemy import Connection, bindparam, select
+
+from gateway.kernel.clock import day_in
+from gateway.kernel.numbers import with_check_digit
+from gateway.membership.households import Household, standing_and_roster
+from gateway.membership.rules import Cover, State
+from gateway.network import facilities
+from gateway.network.organisations import Tree
+from gateway.network.staff import Member
+from gateway.store.if_new import if_new
+from gateway.store.schema import beneficiary, caller, facility, household, organisation, staff, visit
+from gateway.store.unit import Unit
+
+# Whoever is told of a visit, if the mutuelle has them; each found by itself, as near as can be.
+TOLD = ("adviser", "animator")
+
+
+@dataclass(frozen=True)
+class OnCard:
+    """Somebody on a card. ``covered_from``: the first day of their cover where that lies ahead and is certain."""
+
+    id: int
+    name: str
+    sex: str
+    birth_year: int
+    covered: bool
+    covered_from: date | None
+
+
+@dataclass(frozen=True)
+class Covered:
+    """How a household stands on a day, and who on its card is covered; ``until`` as :class:`Cover` has it."""
+
+    state: State
+    mutuelle: str
+    section: str
+    until: date | None
+    people: tuple[OnCard, ...]
+
+
+def who_is_covered(connection: Connection, tree: Tree, one: Household, today: date) -> Covered:
+    """Who of a household is covered today; ``today`` is the day where the household's mutuelle is."""
+    stands, roster = standing_and_roster(connection, one, today)
+    cover, people = stands.cover, []
+    for each in roster:
+        ahead = each.covered_from if each.covered_from is not None and each.covered_from > today else None
+        people.append(
+            OnCard(
+                each.id,
+                each.name,
+                each.sex,
+                each.birth_year,
+                cover.state.covered and ahead is None,
+                _starts_on(cover, ahead),
+            )
+        )
+    return Covered(
+        cover.state, tree.books_of(one.section_id).name, tree[one.section_id].name, cover.until, tuple(people)
+    )
+
+
+def _starts_on(cover: Cover, ahead: date | None) -> date | None:
+    """The day on which a person's cover begins, where nothing has to be paid before it."""
+    if not cover.state.covered and cover.state is not State.WAITING:
+        return None
+    waiting = cover.begins_on if cover.state is State.WAITING else None
+    begins_on = max((day for day in (waiting, ahead) if day is not None), default=None)
+    enough_is_paid = begins_on is None or cover.until is None or begins_on <= cover.until
+    return begins_on if enough_is_paid else None
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A visit that stands in the list under its number; ``person`` is on the card, ``known``: it did so before."""
+
+    number: str
+    person: str
+    known: bool
+
+
+@dataclass(frozen=True)
+class NotCovered:
+    """No visit was written down, and why.
+
+    ``no-agreement``: the network has none with this facility today. ``not-on-card``: nobody of this household.
+    ``not-covered``: not today; ``covered_from`` says from when on, where that is certain.
+    """
+
+    because: Literal["no-agreement", "not-on-card", "not-covered"]
+    covered_from: date | None = None
+
+
+_NEW = if_new(visit, "facility_id", "beneficiary_id", "announced_on")
+
+
+def announce(unit: Unit, tree: Tree, agent: Member, one: Household, beneficiary_id: int) -> Announced | NotCovered:
+    """Write down that somebody on a card is here: once per facility, person and day, for whoever is covered now.
+
+    The agreement and the cover are looked at here, whatever the agent's screen said before.
+    """
+    if agent.role != "agent" or agent.facility_id is None:
+        return NotCovered("no-agreement")
+    place = facilities.by_id(unit.connection, agent.facility_id)
+    today = day_in(tree[place.organisation_id].time_zone, unit.now)
+    if not (place.agreed(today) and facilities.same_network(tree, place.organisation_id, one.section_id)):
+        return NotCovered("no-agreement")
+    found = who_is_covered(unit.connection, tree, one, day_in(one.time_zone, unit.now))
+    person = next((each for each in found.people if each.id == beneficiary_id), None)
+    if person is None:
+        return NotCovered("not-on-card")
+    if not person.covered:
+        return NotCovered("not-covered", person.covered_from)
+    key = {"facility_id": place.id, "beneficiary_id": person.id, "announced_on": today}
+    row = {
+        **key,
+        "household_id": one.id,
+        "organisation_id": tree.books_of(one.section_id).id,
+        "staff_id": agent.id,
+        "announced_at": unit.now,
+    }
+    new = unit.connection.scalar(_NEW[unit.connection.dialect.name], row) is not None
+    visit_id = unit.connection.execute(select(visit.c.id).filter_by(**key)).scalar_one()
+    return Announced(with_check_digit(visit_id), person.name, known=not new)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A visit as it stands in the list: the names of the facility, the person and the home mutuelle, and the card."""
+
+    number: str
+    announced_at: datetime
+    facility: str
+    person: str
+    card: str
+    mutuelle: str
+
+
+_VISITS = (
+    select(
+        visit.c.id,
+        visit.c.announced_at,
+        facility.c.name.label("facility"),
+        beneficiary.c.name.label("person"),
+        household.c.card,
+        organisation.c.name.label("mutuelle"),
+    )
+    .join(facility, facility.c.id == visit.c.facility_id)
+    .join(beneficiary, beneficiary.c.id == visit.c.beneficiary_id)
+    .join(household, household.c.id == visit.c.household_id)
+    .join(organisation, organisation.c.id == visit.c.organisation_id)
+    .where(
+        organisation.c.path.startswith(bindparam("under", type_=organisation.c.path.type)),
+        visit.c.announced_on >= bindparam("since"),
+    )
+    .order_by(visit.c.id.desc())
+    .limit(bindparam("most"))
+)
+
+
+def visits_of(connection: Connection, under_path: str, since: date, limit: int) -> list[Visit]:
+    """The visits of members of the mutuelles at or below a path from a day on, wherever they went, the newest first."""
+    rows = connection.execute(_VISITS, {"under": under_path, "since": since, "most": limit})
+    return [Visit(with_check_digit(row.id), *row[1:]) for row in rows]
+
+
+def to_tell(connection: Connection, tree: Tree, organisation_id: int) -> list[tuple[str, str]]:
+    """Who is told of a visit of a mutuelle's member: phone and language, each phone once, the advisers first.
+
+    Advisers and animators are each those of the mutuelle, or of the nearest organisation above it that has any.
+    """
+    above = [one.id for one in tree.upward(organisation_id)]
+    rows = connection.execute(
+        select(
+            staff.c.role, staff.c.organisation_id, staff.c.msisdn, staff.c.language, caller.c.language.label("chosen")
+        )
+        .outerjoin(caller, caller.c.msisdn == staff.c.msisdn)
+        .where(staff.c.role.in_(TOLD), staff.c.organisation_id.in_(above), staff.c.ended_on.is_(None))
+        .order_by(staff.c.id)
+    ).all()
+    usual = tree[organisation_id].languages[0]
+    found: dict[str, str] = {}
+    for role in TOLD:
+        having = [row for row in rows if row.role == role]
+        nearest = min((above.index(row.organisation_id) for row in having), default=None)
+        for row in having:
+            if above.index(row.organisation_id) == nearest:
+                found.setdefault(row.msisdn, row.language or row.chosen or usual)
+    return list(found.items())

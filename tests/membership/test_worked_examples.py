@@ -1,0 +1,96 @@
+"""The examples of docs/membership.md, done as the page says and compared with what it says."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.locale import show_money
+from gateway.membership import family, renewal
+from gateway.membership.family import By
+from gateway.membership.people import Person
+from gateway.store.schema import membership
+from tests.membership.money import put_money
+from tests.payments.village import ON_SQLITE, PAYER, YEAR_DUE, Village, francs
+
+PAGE = (Path(__file__).parents[2] / "docs" / "membership.md").read_text()
+BY = By(PAYER)
+
+
+def table(first_head: str) -> list[tuple[str, ...]]:
+    """The rows of the page's table that begins with this column."""
+    lines = PAGE[PAGE.index(f"| {first_head} |") :].split("\n\n")[0].splitlines()
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines[2:]]
+
+
+@pytest.fixture
+def home(village: Village) -> int:
+    """The page's family of four, which has paid everything on the day it registered."""
+    made = village.register()
+    put_money(village, made.household_id, YEAR_DUE, date(2026, 11, 22))
+    return made.household_id
+
+
+def go_to(village: Village, day: str) -> None:
+    village.clock.at = datetime.combine(date.fromisoformat(day), time(9), village.clock.at.tzinfo)
+
+
+JOINING, RENEWING = table("told on"), table("renews on")
+
+
+def test_the_page_has_its_tables() -> None:
+    assert (len(JOINING), len(RENEWING)) == (12, 6)
+    assert "rounded up to whole francs: 967 F" in PAGE
+
+
+@pytest.mark.parametrize(("told_on", "what", "on", "owes", "covered"), JOINING)
+@ON_SQLITE
+def test_somebody_joins(village: Village, home: int, told_on: str, what: Any, on: str, owes: str, covered: str) -> None:
+    go_to(village, told_on)
+    day = date.fromisoformat(on)
+    one = Person("Chabi Tchédré", "M", day.year if what == "birth" else 1990, "child")
+    with village.store.write() as unit:
+        args = (unit, village.network.tree(), village.chart, village.family(home), one, what, day, BY)
+        refused = re.fullmatch("refused: (.+)", owes)
+        if refused:
+            with pytest.raises(family.Refused, match=f"^{refused[1]}$"):
+                family.add(*args)
+            return
+        added = family.add(*args)
+    shown = f"from {added.covered_from}" if added.covered_from else "with the household"
+    assert (show_money(added.due, "en").replace(",", " "), shown) == (owes, covered)
+
+
+@pytest.mark.parametrize(("on", "year", "waits", "first"), RENEWING)
+@ON_SQLITE
+def test_the_next_year(village: Village, home: int, on: str, year: str, waits: str, first: str) -> None:
+    go_to(village, on)
+    today = date.fromisoformat(on)
+    with village.store.read() as connection:
+        offer = renewal.renewal_for(connection, village.network.tree(), village.family(home), today)
+    if year == "too early":
+        assert offer is None
+        assert not village.stands(home, today).renewable
+        return
+    assert offer is not None
+    assert f"{offer.starts_on} to {offer.ends_on}" == year
+    with village.store.write() as unit:
+        tree, one = village.network.tree(), village.family(home)
+        made = renewal.renew(unit, tree, village.chart, one, offer.plan.id, BY)
+        rows = unit.connection.execute(membership.select().order_by(membership.c.id)).all()
+    assert made is not None
+    assert (rows[1].starts_on, rows[1].ends_on) == (offer.starts_on, offer.ends_on)
+    assert (f"{rows[1].waiting_days} days" if rows[1].waiting_days else "no") == waits
+    due = village.stands(home, today)
+    assert f"{show_money(made.first, 'en').replace(',', ' ')} by {due.cover.due_on}" == first
+    assert made.first == due.due
+
+
+@ON_SQLITE
+def test_a_month(village: Village, home: int) -> None:
+    assert village.stands(home).monthly == francs(967)
+    assert village.stands(home, date(2027, 11, 21) - timedelta(days=60)).renewable

@@ -1,0 +1,294 @@
+"""Who has a role: several in one person, an end that keeps the row, and the office's commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import func, select
+
+from gateway.kernel.faults import Fault
+from gateway.ledger.chart import Chart
+from gateway.membership import pins
+from gateway.membership.households import register
+from gateway.network import staff
+from gateway.network.facilities import add_facility
+from gateway.network.organisations import Network, add_organisation
+from gateway.network.staff import BadRole, Member
+from gateway.payments.readers import Reader, readers
+from gateway.store.schema import message
+from gateway.store.schema import staff as staff_table
+from gateway.store.unit import Store
+from tests.payments.village import FAMILY, ON_SQLITE, PAYER, TREASURER, Place, found
+
+# Numbers at the very beginning of a range that the plan accepts: the commands take no others.
+NURSE, ANIMATOR, KEEPER = "+2290150000002", "+2290150000003", "+2290150000004"
+DAY = date(2026, 11, 22)
+
+
+@pytest.fixture
+def place(store: Store, network: Network) -> Place:
+    """A mutuelle with a treasurer, on a database of each kind in turn."""
+    return found(store, network)
+
+
+def add_centre(store: Store, place: Place, code: str = "centre") -> int:
+    with store.write() as unit:
+        return add_facility(
+            unit, place.books.id, code, "Centre de Ouaké", "centre", "public", "Ouaké", agreed_on=date(2020, 1, 1)
+        )
+
+
+def add(
+    store: Store, place: Place, name: str, role: str, msisdn: str, facility_id: int | None = None, at: int | None = None
+) -> int:
+    with store.write() as unit:
+        return staff.add(unit, at or place.books.id, name, role, msisdn, "fr", facility_id)
+
+
+def end(store: Store, staff_id: int) -> None:
+    with store.write() as unit:
+        staff.end(unit, staff_id, DAY)
+
+
+def roles(store: Store, msisdn: str) -> list[Member]:
+    with store.read() as connection:
+        return staff.roles_of(connection, msisdn)
+
+
+# Roles
+
+
+def test_one_person_has_several_roles_in_several_places(store: Store, place: Place) -> None:
+    centre = add_centre(store, place)
+    first = add(store, place, "Awa Bio", "agent", NURSE, centre)
+    second = add(store, place, "Awa Bio", "adviser", NURSE)
+    third = add(store, place, "Awa Bio", "treasurer", NURSE, at=place.section_id)
+    home = place.books.id
+    assert roles(store, NURSE) == [
+        Member(first, home, "Awa Bio", "agent", NURSE, "fr", centre),
+        Member(second, home, "Awa Bio", "adviser", NURSE, "fr", None),
+        Member(third, place.section_id, "Awa Bio", "treasurer", NURSE, "fr", None),
+    ]
+    assert roles(store, KEEPER) == []
+
+
+def test_an_end_keeps_the_row_and_nobody_is_listed_who_has_ended(store: Store, place: Place) -> None:
+    one = add(store, place, "Awa Bio", "animator", ANIMATOR)
+    end(store, one)
+    assert roles(store, ANIMATOR) == []
+    with store.read() as connection:
+        assert [each.role for each in staff.everybody(connection)] == ["treasurer"]
+        assert staff.by_id(connection, one).name == "Awa Bio"
+        assert connection.scalar(select(staff_table.c.ended_on).where(staff_table.c.id == one)) == DAY
+
+
+def test_who_comes_back_has_the_role_that_was_theirs(store: Store, place: Place) -> None:
+    centre, hospital = add_centre(store, place), add_centre(store, place, "hospital")
+    one = add(store, place, "Awa Bio", "agent", NURSE, centre)
+    end(store, one)
+    assert add(store, place, "Awa Bio", "agent", NURSE, hospital) == one
+    assert [(each.id, each.facility_id) for each in roles(store, NURSE)] == [(one, hospital)]
+
+
+def test_what_somebody_did_stays_theirs_when_their_number_is_another_s(store: Store, place: Place) -> None:
+    one = add(store, place, "Awa Bio", "animator", ANIMATOR)
+    end(store, one)
+    with pytest.raises(BadRole, match="was animator there until 2026-11-22, under another name"):
+        add(store, place, "Issa Chabi", "animator", ANIMATOR)
+    assert roles(store, ANIMATOR) == []
+
+
+def test_a_role_is_given_once(store: Store, place: Place) -> None:
+    with pytest.raises(BadRole, match="this number is treasurer there already"):
+        add(store, place, "Bio Sarre", "treasurer", TREASURER)
+    assert len(roles(store, TREASURER)) == 1
+
+
+def test_an_agent_and_nobody_else_has_a_facility(store: Store, place: Place) -> None:
+    centre = add_centre(store, place)
+    with pytest.raises(BadRole, match="an agent works at a health facility"):
+        add(store, place, "Awa Bio", "agent", NURSE)
+    with pytest.raises(BadRole, match="no adviser has a facility"):
+        add(store, place, "Awa Bio", "adviser", NURSE, centre)
+    with store.read() as connection:
+        assert staff.facility_named(connection, "centre") == centre
+        with pytest.raises(BadRole, match="no health facility has the code other"):
+            staff.facility_named(connection, "other")
+
+
+def test_a_treasurer_who_has_ended_is_told_of_no_payment(store: Store, network: Network, place: Place) -> None:
+    """With the last one of the books gone, those of the organisation above are told."""
+    with store.write() as unit:
+        above = add_organisation(unit, None, kind="union", code="u", name="Union")
+        books = add_organisation(unit, above, kind="mutuelle", code="m2", name="Mutuelle", keeps_books=True)
+        staff.add(unit, above[0], "Awa Bio", "treasurer", NURSE, "fr")
+        own = staff.add(unit, books[0], "Issa Chabi", "treasurer", ANIMATOR, "fr")
+    network.forget()
+    tree = network.tree()
+
+    def told() -> tuple[Reader, ...]:
+        with store.read() as connection:
+            return readers(connection, tree, tree[books[0]], 0, "fr", PAYER).treasurers
+
+    assert told() == (Reader(ANIMATOR, "fr"),)
+    end(store, own)
+    assert told() == (Reader(NURSE, "fr"),)
+
+
+# Commands, as the office types them
+
+
+class Office:
+    """The command line, on the store's own database."""
+
+    def __init__(self, store: Store) -> None:
+        self.env = {
+            "DATABASE_URL": store.engine.url.render_as_string(hide_password=False),
+            "REDIS_URL": "redis://127.0.0.1:1/0",  # nothing here needs one
+            "SECRET_KEY": "office-secret-key-0123456789abcdef",
+            "WEBHOOK_SECRET": "office-webhook-secret-0123456789",
+            "PUBLIC_URL": "https://cotisa.invalid",
+        }
+
+    def type(self, *words: str) -> str:
+        """What is printed; raises what the command raises."""
+        result = self._run(*words)
+        if result.exception is not None:
+            raise result.exception
+        return result.output
+
+    def _run(self, *words: str) -> Result:
+        from gateway.cli import cli
+
+        return CliRunner(env=self.env).invoke(cli, words)
+
+
+@pytest.fixture
+def office(store: Store, place: Place) -> Office:
+    """The office of the village's mutuelle, which has a second treasurer."""
+    add(store, place, "Orou Sabi", "treasurer", KEEPER)
+    return Office(store)
+
+
+def told_pin(output: str) -> str:
+    (pin,) = re.findall(r"first PIN (\d{5}) ", output)
+    return str(pin)
+
+
+def check(store: Store, msisdn: str, pin: str) -> pins.Checked:
+    with store.write() as unit:
+        return pins.check(unit, pins.of_staff(msisdn), msisdn, pin)
+
+
+def test_the_office_gives_a_role_and_shows_the_first_pin_once(store: Store, place: Place, office: Office) -> None:
+    add_centre(store, place)
+    said = office.type("staff", "add", "m", "agent", "Awa Bio", "01 50 00 00 02", "--facility", "centre")
+    assert "agent of Mutuelle de Ouaké: A. B. +229…02" in said
+    assert check(store, NURSE, told_pin(said)) == pins.Checked("right", first=True)
+    (one,) = roles(store, NURSE)
+    assert (one.name, one.role, one.language) == ("Awa Bio", "agent", None)
+
+    said = office.type("staff", "add", "m-1", "treasurer", "Awa Bio", NURSE, "--language", "en")
+    assert "this number has a PIN already" in said
+    assert not re.search(r"\d{4}", said)
+    assert len(roles(store, NURSE)) == 2
+
+
+@ON_SQLITE
+def test_the_office_lists_who_has_a_role_masked(store: Store, place: Place, office: Office) -> None:
+    add(store, place, "Awa Bio", "agent", NURSE, add_centre(store, place))
+    end(store, add(store, place, "Issa Chabi", "animator", ANIMATOR))
+    listed = json.loads(office.type("staff", "list", "--json"))
+    assert [(one["role"], one["name"], one["phone"], one["facility"]) for one in listed] == [
+        ("agent", "A. B.", "+229…02", "centre"),
+        ("treasurer", "B. S.", "+229…01", ""),
+        ("treasurer", "O. S.", "+229…04", ""),
+    ]
+    assert "A. B." in office.type("staff", "list")
+    assert "00002" not in office.type("staff", "list")
+
+
+@ON_SQLITE
+def test_the_pin_goes_with_the_last_role(store: Store, place: Place, office: Office) -> None:
+    pin = told_pin(office.type("staff", "add", "m", "animator", "Awa Bio", ANIMATOR))
+    office.type("staff", "add", "m-1", "treasurer", "Awa Bio", ANIMATOR)
+    said = office.type("staff", "end", ANIMATOR, "treasurer", "m-1")
+    assert "no longer treasurer of Awanla: A. B. +229…03" in said
+    assert check(store, ANIMATOR, pin).answer == "right"
+    office.type("staff", "end", ANIMATOR, "animator", "m")
+    assert check(store, ANIMATOR, pin).answer == "none"
+    with store.read() as connection:
+        days = connection.scalars(select(staff_table.c.ended_on).where(staff_table.c.msisdn == ANIMATOR)).all()
+        assert len(days) == 2
+        assert None not in days
+
+
+@ON_SQLITE
+def test_a_new_first_pin_replaces_the_old_one_and_frees_the_phone(store: Store, office: Office) -> None:
+    first = told_pin(office.type("staff", "pin", KEEPER))
+    for _ in range(4):
+        check(store, KEEPER, "0000")
+    assert check(store, KEEPER, first).answer == "locked"
+    second = told_pin(office.type("staff", "pin", KEEPER))
+    assert check(store, KEEPER, second) == pins.Checked("right", first=True)
+    assert first == second or check(store, KEEPER, first).answer == "wrong"
+
+
+@ON_SQLITE
+def test_a_household_s_forgotten_pin_is_taken_away(
+    store: Store, network: Network, place: Place, office: Office
+) -> None:
+    with store.write() as unit:
+        home = register(unit, network.tree(), Chart(), place.section_id, place.plan, FAMILY, PAYER, "fr")
+        holder = pins.of_household(home.household_id)
+        pins.keep(unit, holder, pins.seal("48151"))
+        for _ in range(4):
+            pins.check(unit, holder, PAYER, "0000")
+    assert "A. T. has no PIN any more" in office.type("households", "forget-pin", home.card)
+    with store.write() as unit:
+        told = unit.connection.execute(select(message.c.msisdn, message.c.language).where(message.c.event == "pin"))
+        assert told.all() == [(PAYER, "fr")]
+        assert not pins.has_pin(unit.connection, holder)
+        pins.keep(unit, holder, pins.seal("9071"))
+        assert pins.check(unit, holder, PAYER, "9071").answer == "right"
+    with store.write() as unit:
+        pins.drop(unit, holder)
+    with pytest.raises(Fault, match="this household has no PIN"):
+        office.type("households", "forget-pin", home.card)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("staff", "add", "m", "treasurer", "Orou Sabi", KEEPER), "is treasurer there already"),
+        (("staff", "add", "m", "agent", "Awa Bio", NURSE), "an agent works at a health facility: name it"),
+        (("staff", "add", "m", "agent", "Awa Bio", NURSE, "--facility", "x"), "no health facility has the code x"),
+        (("staff", "add", "m", "adviser", "A", NURSE), "the name must have two letters"),
+        (("staff", "add", "m", "adviser", "Awa Bio", "12"), "is not a mobile number of BJ"),
+        (("staff", "add", "nowhere", "adviser", "Awa Bio", NURSE), "no organisation has the code nowhere"),
+        (("staff", "end", KEEPER, "animator", "m"), "+229…04 is not animator of m"),
+        (("staff", "pin", NURSE), "+229…02 has no role"),
+        (("households", "forget-pin", "123456789"), "is not a card number"),
+        (("households", "forget-pin", "123456786"), "no household has this card"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    store: Store, office: Office, words: tuple[str, ...], told: str
+) -> None:
+    with pytest.raises(Fault) as fault:
+        office.type(*words)
+    assert told in str(fault.value)
+    assert len(str(fault.value).splitlines()) == 1
+    with store.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(staff_table)) == 2
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("command", ["staff add", "staff list", "staff end", "staff pin", "households forget-pin"])
+def test_every_command_explains_itself(office: Office, command: str) -> None:
+    assert f"{command} " in office.type(*command.split(), "--help")
