@@ -25,10 +25,16 @@ COMMANDS = {
     "sample": "data",
     "organisations": "data",
     "households": "data",
-    "staff": "data",
+    "staff": "people",
+    "facilities": "care",
+    "visits": "care",
+    "complaints": "requests",
+    "callbacks": "requests",
     "report": "data",
     "collections": "money",
     "ledger": "money",
+    "takings": "money",
+    "receipt": "money",
     "phone": "phones",
     "sms": "phones",
     "menu-map": "phones",
@@ -39,7 +45,22 @@ COMMANDS = {
 
 
 # Those that speak with a running demonstration when there are no settings. None that serves or migrates is among them.
-JOINS = {"sample", "organisations", "households", "staff", "report", "collections", "ledger", "phone"}
+JOINS = {
+    "sample",
+    "organisations",
+    "households",
+    "staff",
+    "facilities",
+    "visits",
+    "complaints",
+    "callbacks",
+    "report",
+    "collections",
+    "ledger",
+    "takings",
+    "receipt",
+    "phone",
+}
 
 
 class _Lazy(click.Group):

@@ -1,15 +1,20 @@
-"""Commands about people and organisations: samples, households, staff, reports."""
+"""Commands about households and organisations: samples, the tree, households, reports."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.cli.people import forget_pin
 from gateway.kernel.card import BadCard, read_card, show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
@@ -17,6 +22,9 @@ from gateway.kernel.masking import mask_name, mask_number
 from gateway.locale import show_money
 from gateway.settings import Settings
 from gateway.wiring import Runtime
+
+if TYPE_CHECKING:
+    from gateway.ussd.report import Counts, Spread, Usage
 
 
 def _parts() -> Runtime:
@@ -56,12 +64,15 @@ def sample() -> None:
 @sample.command()
 def ouake() -> None:
     """A small union of Benin: five mutuelles, contributions in XOF."""
-    from gateway.samples.ouake import load_ouake
+    from gateway.samples.ouake import STAFF_PIN, load_ouake
 
     parts, progress = _parts(), Progress()
     loaded = load_ouake(parts.store, parts.network, progress)
     progress.close()
-    click.echo(f"loaded {loaded.sections} sections, {loaded.households} households, {loaded.beneficiaries} people")
+    click.echo(f"loaded {loaded}")
+    click.echo(f"all its staff have the PIN {STAFF_PIN}; to try while the gateway runs:")
+    for one in loaded.to_try:
+        click.echo(f"  gateway phone {one.msisdn}   PIN {one.pin}: {one.who}")
 
 
 @sample.command()
@@ -74,7 +85,7 @@ def pamusab(year: str, scale: int) -> None:
     parts, progress = _parts(), Progress()
     loaded = load_pamusab(parts.store, parts.network, int(year), scale, progress)
     progress.close()
-    click.echo(f"loaded {loaded.sections} sections, {loaded.households} households, {loaded.beneficiaries} people")
+    click.echo(f"loaded {loaded}")
 
 
 @click.group()
@@ -110,6 +121,9 @@ def list_organisations(as_json: bool) -> None:
 @click.group()
 def households() -> None:
     """The households and their cover."""
+
+
+households.add_command(forget_pin)
 
 
 @households.command("list")
@@ -180,56 +194,6 @@ def show_household(card: str, as_json: bool) -> None:
 
 
 @click.group()
-def staff() -> None:
-    """Who has a role; treasurers are told of payments."""
-
-
-@staff.command("add")
-@click.argument("organisation")
-@click.argument("role", type=click.Choice(["treasurer", "animator"]))
-@click.argument("name")
-@click.argument("msisdn")
-@click.option("--language", type=click.Choice(["fr", "en", "rn", "sw"]))
-def add_staff(organisation: str, role: str, name: str, msisdn: str, language: str | None) -> None:
-    """Give somebody a role in an organisation (by its code)."""
-    from sqlalchemy.exc import IntegrityError
-
-    from gateway.kernel.msisdn import BadMsisdn, read_msisdn
-    from gateway.membership.people import BadName, read_name
-    from gateway.network.staff import add
-
-    parts = _parts()
-    one = parts.network.tree().named(organisation)
-    try:
-        number, called = read_msisdn(msisdn, one.country), read_name(name)
-    except BadMsisdn:
-        raise Fault(f"{mask_number(msisdn)} is not a mobile number of {one.country}") from None
-    except BadName:
-        raise Fault("the name must have two letters or more, and letters only") from None
-    try:
-        with parts.store.write() as unit:
-            add(unit, one.id, called, role, number, language)
-    except IntegrityError:
-        raise Fault(f"this number is {role} of {organisation} already") from None
-    click.echo(f"{role} of {one.name}: {mask_name(called)} {mask_number(number)}")
-
-
-@staff.command("list")
-@json_option
-def list_staff(as_json: bool) -> None:
-    """Everybody who has a role, masked."""
-    from gateway.network.staff import everybody
-
-    parts = _parts()
-    tree = parts.network.tree()
-    with parts.store.read() as connection:
-        found = everybody(connection)
-    rows = [(tree[one.organisation_id].code, one.role, mask_name(one.name), mask_number(one.msisdn)) for one in found]
-    heads = ("organisation", "role", "name", "phone")
-    show(as_json, lambda: [dict(zip(heads, row, strict=True)) for row in rows], lambda: table(rows, heads))
-
-
-@click.group()
 def report() -> None:
     """Figures, computed from the data."""
 
@@ -257,3 +221,96 @@ def report_network(year: int, root: str | None, language: str, as_json: bool) ->
     with parts.store.read() as connection:
         found = network_report(connection, tree, top, year)
     show(as_json, lambda: report_json(found), lambda: as_text(found, FRENCH if language == "fr" else ENGLISH))
+
+
+A_MONTH = timedelta(days=30)
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@report.command("ussd")
+@click.option("--under", metavar="CODE", help="An organisation: calls to its short codes and to those below it.")
+@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", help="The first day; 30 days ago unless given.")
+@click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="The last day; today unless given.")
+@json_option
+def report_ussd(under: str | None, since: datetime | None, until: datetime | None, as_json: bool) -> None:
+    """Where people stop in the phone menu, how long a journey takes, and what a contribution costs in calls.
+
+    Screens have the names that they have in docs/menu-map.md. Days are those of the organisation's time zone.
+    """
+    from gateway.ussd.report import usage
+
+    parts = _parts()
+    top = parts.network.tree().named(under) if under is not None else None
+    zone = top.time_zone if top is not None else parts.defaults.time_zone
+    last = until.date() if until is not None else day_in(zone, parts.clock.now())
+    first = since.date() if since is not None else last - A_MONTH
+    if first > last:
+        raise Fault(f"--since {first} is after --until {last}")
+    with parts.store.read() as connection:
+        found = usage(
+            connection, top.path if top is not None else "/", _midnight(zone, first), _midnight(zone, last, 1)
+        )
+    days = {"under": top.code if top is not None else None, "since": str(first), "until": str(last)}
+    show(as_json, lambda: days | _usage_as_value(found), lambda: _usage_as_text(found, first, last))
+
+
+def _midnight(zone: str, day: date, later: int = 0) -> datetime:
+    """When a day begins, or one some days later."""
+    begins = datetime.combine(day + timedelta(days=later), datetime.min.time(), ZoneInfo(zone))
+    return begins.astimezone(UTC)
+
+
+def _usage_as_value(found: Usage) -> dict[str, object]:
+    plain = dataclasses.asdict(found)
+    for name in ("since", "until"):
+        del plain[name]
+    for name in ("ends", "gateways", "languages", "dropped_at"):
+        plain[name] = dict(plain[name])
+    for one in plain["journeys"]:
+        one["stopped"] = dict(one["stopped"])
+    return plain
+
+
+def _usage_as_text(found: Usage, first: date, last: date) -> str:
+    lines = [f"{found.calls} calls from {first} to {last}"]
+    for what, counts in (
+        ("ended", found.ends),
+        ("gateways", found.gateways),
+        ("languages", found.languages),
+        ("dropped at", found.dropped_at),
+    ):
+        if counts:
+            lines.append(f"{what}: {_named(counts)}")
+    if found.journeys:
+        rows: list[Sequence[object]] = [
+            (
+                one.name,
+                one.calls,
+                f"{one.completed / one.calls:.0%}",
+                _half_and_most(one.hops),
+                _half_and_most(one.seconds),
+                _named(one.stopped),
+            )
+            for one in found.journeys
+        ]
+        heads = ("journey", "calls", "completed", "hops 50 %/90 %", "seconds 50 %/90 %", "most others stopped at")
+        lines += ["", table(rows, heads, numbers=(1, 2, 3, 4)), ""]
+    lines.append(f"contributions paid by phone: {found.contributions}")
+    for cost in found.costs:
+        each = f", {_rounded(cost.per_contribution)} a contribution" if cost.per_contribution is not None else ""
+        lines.append(f"cost: {cost.currency} {_rounded(cost.total)} for {cost.calls} calls{each}")
+    if found.unread:
+        lines.append(f"charges without a readable amount: {found.unread}")
+    return "\n".join(lines)
+
+
+def _named(counts: Counts) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts)
+
+
+def _half_and_most(spread: Spread | None) -> str:
+    return f"{spread.median}/{spread.ninetieth}" if spread is not None else "-"
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"))

@@ -80,7 +80,9 @@ def _step(what: str) -> Iterator[None]:
 
 def _what_to_try(url: str) -> str:
     return f"""
-It stays up until Ctrl-C. In another terminal:
+It stays up until Ctrl-C. In a browser:
+  {url}/phone            a phone to register, pay and check with, PIN prompts and SMS included
+In another terminal:
   .venv/bin/gateway phone +2290166000123          the mother's phone again
   .venv/bin/gateway phone +25761000001            a phone in Burundi: register (section: Cankuzo), pay by reference
   .venv/bin/gateway phone +2290166000999          somebody new; PIN prompts and SMS come to this terminal phone too

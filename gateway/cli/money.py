@@ -1,14 +1,17 @@
-"""Commands about money: collections and the ledger."""
+"""Commands about money: collections, the ledger, takings and receipts."""
 
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.kernel.card import show_card
+from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
-from gateway.kernel.masking import mask_number
+from gateway.kernel.masking import mask_name, mask_number
 from gateway.kernel.money import Money
 from gateway.locale import show_money
 from gateway.payments.states import State
@@ -185,3 +188,87 @@ def verify() -> None:
     if difference:
         raise Fault(f"ledger: {difference}")
     click.echo("the ledger holds: every entry nets to zero")
+
+
+@click.command()
+@click.argument("organisation", required=False)
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of this day; else of today, where each mutuelle is.")
+@json_option
+def takings(organisation: str | None, day: datetime | None, as_json: bool) -> None:
+    """What came in on a day, by the way it came, in the books at or below an organisation (or in all)."""
+    from gateway.payments.takings import takings as read_takings
+
+    parts = _parts()
+    tree = parts.network.tree()
+    tops = [tree.named(organisation)] if organisation else [one for one in tree.by_id.values() if one.parent_id is None]
+    now, found = parts.clock.now(), []
+    with parts.store.read() as connection:
+        for top in tops:
+            taken = read_takings(connection, tree, top.id, day.date() if day else day_in(top.time_zone, now))
+            found += [(top, taken.day, *row) for row in taken.rows]
+    totals: dict[str, int] = {}
+    for *_, amount in found:
+        totals[amount.currency] = totals.get(amount.currency, 0) + amount.minor
+
+    def as_value() -> dict[str, object]:
+        return {
+            "takings": [
+                {
+                    "organisation": top.code,
+                    "day": its_day.isoformat(),
+                    "way": way,
+                    "payments": count,
+                    "amount_minor": amount.minor,
+                    "currency": amount.currency,
+                }
+                for top, its_day, way, count, amount in found
+            ],
+            "totals": totals,
+        }
+
+    def as_text() -> str:
+        lines: list[tuple[object, ...]] = [
+            (top.name, its_day, way, count, show_money(amount, "en")) for top, its_day, way, count, amount in found
+        ]
+        lines += [("all", "", "", "", show_money(Money(total, currency), "en")) for currency, total in totals.items()]
+        return table(lines, ("organisation", "day", "way", "payments", "amount"), numbers=(3, 4))
+
+    show(as_json, as_value, as_text)
+
+
+@click.group()
+def receipt() -> None:
+    """The receipts that payers got by SMS."""
+
+
+@receipt.command("check")
+@click.argument("number")
+@click.argument("code", default="")
+@json_option
+def check(number: str, code: str, as_json: bool) -> None:
+    """Is a receipt genuine? NUMBER and CODE as they stand in the SMS, together (000123-48213) or apart."""
+    from gateway.payments.receipts import check_receipt
+
+    parts = _parts()
+    with parts.store.read() as connection:
+        one = check_receipt(connection, parts.network.tree(), number, code)
+    if one is None:
+        raise Fault("no receipt was given with this number and code")
+
+    def as_text() -> str:
+        words = "genuine, but the operator took the money back" if one.reversed else "genuine"
+        amount = show_money(one.amount, "en")
+        return f"{one.number}: {words}: {amount} on {one.on}, card {show_card(one.card)}, {mask_name(one.head)}"
+
+    show(
+        as_json,
+        lambda: {
+            "number": one.number,
+            "reversed": one.reversed,
+            "amount_minor": one.amount.minor,
+            "currency": one.amount.currency,
+            "day": one.on.isoformat(),
+            "card": one.card,
+        },
+        as_text,
+    )

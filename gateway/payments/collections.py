@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.network.organisations import Organisation
+from gateway.payments.receipts import new_receipt_code
 from gateway.payments.states import UNDECIDED, State, check
 from gateway.store.outbox import Ask, put
 from gateway.store.schema import collection, collection_event, household
@@ -46,6 +47,7 @@ class Collection:
     paid: Money | None
     paid_at: datetime | None
     operator_id: str | None
+    receipt_code: str | None
 
 
 def read_collection(row: Any) -> Collection:
@@ -68,6 +70,7 @@ def read_collection(row: Any) -> Collection:
         Money(row.paid_minor, row.paid_currency) if row.paid_minor is not None else None,
         row.paid_at,
         row.operator_id,
+        row.receipt_code,
     )
 
 
@@ -106,29 +109,78 @@ def ask_for_payment(
     )
     if still_open is not None:
         return Asked.IN_PROGRESS
-    key = operator_key()
+    one = create(
+        unit,
+        effect_key=effect_key,
+        books=books,
+        household_id=household_id,
+        way="push",
+        provider=provider,
+        payer=payer,
+        amount=amount,
+    )
+    put(
+        unit,
+        Ask("money", "collection.ask", one.key, f"ask:{one.key}", after, first=True),
+        Ask("money", "collection.look", one.key, f"look:{one.key}", after + FIRST_LOOK),
+    )
+    return Asked.NOW
+
+
+def create(
+    unit: Unit,
+    *,
+    effect_key: str,
+    books: Organisation,
+    household_id: int,
+    way: str,
+    provider: str,
+    payer: str,
+    amount: Money,
+) -> Collection:
+    """Write a collection with its key, its receipt's code and the first step of its story.
+
+    Raises IntegrityError when the effect's key is known: whoever creates one has made sure before that the wish is new.
+    """
+    key, code = operator_key(), new_receipt_code()
     made = unit.connection.execute(
         insert(collection).values(
             key=key,
             effect_key=effect_key,
             organisation_id=books.id,
             household_id=household_id,
-            way="push",
+            way=way,
             provider=provider,
             payer=payer,
             amount_minor=amount.minor,
             currency=amount.currency,
             state=State.CREATED,
             created_at=unit.now,
+            receipt_code=code,
         )
     )
-    tell_story(unit, int(made.inserted_primary_key[0]), None, State.CREATED, None, None)  # type: ignore[index]
-    put(
-        unit,
-        Ask("money", "collection.ask", key, f"ask:{key}", after, first=True),
-        Ask("money", "collection.look", key, f"look:{key}", after + FIRST_LOOK),
+    one = Collection(
+        id=int(made.inserted_primary_key[0]),  # type: ignore[index]
+        key=key,
+        organisation_id=books.id,
+        household_id=household_id,
+        way=way,
+        provider=provider,
+        payer=payer,
+        amount=amount,
+        state=State.CREATED,
+        reason=None,
+        said=None,
+        created_at=unit.now,
+        asked_at=None,
+        looks=0,
+        paid=None,
+        paid_at=None,
+        operator_id=None,
+        receipt_code=code,
     )
-    return Asked.NOW
+    tell_story(unit, one.id, None, State.CREATED, None, None)
+    return one
 
 
 def by_key(connection: Connection, key: str, *, lock: bool = False) -> Collection | None:

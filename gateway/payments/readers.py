@@ -43,7 +43,11 @@ _ALL = union_all(
     ),
     select(literal("treasurer"), staff.c.msisdn, staff.c.organisation_id, staff.c.language)
     .join(organisation, organisation.c.id == staff.c.organisation_id)
-    .where(bindparam("books_path", type_=String(200)).startswith(organisation.c.path), staff.c.role == "treasurer"),
+    .where(
+        bindparam("books_path", type_=String(200)).startswith(organisation.c.path),
+        staff.c.role == "treasurer",
+        staff.c.ended_on.is_(None),
+    ),
 ).subquery("reader")
 
 _READERS = select(
@@ -64,7 +68,9 @@ def read_readers(rows: Sequence[Any], tree: Tree, books: Organisation, family_la
     """
     usual = books.languages[0]
     members = {
-        row.msisdn: Reader(row.msisdn, row.chosen or family_language or usual) for row in rows if row.role == "member"
+        row.msisdn: Reader(row.msisdn, row.chosen or family_language or usual)
+        for row in rows
+        if row.role == "member" and row.msisdn  # cash may come from somebody without a phone
     }
     keepers = [row for row in rows if row.role == "treasurer"]
     above = [one.id for one in tree.upward(books.id)]

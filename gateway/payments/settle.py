@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import bindparam, exists, select, update
-from stdnum import damm
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
@@ -29,6 +29,7 @@ from gateway.network.organisations import Tree
 from gateway.payments.collections import Collection, ask_story, by_key, move, read_collection
 from gateway.payments.providers.base import Paid
 from gateway.payments.readers import Reader, Readers, ask_readers, read_readers, readers
+from gateway.payments.receipts import show_receipt
 from gateway.payments.states import UNDECIDED, State, check
 from gateway.sms import texts
 from gateway.sms.outgoing import Outgoing, ask_messages, queue_messages
@@ -37,12 +38,6 @@ from gateway.store.together import together
 from gateway.store.unit import Unit
 
 log = logging.getLogger(__name__)
-
-
-def receipt_number(collection_id: int) -> str:
-    """The number of a receipt: the collection's own and a check digit, six digits or more; a copy carries the same."""
-    body = f"{collection_id:05d}"
-    return body + str(damm.calc_check_digit(body))
 
 
 _other = collection.alias("other")
@@ -92,11 +87,37 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
     if row.twin:
         _refuse_duplicate(unit, tree, one, paid)
         return False
-    check(one.state, State.PAID)
-    section, books = tree[row.section_id], tree[one.organisation_id]
+    section = tree[row.section_id]
     family = Household(
         one.household_id, row.card, section.id, row.head or row.card, row.language, section.currency, section.time_zone
     )
+    came = Came(paid.amount, "wallet", _what_is_odd(one, paid), paid.said, paid.at, paid.operator_id)
+    post(unit, tree, chart, one, family, came)
+    return True
+
+
+@dataclass(frozen=True)
+class Came:
+    """Money that came for a collection: what really moved, and the role of the account on which it stands now.
+
+    ``at`` and ``operator_id`` are an operator's own time and number of it, where there is an operator that tells them.
+    """
+
+    amount: Money
+    stands_on: str
+    reason: str | None = None
+    said: str | None = None
+    at: datetime | None = None
+    operator_id: str | None = None
+
+
+def post(unit: Unit, tree: Tree, chart: Chart, one: Collection, family: Household, came: Came) -> Standing:
+    """Post what came for a collection of a locked household, and write its receipts; how the household stands now.
+
+    Raises IllegalMove where the collection can't become paid.
+    """
+    check(one.state, State.PAID)
+    books = tree[one.organisation_id]
     lines, enrolments, told = together(
         unit.connection,
         ask_statement(family.id),
@@ -106,11 +127,11 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
     before = read_statement(lines)
     # Where the operator tells no time, the payer typed the PIN within minutes of being asked: our being late costs them
     # no day of cover.
-    happened_on = day_in(family.time_zone, paid.at or one.created_at)
-    own_currency = paid.amount.currency == one.amount.currency
-    after = before.and_credit(happened_on, paid.amount.minor) if own_currency else before
+    happened_on = day_in(family.time_zone, came.at or one.created_at)
+    own_currency = came.amount.currency == one.amount.currency
+    after = before.and_credit(happened_on, came.amount.minor) if own_currency else before
     now = standing_of(family, read_enrolments(enrolments), after, day_in(family.time_zone, unit.now))
-    reason = _what_is_odd(one, paid)
+    receipts = tuple(_receipts(one, came.amount, now, read_readers(told, tree, books, family.language)))
     together(
         unit.connection,
         (
@@ -118,21 +139,19 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
             {
                 "its_id": one.id,
                 "state": State.PAID.value,
-                "reason": reason,
-                "said": paid.said[:200],
-                "paid_minor": paid.amount.minor,
-                "paid_currency": paid.amount.currency,
-                "paid_at": paid.at or unit.now,
-                "operator_id": paid.operator_id,
+                "reason": came.reason,
+                "said": came.said[:200] if came.said is not None else None,
+                "paid_minor": came.amount.minor,
+                "paid_currency": came.amount.currency,
+                "paid_at": came.at or unit.now,
+                "operator_id": came.operator_id,
             },
         ),
-        ask_story(unit, one.id, one.state, State.PAID, reason, paid.said),
-        *ask_record(unit, _entry(unit, chart, one, paid.amount, happened_on, before)),
-        *ask_messages(
-            unit, "receipts", *_receipts(one, paid.amount, now, read_readers(told, tree, books, family.language))
-        ),
+        ask_story(unit, one.id, one.state, State.PAID, came.reason, came.said),
+        *ask_record(unit, _entry(unit, chart, one, came, happened_on, before)),
+        *(ask_messages(unit, "receipts", *receipts) if receipts else ()),
     )
-    return True
+    return now
 
 
 def _refuse_duplicate(unit: Unit, tree: Tree, one: Collection, paid: Paid) -> None:
@@ -156,7 +175,8 @@ def _what_is_odd(one: Collection, paid: Paid) -> str | None:
     return "late" if one.state in (State.REFUSED, State.EXPIRED) else None
 
 
-def _entry(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on: date, before: Statement) -> Entry:
+def _entry(unit: Unit, chart: Chart, one: Collection, came: Came, happened_on: date, before: Statement) -> Entry:
+    amount = came.amount
     accounts = chart.of(unit, one.organisation_id, amount.currency)
     if amount.currency != one.amount.currency:
         lines = [Line(accounts["suspense"], -amount.minor, one.household_id)]
@@ -167,16 +187,16 @@ def _entry(unit: Unit, chart: Chart, one: Collection, amount: Money, happened_on
     return Entry(
         f"collection:{one.key}",
         one.organisation_id,
-        "collections",
+        "cash" if one.way == "cash" else "collections",
         amount.currency,
         happened_on,
-        (Line(accounts["wallet"], amount.minor), *lines),
+        (Line(accounts[came.stands_on], amount.minor), *lines),
     )
 
 
 def _receipts(one: Collection, amount: Money, now: Standing, told: Readers) -> Iterator[Outgoing]:
     """The members' receipts and the treasurers' confirmations."""
-    family, number = now.household, receipt_number(one.id)
+    family, number = now.household, show_receipt(one.id, one.receipt_code)
     for each in told.members:
         text = texts.receipt(Say(each.language), number, amount, family.card, now.cover, now.left)
         yield _message("receipt", each, text, one)
@@ -201,10 +221,15 @@ def _message(event: str, reader: Reader, text: str, one: Collection) -> Outgoing
 
 
 def reverse(unit: Unit, tree: Tree, key: str, said: str) -> bool:
-    """Take a posting back because the operator took the money back: a new entry, the old one stays; False if done."""
+    """Take a posting back because the operator took the money back: a new entry, the old one stays; False if done.
+
+    Raises ValueError for cash: no operator takes it back, and who holds it now the first entry doesn't tell.
+    """
     one = by_key(unit.connection, key, lock=True)
     if one is None or one.state is State.REVERSED:
         return False
+    if one.way == "cash":
+        raise ValueError(f"collection {key} is cash")
     move(unit, one, State.REVERSED, "reversed", said)
     posted = unit.connection.execute(select(entry).where(entry.c.key == f"collection:{key}")).one()
     lines = unit.connection.execute(

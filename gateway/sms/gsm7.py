@@ -8,9 +8,10 @@ become 0 to 9, and what has no Latin letter to stand for it (an emoji) is left o
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
+
+from gateway.kernel.spelling import unhooked
 
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -20,17 +21,12 @@ EXTENSION = "^{}\\[~]|€\f"  # each costs an escape and itself: two septets
 
 PART_ALONE, PART_JOINED = 160, 153
 
-# What decomposition doesn't know how to simplify, written as people would; the African letters are those that names
-# and languages from Guinea to Burundi are written with.
+# Signs that decomposition doesn't know how to simplify, written as people would.
 _SPELLED = {
-    "œ": "oe", "Œ": "OE", "«": '"', "»": '"', "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "ʼ": "'",
-    "–": "-", "—": "-", "‐": "-", "‑": "-", "−": "-", "…": "...", "°": "o", "º": "o", "ª": "a", "•": "-", "·": ".",
-    "\t": " ", "×": "x", "÷": "/", "⁄": "/", "`": "'", "´": "'", "ı": "i", "ð": "d", "Ð": "D", "þ": "th", "Þ": "TH",
-    "ẞ": "SS", "ŋ": "ng", "Ŋ": "NG", "ɛ": "e", "Ɛ": "E", "ɔ": "o", "Ɔ": "O", "ɲ": "ny", "Ɲ": "NY", "ɩ": "i", "Ɩ": "I",
-    "ʊ": "u", "Ʊ": "U", "ɣ": "g", "Ɣ": "G", "ə": "e", "Ə": "E", "ǝ": "e", "Ǝ": "E",
+    "«": '"', "»": '"', "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "ʼ": "'", "–": "-", "—": "-",
+    "‐": "-", "‑": "-", "−": "-", "…": "...", "°": "o", "º": "o", "ª": "a", "•": "-", "·": ".", "\t": " ", "×": "x",
+    "÷": "/", "⁄": "/", "`": "'", "´": "'", "ẞ": "SS",
 }  # fmt: skip
-# Of "d with tail" and "h with stroke" the plain letter is kept: Unicode decomposes accents, but not these.
-_PLAIN_LETTER = re.compile(r"LATIN (SMALL|CAPITAL) LETTER (?:AFRICAN )?([A-Z])(?: WITH .+)?")
 
 _BASIC = frozenset(BASIC)
 _EXTENSION = frozenset(EXTENSION)
@@ -50,10 +46,7 @@ def _fold_letter(letter: str) -> str:
     kept = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
     if kept != letter:
         return "".join(_fold_letter(c) for c in kept)
-    plain = _PLAIN_LETTER.fullmatch(unicodedata.name(letter, ""))
-    if plain is None:
-        return ""
-    return plain[2] if plain[1] == "CAPITAL" else plain[2].lower()
+    return unhooked(letter) or ""
 
 
 def fold(text: str) -> str:

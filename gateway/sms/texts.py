@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from gateway.kernel.money import Money
 from gateway.locale import Say, mark
 from gateway.membership.rules import Cover, State
-from gateway.sms.gsm7 import PART_ALONE, fold, septets
+from gateway.sms.gsm7 import fold, parts, septets
 
-# A receipt number may have this many characters without any text growing past its one part.
+# A receipt's number with its code ("000123-48213") may have this many characters without any text growing past its one
+# part: enough for ten million million payments.
 NUMBER_CHARACTERS = 20
 
 # How a payment came (``collection.way``), for whoever keeps the accounts.
@@ -45,11 +46,14 @@ def registered(say: Say, mutuelle: str, card: str, total: Money, first: Money) -
             )
         )
 
-    return _one_part(write, mutuelle)
+    return fit(write, mutuelle)
 
 
 def receipt(say: Say, number: str, amount: Money, card: str, cover: Cover, left: Money) -> str:
-    """To whoever paid, and to the member: what came in, and where the household stands with it."""
+    """To whoever paid, and to the member: what came in, and where the household stands with it.
+
+    ``number`` is the receipt's with its code, by which anybody can have it checked.
+    """
     sentences = (
         say("Receipt {number}: {amount} paid, card {card}.", number=number, amount=amount, card=say.card(card)),
         _cover(say, cover, left.currency),
@@ -71,7 +75,7 @@ def treasurer(say: Say, number: str, amount: Money, way: str, head: str, card: s
             )
         )
 
-    return _one_part(write, head)
+    return fit(write, head)
 
 
 def not_paid(say: Say, amount: Money, card: str, reason: str) -> str:
@@ -106,13 +110,15 @@ def _left(say: Say, left: Money) -> str:
     return say("Left to pay: {amount}.", amount=left) if left else say("All is paid.")
 
 
-def _one_part(write: Callable[[str], str], name: str) -> str:
-    text = ""
-    for shorter in _shorter(" ".join(name.split())):
-        text = fold(write(shorter))
-        if septets(text) <= PART_ALONE:
-            break
-    return text
+def fit(write: Callable[..., str], *names: str, most_parts: int = 1) -> str:
+    """The folded text that ``write`` makes of names, the longest of them shortened until it is one part, or a few."""
+    ways = [list(_shorter(" ".join(name.split()))) or [""] for name in names]
+    while True:
+        text = fold(write(*(way[0] for way in ways)))
+        longest = max(ways, key=lambda way: (len(way) > 1, septets(fold(way[0]))))
+        if parts(text) <= most_parts or len(longest) == 1:
+            return text
+        del longest[0]
 
 
 def _shorter(name: str) -> Iterator[str]:

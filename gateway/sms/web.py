@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 
 from flask import Blueprint, Response, abort, request
 from sqlalchemy import insert, select
 
 from gateway.kernel.faults import Unavailable
+from gateway.kernel.msisdn import BadMsisdn, read_caller
+from gateway.membership.households import stop_sms
 from gateway.sms.africastalking import ID_CHARACTERS, clean, read_form, read_report
 from gateway.sms.reports import apply_report
 from gateway.store.schema import notice
@@ -54,7 +57,11 @@ def _take_inbound(unit: Unit, body: bytes) -> None:
 
 
 def _take_optout(unit: Unit, body: bytes) -> None:
-    _keep(unit, "at.optout", clean(read_form(body).get("phoneNumber", ""), ID_CHARACTERS), body)
+    """Somebody told the aggregator to stop: as if they had said so in the menu."""
+    phone = read_form(body).get("phoneNumber", "")
+    _keep(unit, "at.optout", clean(phone, ID_CHARACTERS), body)
+    with suppress(BadMsisdn):
+        stop_sms(unit, read_caller(phone), stopped=True)
 
 
 _TAKE = {"delivery": _take_delivery, "inbound": _take_inbound, "optout": _take_optout}

@@ -41,6 +41,12 @@ def village(store: Store, network: Network, clock: FixedClock, momo: MomoPlay) -
 
 
 @pytest.fixture
+def office(store: Store, network: Network, clock: FixedClock) -> Village:
+    """The same village where no operator is needed."""
+    return Village(store, network, clock, found(store, network))
+
+
+@pytest.fixture
 def webhook(village: Village) -> Iterator[str]:
     """Our webhook for payments on a port of its own; the village's callbacks go there. Gives its address."""
     app = Flask(__name__)

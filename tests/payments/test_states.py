@@ -183,9 +183,15 @@ def _taken_back(village: Village, momo: MomoPlay, household_id: int) -> None:
         assert reverse(unit, village.network.tree(), key, "REVERSED")
 
 
+def _in_cash(village: Village, momo: MomoPlay, household_id: int) -> None:
+    village.give(household_id, village.treasurer, 1_500)
+    assert village.balance()["cash"] == 1_500
+
+
 PLAYS: dict[tuple[State, State], Play] = {
     (State.CREATED, State.SENDING): _asked,
     (State.CREATED, State.EXPIRED): _too_late_to_send,
+    (State.CREATED, State.PAID): _in_cash,
     (State.SENDING, State.PENDING): _asked,
     (State.SENDING, State.REFUSED): _no_wallet,
     (State.SENDING, State.PAID): _paid_while_our_call_was_out,

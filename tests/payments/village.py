@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,9 +26,13 @@ from gateway.membership.plans import Plan, add_plan
 from gateway.membership.rules import Terms
 from gateway.network import staff
 from gateway.network.organisations import Network, Organisation, add_organisation
+from gateway.network.staff import Member
 from gateway.payments.asking import Cashier
-from gateway.payments.collections import Asked, Collection, ask_for_payment, by_key, newest, story
-from gateway.payments.providers.base import Provider
+from gateway.payments.cash import CashRecorded, CashRefused, record_cash
+from gateway.payments.collections import Asked, Collection, ask_for_payment, by_key, move, newest, story
+from gateway.payments.providers.base import Paid, Provider
+from gateway.payments.settle import post_paid
+from gateway.payments.states import State
 from gateway.store.outbox import Ask, Handler, Task, drain, put
 from gateway.store.schema import caller, collection, entry, message, notice, phone
 from gateway.store.unit import Store
@@ -34,6 +41,7 @@ from gateway.store.unit import Store
 PAYER = "+2290100000101"
 NEIGHBOUR = "+2290100000102"
 TREASURER = "+2290100000901"
+ANIMATOR = "+2290100000902"
 
 # For tests that would say nothing new on the other kind of database.
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -70,6 +78,18 @@ def wait_until(ask: Callable[[], object], within_s: float = 10.0) -> None:
         time.sleep(0.02)
 
 
+def at_once(count: int, do: Callable[[], object]) -> list[object]:
+    """Do the same in ``count`` threads that start together; what each gave."""
+    start = threading.Barrier(count)
+
+    def one(_: int) -> object:
+        start.wait()
+        return do()
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(one, range(count)))
+
+
 def francs(amount: int) -> Money:
     return Money(amount, "XOF")
 
@@ -83,18 +103,26 @@ class Place:
     plan: Plan
 
 
-def found(store: Store, network: Network, terms: Terms = TERMS) -> Place:
+def found(
+    store: Store,
+    network: Network,
+    terms: Terms = TERMS,
+    above: tuple[int, str] | None = None,
+    code: str = "m",
+    currency: str = "XOF",
+    treasurer: str = TREASURER,
+) -> Place:
     """Found the mutuelle, its village, its plan and its treasurer."""
     with store.write() as unit:
         books = add_organisation(
-            unit, None, kind="mutuelle", code="m", name="Mutuelle de Ouaké", country="BJ", currency="XOF",
+            unit, above, kind="mutuelle", code=code, name="Mutuelle de Ouaké", country="BJ", currency=currency,
             time_zone="Africa/Porto-Novo", languages="fr,en", keeps_books=True,
         )  # fmt: skip
-        section_id, _ = add_organisation(unit, books, kind="section", code="m-1", name="Awanla")
-        plan_id = add_plan(unit, books[0], "famille", "Famille", "XOF", terms, date(2020, 1, 1))
-        staff.add(unit, books[0], "Bio Sarre", "treasurer", TREASURER, "fr")
+        section_id, _ = add_organisation(unit, books, kind="section", code=f"{code}-1", name="Awanla")
+        plan_id = add_plan(unit, books[0], "famille", "Famille", currency, terms, date(2020, 1, 1))
+        staff.add(unit, books[0], "Bio Sarre", "treasurer", treasurer, "fr")
     network.forget()
-    plan = Plan(plan_id, books[0], "famille", 1, "Famille", "XOF", terms)
+    plan = Plan(plan_id, books[0], "famille", 1, "Famille", currency, terms)
     return Place(network.tree()[books[0]], section_id, plan)
 
 
@@ -162,6 +190,60 @@ class Village:
         with self.store.read() as connection:
             return newest(connection, 1)[0].key
 
+    def hire(
+        self, role: str, msisdn: str = ANIMATOR, organisation_id: int | None = None, name: str = "Issifou Dafia"
+    ) -> Member:
+        """Give somebody a role, in the mutuelle unless told."""
+        with self.store.write() as unit:
+            own = organisation_id or self.place.books.id
+            return staff.by_id(unit.connection, staff.add(unit, own, name, role, msisdn, "fr"))
+
+    @property
+    def treasurer(self) -> Member:
+        """The mutuelle's treasurer from the beginning."""
+        return self.holder(TREASURER)
+
+    def holder(self, msisdn: str) -> Member:
+        """Who has a number, in the first of their roles."""
+        with self.store.read() as connection:
+            return staff.roles_of(connection, msisdn)[0]
+
+    def try_cash(
+        self, household_id: int, who: Member, amount: int, effect_key: str | None = None
+    ) -> CashRecorded | CashRefused:
+        """What the menu does when somebody of the staff has taken cash."""
+        with self.store.write() as unit:
+            return record_cash(
+                unit,
+                self.network.tree(),
+                self.chart,
+                effect_key=effect_key or f"effect-{next(self._effects)}",
+                household=by_id(unit.connection, self.network.tree(), household_id),
+                staff=who,
+                amount=francs(amount),
+            )
+
+    def give(self, household_id: int, who: Member, amount: int = 1_500) -> CashRecorded:
+        """The same, where nothing stands in the way."""
+        recorded = self.try_cash(household_id, who, amount)
+        assert isinstance(recorded, CashRecorded)
+        return recorded
+
+    def push(self, household_id: int, amount: int = 1_500, at: datetime | None = None) -> str:
+        """A payment from a wallet that the operator has confirmed; our key of it."""
+        key = self.pay(household_id, amount)
+        self.confirm(key, at)
+        return key
+
+    def confirm(self, key: str, at: datetime | None = None) -> None:
+        """What follows when the operator says that all of it was paid, and when."""
+        with self.store.write() as unit:
+            one = by_key(unit.connection, key, lock=True)
+            assert one is not None
+            move(unit, one, State.SENDING)
+            paid = Paid(one.amount, f"op-{key}", one.payer, "SUCCESSFUL", at)
+            assert post_paid(unit, self.network.tree(), self.chart, key, paid)
+
     def hint(self, key: str) -> None:
         """What our webhook does when the operator says that there is news."""
         with self.store.write() as unit:
@@ -223,7 +305,7 @@ class Village:
 
     def entries(self) -> list[tuple[str, str]]:
         """Day and key of what was posted for payments, in order."""
-        journals = ("collections", "corrections")
+        journals = ("collections", "cash", "corrections")
         with self.store.read() as connection:
             rows = connection.execute(
                 select(entry.c.happened_on, entry.c.key).where(entry.c.journal.in_(journals)).order_by(entry.c.id)
@@ -231,11 +313,13 @@ class Village:
         return [(str(row.happened_on), row.key) for row in rows]
 
     def balance(self, currency: str = "XOF") -> dict[str, int]:
-        """What stands on each account that isn't empty, by role; fails unless the ledger holds."""
+        """What stands on each account that isn't empty, by role, in all books; fails unless the ledger holds."""
+        total: Counter[str] = Counter()
         with self.store.read() as connection:
             assert first_difference(connection) is None
-            found = [one for one in balances(connection) if one.currency == currency and one.amount_minor]
-        return {one.role: one.amount_minor for one in found}
+            for one in balances(connection):
+                total[one.role] += one.amount_minor if one.currency == currency else 0
+        return {role: amount for role, amount in total.items() if amount}
 
     def notices(self) -> int:
         """How many notices are stored."""

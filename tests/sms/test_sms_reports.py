@@ -15,6 +15,7 @@ from sqlalchemy import Row, select, update
 from werkzeug.serving import make_server
 
 from gateway.kernel.clock import FixedClock
+from gateway.membership.households import sms_stopped
 from gateway.sms.africastalking import AfricasTalking
 from gateway.sms.port import Answer, Handed, SmsPort
 from gateway.sms.web import LARGEST_NOTICE, sms_blueprint
@@ -317,10 +318,14 @@ def test_an_incoming_message_is_kept_once(web: FlaskClient, store: Store) -> Non
     assert kept(store) == [("at.inbound", "1"), ("at.inbound", "2"), ("at.inbound", ""), ("at.inbound", "")]
 
 
-def test_an_opt_out_is_kept(web: FlaskClient, store: Store) -> None:
+def test_an_opt_out_is_kept_and_heeded(web: FlaskClient, store: Store) -> None:
     form = {"senderId": "COTISA", "phoneNumber": NUMBER}
-    assert web.post(f"/sms/africastalking/{SECRET}/optout", data=form).status_code == 200
-    assert kept(store) == [("at.optout", NUMBER)]
+    for _ in range(2):
+        assert web.post(f"/sms/africastalking/{SECRET}/optout", data=form).status_code == 200
+    assert web.post(f"/sms/africastalking/{SECRET}/optout", data={"phoneNumber": "MTN"}).status_code == 200
+    assert kept(store) == [("at.optout", NUMBER), ("at.optout", NUMBER), ("at.optout", "MTN")]
+    with store.read() as connection:
+        assert sms_stopped(connection, NUMBER)
 
 
 # --- all of it together -----------------------------------------------------------------------------------------------

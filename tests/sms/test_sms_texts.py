@@ -17,9 +17,9 @@ CARD = "123456782"
 REASONS = ("insufficient", "rejected", "limit", "no_wallet", "expired", "unavailable", "other", "never heard of")
 LANGUAGES = ["en", *sorted(file.stem for file in HERE.glob("*.po"))]
 
-# The longest that the schema admits: 60 characters of name (each costing two septets in the worst of them), the
-# greatest amounts, a 20-digit receipt number.
-NUMBER = "9" * 20
+# The longest that there may be: 60 characters of name (each costing two septets in the worst of them), the
+# greatest amounts, a receipt number of 14 digits with its code.
+NUMBER = "9" * 14 + "-" + "9" * 5
 AMOUNTS = [Money(MAX_MINOR, "BIF"), Money(MAX_MINOR - 1, "CDF"), Money(MAX_MINOR - 1, "KES")]
 NAMES = [
     "Ndayizeye-Nshimirimana Bukuru Marie Goretti Alphonsine Aline",
@@ -75,8 +75,8 @@ NOTHING = Money(0, "XOF")
     ],
 )
 def test_a_receipt_says_where_the_household_stands(cover: Cover, left: Money, text: str) -> None:
-    said = texts.receipt(Say("en"), "1234", F, CARD, cover, left)
-    assert said == f"Receipt 1234: 12,500 F paid, card 123 456 782. {text}"
+    said = texts.receipt(Say("en"), "000123-48213", F, CARD, cover, left)
+    assert said == f"Receipt 000123-48213: 12,500 F paid, card 123 456 782. {text}"
 
 
 def test_a_welcome_says_the_card_and_what_to_pay() -> None:
@@ -86,8 +86,8 @@ def test_a_welcome_says_the_card_and_what_to_pay() -> None:
 
 
 def test_a_treasurer_is_told_who_paid_how_much_and_how() -> None:
-    assert texts.treasurer(Say("en"), "1234", F, "cash", "Aïcha Bio", CARD, LEFT) == (
-        "Receipt 1234: 12,500 F, cash. Aicha Bio, card 123 456 782. Left to pay: 7,500 F."
+    assert texts.treasurer(Say("en"), "000123-48213", F, "cash", "Aïcha Bio", CARD, LEFT) == (
+        "Receipt 000123-48213: 12,500 F, cash. Aicha Bio, card 123 456 782. Left to pay: 7,500 F."
     )
 
 
@@ -125,15 +125,15 @@ def test_in_french() -> None:
     say = Say("fr")
     active = Cover(State.ACTIVE, DAY, DAY, 7500)
     assert [
-        texts.receipt(say, "1234", F, CARD, active, LEFT),
+        texts.receipt(say, "000123-48213", F, CARD, active, LEFT),
         texts.registered(say, "Mutuelle Alafia", CARD, F, LEFT),
-        texts.treasurer(say, "1234", F, "cash", "Aïcha Bio", CARD, LEFT),
+        texts.treasurer(say, "000123-48213", F, "cash", "Aïcha Bio", CARD, LEFT),
         texts.not_paid(say, F, CARD, "expired"),
     ] == [
-        "Recu 1234 : 12 500 F payés, carte 123 456 782. Couvert jusqu'au 31/12/2026. Reste à payer : 7 500 F.",
+        "Recu 000123-48213 : 12 500 F payés, carte 123 456 782. Couvert jusqu'au 31/12/2026. Reste à payer : 7 500 F.",
         "Carte 123 456 782, Mutuelle Alafia. Pour l'année : 12 500 F. A payer maintenant : 7 500 F. "
         "Pour payer, composez le meme code.",
-        "Recu 1234 : 12 500 F, en espèces. Aicha Bio, carte 123 456 782. Reste à payer : 7 500 F.",
+        "Recu 000123-48213 : 12 500 F, en espèces. Aicha Bio, carte 123 456 782. Reste à payer : 7 500 F.",
         "Non payé : 12 500 F, carte 123 456 782. Code secret non tapé à temps. Nous n'avons rien recu. "
         "Pour réessayer, composez le meme code.",
     ]

@@ -1,0 +1,324 @@
+"""Takings: what payments brought in, read from the ledger; every posting is in exactly one closing's totals.
+
+A day's takings are those of the entries that happened on it, where the mutuelle is, as the books have them. A closing
+totals what was posted since the closing before it, whatever day that counts for: what an operator tells of late, and
+cash recorded after a closing, belong to the next one.
+
+A closing is all that has been posted so far less what earlier closings have totalled. No clock takes part in it: what
+was being posted while somebody closed, or was posted by a machine whose clock is wrong, is in this one or in the next.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, literal, or_, select
+
+from gateway.kernel.clock import day_in
+from gateway.kernel.money import Money
+from gateway.network.organisations import Tree
+from gateway.network.staff import Member
+from gateway.payments.cash import handovers_below
+from gateway.payments.receipts import receipt_number
+from gateway.payments.states import State
+from gateway.store.schema import (
+    account,
+    beneficiary,
+    cash_taking,
+    closing,
+    collection,
+    entry,
+    household,
+    line,
+    organisation,
+)
+from gateway.store.unit import Unit
+
+# The accounts on which a payment may stand first: the wallet, the box, the animators' hands.
+MONEY_ROLES = ("wallet", "cash", "collectors")
+# The way of what an operator took back.
+REVERSED = "reversed"
+_ORDER = ("push", "reference", "cash", REVERSED)
+_JOURNALS = ("collections", "cash")
+
+
+@dataclass(frozen=True)
+class Takings:
+    """What came in. ``rows``: the way, how many payments, their sum; ``totals``: the sum in each currency.
+
+    Ways are ``push``, ``reference`` and ``cash``; what an operator took back has the way ``reversed`` and a sum below
+    zero.
+    """
+
+    day: date
+    rows: tuple[tuple[str, int, Money], ...]
+    totals: tuple[Money, ...]
+
+
+_Key = tuple[str, str]  # way, currency
+
+
+@dataclass
+class _Sums:
+    """Counts and sums; not yet Money, as all that was ever posted may be more than one amount can be."""
+
+    counts: Counter[_Key] = field(default_factory=Counter)
+    minor: Counter[_Key] = field(default_factory=Counter)
+
+    def add(self, way: str, currency: str, count: int, minor: int) -> None:
+        self.counts[way, currency] += count
+        self.minor[way, currency] += minor
+
+    def read(self, totals: list[dict[str, Any]]) -> None:
+        """Add what a closing totalled."""
+        for one in totals:
+            self.add(one["way"], one["currency"], one["count"], one["minor"])
+
+    def take_off(self, other: _Sums) -> None:
+        self.counts.subtract(other.counts)
+        self.minor.subtract(other.minor)
+
+    def shown(self, day: date) -> Takings:
+        known = [key for key in self.counts if self.counts[key] or self.minor[key]]
+        known.sort(key=lambda key: (_ORDER.index(key[0]) if key[0] in _ORDER else len(_ORDER), key))
+        rows = tuple((key[0], self.counts[key], Money(self.minor[key], key[1])) for key in known)
+        totals: Counter[str] = Counter()
+        for _, _, amount in rows:
+            totals[amount.currency] += amount.minor
+        return Takings(day, rows, tuple(Money(totals[currency], currency) for currency in sorted(totals)))
+
+
+def takings(connection: Connection, tree: Tree, organisation_id: int, day: date) -> Takings:
+    """What the books at or below an organisation took in on a day.
+
+    An organisation whose books are kept above it has none of its own, and takes in nothing.
+    """
+    return _posted(connection, tree, organisation_id, entry.c.happened_on == day).shown(day)
+
+
+def to_close(connection: Connection, tree: Tree, organisation_id: int, day: date) -> Takings:
+    """What a closing on ``day`` would total: all that was posted since the last, or since the books began."""
+    # What is closed is read first: were a closing written in between, this would show it once more, never too little.
+    closed = _closed(connection, organisation_id)
+    sums = _posted(connection, tree, organisation_id)
+    sums.take_off(closed)
+    return sums.shown(day)
+
+
+_original = entry.alias("original")
+# An entry of a payment bears the key of its collection; a reversal's is found by the entry that it reverses.
+_COLLECTION_KEY = func.substr(func.coalesce(_original.c.key, entry.c.key), len("collection:") + 1)
+
+
+def _posted(connection: Connection, tree: Tree, organisation_id: int, *which: ColumnElement[bool]) -> _Sums:
+    way = case((entry.c.reverses_id.is_(None), collection.c.way), else_=literal(REVERSED)).label("came_by")
+    rows = connection.execute(
+        select(way, entry.c.currency, func.count(), func.sum(line.c.amount_minor))
+        .select_from(entry)
+        .join(line, line.c.entry_id == entry.c.id)
+        .join(account, and_(account.c.id == line.c.account_id, account.c.role.in_(MONEY_ROLES)))
+        .outerjoin(_original, _original.c.id == entry.c.reverses_id)
+        .join(collection, collection.c.key == _COLLECTION_KEY)
+        .where(
+            entry.c.organisation_id.in_(_books_below(tree, organisation_id)),
+            or_(entry.c.journal.in_(_JOURNALS), entry.c.reverses_id.is_not(None)),
+            *which,
+        )
+        .group_by(way, entry.c.currency)
+    )
+    sums = _Sums()
+    for row in rows:
+        sums.add(row[0], row[1], int(row[2]), int(row[3]))
+    return sums
+
+
+def _books_below(tree: Tree, organisation_id: int) -> list[int]:
+    above = tree[organisation_id]
+    return [one.id for one in tree.by_id.values() if one.under(above) and one.books_id == one.id]
+
+
+# --- closing ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A day that was closed now, and what its closing totals."""
+
+    day: date
+    takings: Takings
+
+
+@dataclass(frozen=True)
+class AlreadyClosed:
+    """The day was closed before; what comes after that counts in the next day's closing."""
+
+    day: date
+    takings: Takings
+
+
+@dataclass(frozen=True)
+class OpenHandovers:
+    """Cash that animators have handed over waits for the treasurer's word: that comes first."""
+
+    count: int
+
+
+def close_day(unit: Unit, tree: Tree, staff: Member, organisation_id: int) -> Closed | AlreadyClosed | OpenHandovers:
+    """Close today for the books at or below an organisation, once: what was posted since the last closing is totalled.
+
+    Raises ValueError for an organisation that isn't at or below the treasurer's own.
+    """
+    office = tree[organisation_id]
+    if not office.under(tree[staff.organisation_id]):
+        raise ValueError(f"staff {staff.id} closes nothing in organisation {organisation_id}")
+    # Of two who close at the same moment, the second sees the first one's totals.
+    unit.connection.execute(
+        select(organisation.c.id).where(organisation.c.id == organisation_id).with_for_update(key_share=True)
+    )
+    today = day_in(office.time_zone, unit.now)
+    before = unit.connection.execute(
+        select(closing.c.totals).where(closing.c.organisation_id == organisation_id, closing.c.day == today)
+    ).first()
+    if before is not None:
+        closed = _Sums()
+        closed.read(before.totals)
+        return AlreadyClosed(today, closed.shown(today))
+    waiting = handovers_below(unit.connection, tree, organisation_id, staff)
+    if waiting:
+        return OpenHandovers(len(waiting))
+    total = to_close(unit.connection, tree, organisation_id, today)
+    unit.connection.execute(
+        insert(closing).values(
+            organisation_id=organisation_id,
+            day=today,
+            staff_id=staff.id,
+            closed_at=unit.now,
+            totals=[
+                {"way": way, "currency": amount.currency, "count": count, "minor": amount.minor}
+                for way, count, amount in total.rows
+            ],
+        )
+    )
+    return Closed(today, total)
+
+
+def _closed(connection: Connection, organisation_id: int) -> _Sums:
+    """All that the closings of an organisation have totalled."""
+    sums = _Sums()
+    for totals in connection.scalars(select(closing.c.totals).where(closing.c.organisation_id == organisation_id)):
+        sums.read(totals)
+    return sums
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment as lists show it: what came, the day it counts for, and whose it is.
+
+    ``reversed`` when the operator has taken the money back since.
+    """
+
+    number: str
+    code: str | None
+    amount: Money
+    on: date
+    way: str
+    card: str
+    head: str
+    reversed: bool
+
+
+_HEAD = (
+    select(beneficiary.c.name)
+    .where(
+        beneficiary.c.household_id == household.c.id, beneficiary.c.relation == "head", beneficiary.c.left_on.is_(None)
+    )
+    .order_by(beneficiary.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+_PAYMENTS: Select[Any] = (
+    select(
+        collection.c.id,
+        collection.c.receipt_code,
+        collection.c.paid_minor,
+        collection.c.paid_currency,
+        collection.c.way,
+        collection.c.state,
+        entry.c.happened_on,
+        household.c.card,
+        func.coalesce(_HEAD, household.c.card).label("head"),
+    )
+    .select_from(collection)
+    .join(household, household.c.id == collection.c.household_id)
+    # Said from either side, so that the index of either serves.
+    .join(
+        entry,
+        and_(
+            entry.c.key == literal("collection:") + collection.c.key,
+            collection.c.key == func.substr(entry.c.key, len("collection:") + 1),
+        ),
+    )
+)
+_NEWEST_FIRST = (entry.c.happened_on.desc(), entry.c.recorded_at.desc(), collection.c.id.desc())
+
+
+def _payment(row: Row[Any]) -> Payment:
+    return Payment(
+        receipt_number(row.id),
+        row.receipt_code,
+        Money(row.paid_minor, row.paid_currency),
+        row.happened_on,
+        row.way,
+        row.card,
+        row.head,
+        row.state == State.REVERSED,
+    )
+
+
+def last_payments(connection: Connection, tree: Tree, organisation_id: int, limit: int) -> list[Payment]:
+    """The latest payments in the books at or below an organisation, the newest day first."""
+    newest = (
+        select(entry.c.id)
+        .where(
+            entry.c.organisation_id.in_(_books_below(tree, organisation_id)),
+            entry.c.journal.in_(_JOURNALS),
+            entry.c.key.like("collection:%"),
+        )
+        .order_by(entry.c.happened_on.desc(), entry.c.recorded_at.desc(), entry.c.id.desc())
+        .limit(limit)
+    )
+    query = _PAYMENTS.where(entry.c.id.in_(newest)).order_by(*_NEWEST_FIRST)
+    return [_payment(row) for row in connection.execute(query)]
+
+
+def payments_of(connection: Connection, household_id: int, limit: int = 5) -> list[Payment]:
+    """A household's latest payments, the newest day first."""
+    query = _PAYMENTS.where(collection.c.household_id == household_id)
+    return [_payment(row) for row in connection.execute(query.order_by(*_NEWEST_FIRST).limit(limit))]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The cash that one person took on a day: each payment, the newest first, and the sum in each currency."""
+
+    day: date
+    payments: tuple[Payment, ...]
+    totals: tuple[Money, ...]
+
+
+def collected_by(connection: Connection, staff_id: int, day: date) -> Collected:
+    """The cash that an animator or a treasurer took on a day, where the mutuelle is."""
+    query = _PAYMENTS.join(cash_taking, cash_taking.c.collection_id == collection.c.id).where(
+        cash_taking.c.staff_id == staff_id, entry.c.happened_on == day
+    )
+    payments = tuple(_payment(row) for row in connection.execute(query.order_by(*_NEWEST_FIRST)))
+    totals: Counter[str] = Counter()
+    for one in payments:
+        totals[one.amount.currency] += one.amount.minor
+    return Collected(day, payments, tuple(Money(totals[currency], currency) for currency in sorted(totals)))

@@ -1,0 +1,113 @@
+"""The texts about what changed: a household's people, its year, its phones and PIN, complaints, visits, handovers.
+
+Like those in :mod:`gateway.sms.texts` they are pure, folded, and one part each; an answer may be two.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from gateway.kernel.money import Money
+from gateway.kernel.msisdn import show_national
+from gateway.locale import Say
+from gateway.sms.gsm7 import fold
+from gateway.sms.texts import fit
+
+ANSWER_PARTS = 2
+
+# --- to a household ---------------------------------------------------------------------------------------------------
+
+
+def added(say: Say, name: str, due: Money, covered_from: date | None) -> str:
+    """Somebody joined the household: what that costs, and from when they are covered (None: as the others are)."""
+
+    def write(shown: str) -> str:
+        return " ".join(
+            (
+                say("{name} is on your card now.", name=shown),
+                say("To pay: {amount}.", amount=due) if due else say("Nothing to pay now."),
+                say("Covered from {date}.", date=covered_from) if covered_from else say("Covered like your family."),
+            )
+        )
+
+    return fit(write, name)
+
+
+def left(say: Say, name: str) -> str:
+    """Somebody died or left: the household may know better."""
+    return fit(lambda shown: " ".join((say("{name} is no longer on your card.", name=shown), _if_wrong(say))), name)
+
+
+def renewed(say: Say, starts_on: date, total: Money, first: Money) -> str:
+    """The next year is enrolled: from when, what it costs, and what is to pay first."""
+    sentences = [say("Renewed from {date}.", date=starts_on), say("For the year: {amount}.", amount=total)]
+    if first:
+        sentences += [say("First payment: {amount}.", amount=first), say("To pay, dial the same code.")]
+    return fold(" ".join(sentences))
+
+
+def phone_added(say: Say, phone: str) -> str:
+    """Another phone (E.164) sees and pays for the household from now on."""
+    belongs = say("The phone {phone} belongs to your card now.", phone=show_national(phone))
+    return fold(" ".join((belongs, _if_wrong(say))))
+
+
+def pin_set(say: Say) -> str:
+    """The household's matters are opened with a PIN from now on."""
+    return fold(say("Your card has a new PIN. Tell it to nobody: your mutuelle never asks for it."))
+
+
+def pin_removed(say: Say) -> str:
+    """No PIN is asked for any more; whoever didn't wish that should know."""
+    return fold(" ".join((say("Your card has no PIN any more."), _if_wrong(say))))
+
+
+def _if_wrong(say: Say) -> str:
+    return say("If this is wrong, tell your mutuelle.")
+
+
+# --- to whoever asked for something -----------------------------------------------------------------------------------
+
+
+def complaint_filed(say: Say, number: str) -> str:
+    """A complaint stands in the book under a number."""
+    return fold(say("Complaint {number} is received. The answer comes by SMS.", number=number))
+
+
+def callback_asked(say: Say, number: str) -> str:
+    """Somebody of the mutuelle will call."""
+    return fold(say("Request {number} is received. Your mutuelle will call you back.", number=number))
+
+
+def answered(say: Say, number: str, answer: str) -> str:
+    """The answer to a complaint: at most two parts, so one that is too long for them loses its end."""
+    return fit(
+        lambda shown: say("Answer to {number}: {answer}", number=number, answer=shown),
+        answer,
+        most_parts=ANSWER_PARTS,
+    )
+
+
+# --- to staff ---------------------------------------------------------------------------------------------------------
+
+
+def visit(say: Say, number: str, person: str, facility: str) -> str:
+    """To the home mutuelle's staff: a facility announced the visit of somebody who is covered."""
+    return fit(
+        lambda who, where: say("Visit {number}: {person}, {facility}.", number=number, person=who, facility=where),
+        person,
+        facility,
+    )
+
+
+def cash_confirmed(say: Say, amount: Money, treasurer: str) -> str:
+    """To the animator: the treasurer has the cash that was handed over."""
+    return fit(lambda who: say("Cash handed over: {amount}. {name} has it.", amount=amount, name=who), treasurer)
+
+
+def cash_disputed(say: Say, amount: Money, treasurer: str) -> str:
+    """To the animator: the treasurer says that the cash didn't come as was told."""
+    return fit(
+        lambda who: say("Cash NOT received: {amount}. {name} disputes it. Speak with them.", amount=amount, name=who),
+        treasurer,
+    )

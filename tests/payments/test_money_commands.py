@@ -1,0 +1,81 @@
+"""The commands about takings and receipts say what the books say, and show nobody's name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import cli
+from gateway.kernel.card import show_card
+from gateway.kernel.faults import Fault
+from gateway.network.organisations import UnknownOrganisation
+from gateway.payments.settle import reverse
+from tests.payments.village import ON_SQLITE, Village
+
+pytestmark = ON_SQLITE
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, office: Village) -> Run:
+    """Runs a command on the office's database; a fault is raised."""
+    for name, value in {
+        "DATABASE_URL": office.store.engine.url.render_as_string(hide_password=False),
+        "REDIS_URL": "redis://127.0.0.1:1/0",  # nothing here needs one
+        "SECRET_KEY": "office-secret-key-0123456789abcdef",
+        "WEBHOOK_SECRET": "office-webhook-secret-0123456789",
+        "PUBLIC_URL": "https://cotisa.invalid",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+def test_the_takings_of_a_day(office: Village, run: Run) -> None:
+    home = office.register().household_id
+    office.push(home, 2_000)
+    office.give(home, office.treasurer, 1_000)
+    office.give(home, office.treasurer, 500)
+    shown = [re.split(r" {2,}", line) for line in run("takings", "m", "--day", "2026-11-22").splitlines()]
+    assert shown == [
+        ["organisation", "day", "way", "payments", "amount"],
+        ["Mutuelle de Ouaké", "2026-11-22", "push", "1", "2,000 F"],
+        ["Mutuelle de Ouaké", "2026-11-22", "cash", "2", "1,500 F"],
+        ["all", "3,500 F"],
+    ]
+    of_all = json.loads(run("takings", "--day", "2026-11-22", "--json"))
+    assert of_all["totals"] == {"XOF": 3_500}
+    assert of_all["takings"][1] == {
+        "organisation": "m", "day": "2026-11-22", "way": "cash", "payments": 2, "amount_minor": 1_500,
+        "currency": "XOF",
+    }  # fmt: skip
+    assert json.loads(run("takings", "--day", "2026-11-21", "--json")) == {"takings": [], "totals": {}}
+    with pytest.raises(UnknownOrganisation):
+        run("takings", "nowhere")
+
+
+def test_a_receipt_is_checked_by_number_and_code(office: Village, run: Run) -> None:
+    home = office.register().household_id
+    key = office.push(home, 2_000)
+    number, code = re.match(r"Recu (\d+)-(\d+)", office.messages("receipt")[0].text).groups()  # type: ignore[union-attr]
+    card = office.family(home).card
+    said = f"{number}: genuine: 2,000 F on 2026-11-22, card {show_card(card)}, A. T.\n"
+    assert run("receipt", "check", number, code) == run("receipt", "check", f"{number}-{code}") == said
+    with office.store.write() as unit:
+        reverse(unit, office.network.tree(), key, "REVERSED")
+    assert "genuine, but the operator took the money back: 2,000 F" in run("receipt", "check", number, code)
+    assert json.loads(run("receipt", "check", number, code, "--json")) == {
+        "number": number, "reversed": True, "amount_minor": 2_000, "currency": "XOF", "day": "2026-11-22", "card": card,
+    }  # fmt: skip
+    for wrong in ((number, f"{(int(code) + 1) % 100_000:05d}"), ("000004", code), (number,)):
+        with pytest.raises(Fault, match="no receipt was given with this number and code"):
+            run("receipt", "check", *wrong)
