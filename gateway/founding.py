@@ -1,12 +1,14 @@
-"""Founds a network from a file: organisations, plans, short codes and staff, all of it or nothing.
+"""Founds a network from a file: organisations, plans, short codes, health facilities and staff, all of it or nothing.
 
 The file is TOML; ``deploy/network.example.toml`` shows every key. What one organisation leaves out it inherits from the
-one above. Loading the same file again is refused at its first code that is there already.
+one above. Loading the same file again is refused at its first code that is there already. Staff are given no PIN here:
+``gateway staff pin`` gives each a first one.
 """
 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -21,8 +23,10 @@ from gateway.kernel.msisdn import BadMsisdn, read_msisdn
 from gateway.membership.people import BadName, read_name
 from gateway.membership.plans import add_plan
 from gateway.membership.rules import Terms
+from gateway.network.facilities import add_facility
 from gateway.network.organisations import Defaults, add_organisation
 from gateway.network.staff import add as add_staff
+from gateway.network.staff import facility_named
 from gateway.store.schema import organisation, service_code
 from gateway.store.unit import Store, Unit
 
@@ -48,12 +52,26 @@ class PlanPart(_Part):
     year_starts_month: int | None = Field(default=None, ge=1, le=12)
 
 
-class StaffPart(_Part):
-    """Somebody with a role."""
+class FacilityPart(_Part):
+    """A health facility that the organisation has an agreement with; without a district it is in the organisation's."""
 
-    role: Literal["treasurer", "animator"]
+    code: str = Field(max_length=40)
+    name: str = Field(max_length=60)
+    kind: Literal["hospital", "centre", "clinic", "pharmacy"]
+    ownership: Literal["public", "private", "faith"]
+    district: str | None = Field(default=None, max_length=60)
+    phone: str | None = None
+    agreed_on: date
+    agreed_until: date | None = None
+
+
+class StaffPart(_Part):
+    """Somebody with a role; an agent with the code of their facility, which stands here or above, or is known."""
+
+    role: Literal["treasurer", "animator", "agent", "adviser"]
     name: str
     phone: str
+    facility: str | None = None
     language: Literal["fr", "en", "rn", "sw"] | None = None
 
 
@@ -72,6 +90,7 @@ class Part(_Part):
     keeps_books: bool = False
     short_codes: list[str] = Field(default_factory=list)
     plans: list[PlanPart] = Field(default_factory=list)
+    facilities: list[FacilityPart] = Field(default_factory=list)
     staff: list[StaffPart] = Field(default_factory=list)
     below: list[Part] = Field(default_factory=list)
 
@@ -88,31 +107,77 @@ def found(store: Store, defaults: Defaults, file: Path) -> int:
         raise Fault(f"{file}: {place}: {first['msg']}") from None
     try:
         with store.write() as unit:
-            return _found(unit, root, None, defaults.country, defaults.currency)
+            return _found(unit, root, _Above(None, defaults.country, defaults.currency, None))
     except IntegrityError as twice:
-        raise Fault(f"{file}: a code or short code in it is there already: {twice.orig}".splitlines()[0]) from None
+        raise Fault(
+            f"{file}: a code, short code or facility's code in it is there already: {twice.orig}".splitlines()[0]
+        ) from None
 
 
-def _found(unit: Unit, part: Part, parent: tuple[int, str] | None, country: str, currency: str) -> int:
+@dataclass(frozen=True)
+class _Above:
+    """What an organisation stands below (its id and path) and inherits."""
+
+    place: tuple[int, str] | None
+    country: str
+    currency: str
+    district: str | None
+
+
+def _found(unit: Unit, part: Part, above: _Above) -> int:
     if unit.connection.scalar(select(organisation.c.id).where(organisation.c.code == part.code)) is not None:
         raise Fault(f"{part.code}: there is an organisation with this code already; nothing was loaded")
-    country, currency = part.country or country, part.currency or currency
+    country, currency = part.country or above.country, part.currency or above.currency
     if currency not in EXPONENT:
         raise Fault(f"{part.code}: currency {currency}: must be one of {', '.join(sorted(EXPONENT))}")
-    own = part.model_dump(exclude={"short_codes", "plans", "staff", "below", "languages"})
-    place = add_organisation(unit, parent, **own, languages=",".join(part.languages) if part.languages else None)
+    own = part.model_dump(exclude={"short_codes", "plans", "facilities", "staff", "below", "languages"})
+    place = add_organisation(unit, above.place, **own, languages=",".join(part.languages) if part.languages else None)
     for code in part.short_codes:
         unit.connection.execute(insert(service_code).values(code=code, organisation_id=place[0]))
     for plan in part.plans:
         add_plan(unit, place[0], plan.code, plan.name, currency, _terms(part, plan, currency), plan.opens_on)
+    here = _Above(place, country, currency, part.district or above.district)
+    for each in part.facilities:
+        _add_facility(unit, part, each, place[0], here)
     for member in part.staff:
-        try:
-            add_staff(
-                unit, place[0], read_name(member.name), member.role, read_msisdn(member.phone, country), member.language
-            )
-        except (BadName, BadMsisdn):
-            raise Fault(f"{part.code}: a {member.role}'s name or phone can't be read for {country}") from None
-    return 1 + sum(_found(unit, each, place, country, currency) for each in part.below)
+        _add_member(unit, part, member, place[0], country)
+    return 1 + sum(_found(unit, each, here) for each in part.below)
+
+
+def _add_facility(unit: Unit, part: Part, one: FacilityPart, organisation_id: int, here: _Above) -> None:
+    district = one.district or here.district
+    if district is None:
+        raise Fault(f"{part.code}: facility {one.code}: no district is said, here or above")
+    try:
+        msisdn = read_msisdn(one.phone, here.country) if one.phone is not None else None
+        add_facility(
+            unit,
+            organisation_id,
+            one.code,
+            one.name,
+            one.kind,
+            one.ownership,
+            district,
+            msisdn,
+            agreed_on=one.agreed_on,
+            agreed_until=one.agreed_until,
+        )
+    except BadMsisdn:
+        raise Fault(f"{part.code}: facility {one.code}: its phone can't be read for {here.country}") from None
+    except Fault as fault:
+        raise Fault(f"{part.code}: facility {one.code}: {fault}") from None
+
+
+def _add_member(unit: Unit, part: Part, member: StaffPart, organisation_id: int, country: str) -> None:
+    try:
+        name, msisdn = read_name(member.name), read_msisdn(member.phone, country)
+    except (BadName, BadMsisdn):
+        raise Fault(f"{part.code}: a {member.role}'s name or phone can't be read for {country}") from None
+    try:
+        facility = facility_named(unit.connection, member.facility) if member.facility is not None else None
+        add_staff(unit, organisation_id, name, member.role, msisdn, member.language, facility)
+    except Fault as fault:
+        raise Fault(f"{part.code}: {member.role}: {fault}") from None
 
 
 def _terms(part: Part, plan: PlanPart, currency: str) -> Terms:

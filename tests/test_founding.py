@@ -10,9 +10,10 @@ from sqlalchemy import func, select
 from gateway.founding import found
 from gateway.kernel.faults import Fault
 from gateway.membership.plans import plans_for
+from gateway.network.facilities import everywhere
 from gateway.network.organisations import Network
 from gateway.network.staff import everybody
-from gateway.store.schema import organisation, plan, service_code, staff
+from gateway.store.schema import facility, organisation, pin, plan, service_code, staff
 from gateway.store.unit import Store
 from tests.conftest import DEFAULTS
 
@@ -23,7 +24,7 @@ def counts(store: Store) -> list[int]:
     with store.read() as connection:
         return [
             connection.scalar(select(func.count()).select_from(table)) or 0
-            for table in (organisation, plan, service_code, staff)
+            for table in (organisation, plan, service_code, facility, staff, pin)
         ]
 
 
@@ -37,8 +38,47 @@ def test_the_example_founds_a_union_that_can_be_dialled(store: Store, network: N
     with store.read() as connection:
         (offered,) = plans_for(connection, tree, section.id, store.clock.now().date())
         assert (offered.terms.registration_fee_minor, offered.terms.instalments) == (1000, 4)
-        (treasurer,) = everybody(connection)
+        (centre,) = everywhere(connection)
+        adviser, agent, treasurer = everybody(connection)
+    assert (centre.code, centre.kind, centre.ownership, centre.district, centre.msisdn) == (
+        "centre-exemple", "centre", "public", "District d'exemple", "+2290150000001",
+    )  # fmt: skip
+    assert (centre.organisation_id, str(centre.agreed_on), centre.agreed_until) == (
+        tree.named("union-exemple").id, "2026-01-01", None,
+    )  # fmt: skip
+    assert [one.role for one in (adviser, agent, treasurer)] == ["adviser", "agent", "treasurer"]
+    assert [one.facility_id for one in (adviser, agent, treasurer)] == [None, centre.id, None]
     assert treasurer.msisdn == "+2290150000000"
+
+
+BELOW = """
+[[below.facilities]]
+code = "pharmacie"
+name = "Pharmacie"
+kind = "pharmacy"
+ownership = "private"
+agreed_on = 2026-01-01
+agreed_until = 2026-06-30
+
+[[below.staff]]
+role = "agent"
+facility = "centre-exemple"
+name = "Prénom Nom"
+phone = "01 50 00 00 05"
+
+[[below.staff]]"""
+
+
+def test_below_an_organisation_its_district_and_its_facilities_are_known(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "network.toml"
+    file.write_text(EXAMPLE.read_text(encoding="utf-8").replace("[[below.staff]]", BELOW, 1), encoding="utf-8")
+    found(store, DEFAULTS, file)
+    with store.read() as connection:
+        centre, shop = everywhere(connection)
+        agents = [one.facility_id for one in everybody(connection) if one.role == "agent"]
+    assert (shop.code, shop.district, shop.msisdn) == ("pharmacie", "District d'exemple", None)
+    assert str(shop.agreed_until) == "2026-06-30"
+    assert agents == [centre.id, centre.id]
 
 
 def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
@@ -46,7 +86,7 @@ def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
     before = counts(store)
     with pytest.raises(Fault, match="union-exemple: there is an organisation with this code already"):
         found(store, DEFAULTS, EXAMPLE)
-    assert counts(store) == before == [3, 1, 1, 1]
+    assert counts(store) == before == [3, 1, 1, 1, 3, 0]  # and nobody has a PIN
 
 
 @pytest.mark.parametrize(
@@ -60,6 +100,26 @@ def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
         ("keeps_books", "keeps_book", "keeps_book"),
         ('code = "section-exemple"', 'code = "mutuelle-exemple"', "mutuelle-exemple: there is an organisation"),
         ("[[plans]]", "[[plans]", "network.toml"),
+        ('role = "agent" ', 'role = "nurse" ', "staff.0.role"),
+        ('facility = "centre-exemple"', "", "union-exemple: agent: an agent works at a health facility"),
+        ('facility = "centre-exemple"', 'facility = "other"', "no health facility has the code other"),
+        ('role = "agent" ', 'role = "animator" ', "union-exemple: animator: no animator has a facility"),
+        ('kind = "centre" ', 'kind = "shop" ', "facilities.0.kind"),
+        ('ownership = "public" ', 'ownership = "own" ', "facilities.0.ownership"),
+        ('district = "District d\'exemple"', "", "facility centre-exemple: no district is said"),
+        ('phone = "01 50 00 00 01" ', 'phone = "12" ', "facility centre-exemple: its phone can't be read for BJ"),
+        ("# agreed_until = 2026-12-31", "agreed_until = 2025-12-31", "would end on 2025-12-31, before it begins"),
+        (
+            'name = "Centre de santé d\'exemple"',
+            'name = "!"',
+            "union-exemple: facility centre-exemple: a facility's name",
+        ),
+        (
+            "[[staff]] ",
+            '[[facilities]]\ncode = "centre-exemple"\nname = "A"\nkind = "clinic"\nownership = "faith"'
+            "\nagreed_on = 2026-01-01\n[[staff]] ",
+            "facility's code in it is there already",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_is_half_done(
@@ -73,4 +133,4 @@ def test_what_is_wrong_is_named_and_nothing_is_half_done(
         found(store, DEFAULTS, file)
     assert told in str(fault.value)
     assert len(str(fault.value).splitlines()) == 1
-    assert counts(store) == [0, 0, 0, 0]
+    assert counts(store) == [0, 0, 0, 0, 0, 0]

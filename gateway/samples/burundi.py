@@ -2,8 +2,9 @@
 
 Published (tables 1 and 2 of the report): per promoter and membership year the mutuelles or sections, the households and
 the beneficiaries; 89 of 119 communes; 12 unions of health districts by the end of 2020; 65 % of the households renewed,
-over 80 % at some promoters. Not published, and so made up here: which promoter works in which commune, how many
-households each section has, how loyalty differs between promoters, and every plan's figures.
+over 80 % at some promoters; the contracted health facilities of 2020 by kind and ownership. Not published, and so made
+up here: which promoter works in which commune, how many households each section has, how loyalty differs between
+promoters, every plan's figures, and every facility's name, place and partner.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Section:
     code: str
     name: str
     province: str
+    commune: str
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,28 @@ class Promoter:
     def sections(self) -> list[Section]:
         """Its sections, in the order in which they were founded."""
         return [
-            Section(f"{self.code}-{_code(commune)}", f"{self.prefix} {commune}", province)
+            Section(f"{self.code}-{_code(commune)}", f"{self.prefix} {commune}", province, commune)
             for province, commune in _places(self.communes)
         ]
 
 
 @dataclass(frozen=True)
+class Contracted:
+    """How many health facilities of a kind and ownership have an agreement with a mutuelle of the network."""
+
+    kind: str
+    ownership: str
+    facilities: int
+
+
+@dataclass(frozen=True)
 class Published:
-    """A whole network."""
+    """A whole network; ``contracted``: its facilities in the last of its years."""
 
     code: str
     name: str
     promoters: tuple[Promoter, ...]
+    contracted: tuple[Contracted, ...] = ()
 
 
 def _code(name: str) -> str:
@@ -235,4 +247,15 @@ FVS = Promoter(
     """,
 )
 
-PAMUSAB = Published("pamusab", "PAMUSAB", (FEMUSCABU, MEMISA, MUNASA, UCODE, FVS))
+# Table 1 of the report, whose own total is CONTRACTED_TOTAL.
+CONTRACTED = (
+    Contracted("hospital", "public", 37),
+    Contracted("hospital", "private", 9),
+    Contracted("hospital", "faith", 4),
+    Contracted("centre", "public", 370),
+    Contracted("centre", "private", 28),
+    Contracted("centre", "faith", 59),
+)
+CONTRACTED_TOTAL = 507
+
+PAMUSAB = Published("pamusab", "PAMUSAB", (FEMUSCABU, MEMISA, MUNASA, UCODE, FVS), CONTRACTED)

@@ -6,6 +6,7 @@ who *join* in the second. So one year's figures never depend on whether the othe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,6 +64,34 @@ def _placed(published: Published, scale: int) -> Iterator[Share]:
                 groups[name] = Group(name, households * scale, beneficiaries * scale, place)
                 place += households * scale
             yield Share(promoter, section, groups)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A contracted facility in a commune, with the section there whose organisation above has the agreement."""
+
+    number: int
+    name: str
+    kind: str
+    ownership: str
+    section: Section
+
+
+_FACILITY_NAMES = {"hospital": "Hôpital", "centre": "Centre de santé"}
+_COMMUNES_ON = 31  # to the next facility's commune: shares no factor with 89, and leads through every province
+
+
+def placed(published: Published, sections: Sequence[Section]) -> Iterator[Placed]:
+    """Every contracted facility in a commune of ``sections``: as many in one commune as in another, or one more."""
+    communes = {(one.province, one.commune): one for one in reversed(sections)}
+    order = sorted(communes)
+    known: Counter[str] = Counter()
+    every = (row for row in published.contracted for _ in range(row.facilities))
+    for number, row in enumerate(every):
+        section = communes[order[number * _COMMUNES_ON % len(order)]]
+        stem = f"{_FACILITY_NAMES[row.kind]} {section.commune}"
+        known[stem] += 1
+        yield Placed(number + 1, f"{stem} {known[stem]}", row.kind, row.ownership, section)
 
 
 def _groups(promoter: Promoter) -> Iterator[tuple[str, int, int, int]]:

@@ -24,6 +24,7 @@ _BI_RANGES = ("63", "64")
 _BI_SIZE = 2_000_000
 _BI_STEP, _BI_START = 514_229, 271_828
 BI_STAFF_PLACE = 1_950_000
+BI_FACILITY_PLACE = 1_960_000
 
 
 def card_of(place: int) -> str:

@@ -1,7 +1,8 @@
 """Loads a small Beninese union as it could stand today: some households are paid up, some wait, some are behind.
 
-The union and its mutuelles are named in a published newsletter; their villages, staff, households and the plan's
-figures are made up.
+The union and its mutuelles are named in a published newsletter; their villages, staff, households, health facilities
+and the plan's figures are made up. All of its staff and one household have a PIN, so that every part of the menu can
+be tried.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import count
 from random import Random
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.ledger.chart import Chart
+from gateway.membership import pins
 from gateway.membership.plans import Plan, add_plan
 from gateway.membership.rules import Terms, add_months
+from gateway.network.facilities import add_facility
 from gateway.network.organisations import Network, add_organisation
 from gateway.samples.bulk import Books, Bulk
 from gateway.samples.families import family, sizes
 from gateway.samples.names import BENIN, pick
 from gateway.samples.numbers import OUAKE_PLACE, beninese_mobile, free_cards
 from gateway.samples.pamusab import Loaded, Tell
-from gateway.store.schema import service_code, staff
+from gateway.store.schema import household, phone, service_code, staff
 from gateway.store.unit import Store, Unit
 
 UNION = "ucms-ouake"
@@ -57,8 +61,34 @@ MUTUELLES = {
 
 MTN, MOOV = "0150", "0155"
 BENEFICIARIES = 598
-_ANIMATOR_PLACE, _TREASURER_PLACE = 900, 901
+_ANIMATOR_PLACE, _TREASURER_PLACE, _ADVISER_PLACE, _AGENT_PLACE, _FACILITY_PLACE = 900, 901, 910, 911, 920
 
+STAFF_PIN = "4826"
+HOUSEHOLD_PIN = "2580"
+
+
+@dataclass(frozen=True)
+class Fosa:
+    """A facility in a mutuelle's district; does an agent who works there have the menu?"""
+
+    district: str
+    name: str
+    kind: str
+    ownership: str
+    agent: bool = False
+
+
+FACILITIES = (
+    Fosa("Ouaké", "Hôpital Les Karités", "hospital", "public", agent=True),
+    Fosa("Ouaké", "Centre de santé Le Néré", "centre", "public"),
+    Fosa("Ouaké", "Pharmacie du Marché", "pharmacy", "private"),
+    Fosa("Anandana", "Centre de santé Les Manguiers", "centre", "public", agent=True),
+    Fosa("Séméré 2", "Centre de santé Le Baobab", "centre", "public"),
+    Fosa("Séméré 2", "Dispensaire La Source", "centre", "faith", agent=True),
+    Fosa("Bariénou", "Centre de santé Les Rôniers", "centre", "public"),
+    Fosa("Bariénou", "Clinique La Colline", "clinic", "private"),
+    Fosa("Brénou", "Centre de santé Le Kapokier", "centre", "public", agent=True),
+)
 
 PAID, MISSED, LITTLE = "paid", "missed", "little"
 
@@ -88,7 +118,23 @@ STORIES = {
 _LITTLE_MINOR = 500
 
 
-def load_ouake(store: Store, network: Network, tell: Tell = lambda done, total, what: None) -> Loaded:
+@dataclass(frozen=True)
+class ToTry:
+    """A phone of the sample that shows a part of the menu: whose it is, in English, and the PIN."""
+
+    msisdn: str
+    who: str
+    pin: str
+
+
+@dataclass(frozen=True)
+class LoadedUnion(Loaded):
+    """What was added, and the phones to try it with."""
+
+    to_try: tuple[ToTry, ...]
+
+
+def load_ouake(store: Store, network: Network, tell: Tell = lambda done, total, what: None) -> LoadedUnion:
     """Load the union in one transaction, as of the store's clock; raises :class:`Fault` when it is there already."""
     network.forget()
     tree = network.tree()
@@ -96,21 +142,31 @@ def load_ouake(store: Store, network: Network, tell: Tell = lambda done, total, 
         raise Fault("the union of Ouaké is already there")
     if SERVICE_CODE in tree.codes:
         raise Fault(f"{SERVICE_CODE} already answers for another organisation")
+    for_staff, for_a_household = pins.seal(STAFF_PIN), pins.seal(HOUSEHOLD_PIN)
     with store.write() as unit:
         random = Random(SEED)
-        union, sections = _found(unit, random)
+        union, mutuelles, sections = _found(unit, random)
         today = day_in(TIME_ZONE, unit.now)
         opens_on = add_months(today, -36)
         plan_id = add_plan(unit, union, "famille", "Famille", CURRENCY, TERMS, opens_on)
         plan = Plan(plan_id, union, "famille", 1, "Famille", CURRENCY, TERMS)
         total = _load_households(unit, random, sections, plan, today)
+        _add_care(unit, union, mutuelles, opens_on)
+        _lock_staff(unit, for_staff)
+        shared = _lock_a_household(unit, sections, for_a_household)
     network.forget()
     tell(total, total, "Ouaké")
-    return Loaded(len(sections), total, BENEFICIARIES)
+    to_try = (
+        ToTry(beninese_mobile(_ANIMATOR_PLACE, MTN), "the animator of the union", STAFF_PIN),
+        ToTry(beninese_mobile(_TREASURER_PLACE, MTN), f"the treasurer of {next(iter(MUTUELLES))}", STAFF_PIN),
+        ToTry(beninese_mobile(_AGENT_PLACE, MTN), f"an agent of {FACILITIES[0].name}", STAFF_PIN),
+        ToTry(shared, "two households share it; one of them has the PIN", HOUSEHOLD_PIN),
+    )
+    return LoadedUnion(len(sections), total, BENEFICIARIES, len(FACILITIES), to_try)
 
 
-def _found(unit: Unit, random: Random) -> tuple[int, list[Books]]:
-    """The union with everything below it but households: its id, and its sections."""
+def _found(unit: Unit, random: Random) -> tuple[int, dict[str, int], list[Books]]:
+    """The union with everything below it but households: its id, that of each mutuelle by name, and its sections."""
     union = add_organisation(
         unit,
         None,
@@ -126,11 +182,12 @@ def _found(unit: Unit, random: Random) -> tuple[int, list[Books]]:
     )
     unit.connection.execute(insert(service_code).values(code=SERVICE_CODE, organisation_id=union[0]))
     _add_staff(unit, random, union[0], "animator", _ANIMATOR_PLACE)
-    sections = []
+    mutuelles, sections = {}, []
     for number, (name, villages) in enumerate(MUTUELLES.items()):
         own = add_organisation(
             unit, union, kind="mutuelle", code=f"ouake-{number + 1}", name=f"Mutuelle {name}", keeps_books=True
         )
+        mutuelles[name] = own[0]
         _add_staff(unit, random, own[0], "treasurer", _TREASURER_PLACE + number)
         accounts = Chart().of(unit, own[0], CURRENCY)
         for village_number, village in enumerate(villages):
@@ -138,10 +195,57 @@ def _found(unit: Unit, random: Random) -> tuple[int, list[Books]]:
                 unit, own, kind="section", code=f"ouake-{number + 1}-{village_number + 1}", name=village, district=name
             )
             sections.append(Books(section_id, own[0], accounts))
-    return union[0], sections
+    return union[0], mutuelles, sections
 
 
-def _add_staff(unit: Unit, random: Random, organisation_id: int, role: str, place: int) -> None:
+def _add_care(unit: Unit, union: int, mutuelles: dict[str, int], agreed_on: date) -> None:
+    """The facilities, the hospital's agreement with the union and the others' with a mutuelle; agents, the adviser."""
+    random = Random(f"{SEED}:care")
+    _add_staff(unit, random, union, "adviser", _ADVISER_PLACE)
+    agents = count(_AGENT_PLACE)
+    for number, one in enumerate(FACILITIES):
+        partner = union if one.kind == "hospital" else mutuelles[one.district]
+        added = add_facility(
+            unit,
+            partner,
+            f"ouake-fosa-{number + 1}",
+            one.name,
+            one.kind,
+            one.ownership,
+            one.district,
+            beninese_mobile(_FACILITY_PLACE + number, MTN),
+            agreed_on=agreed_on,
+        )
+        if one.agent:
+            _add_staff(unit, random, partner, "agent", next(agents), added)
+
+
+def _lock_staff(unit: Unit, sealed: str) -> None:
+    """Give the same PIN to all who have a role here."""
+    treasurers = range(_TREASURER_PLACE, _TREASURER_PLACE + len(MUTUELLES))
+    agents = range(_AGENT_PLACE, _AGENT_PLACE + sum(one.agent for one in FACILITIES))
+    for place in (_ANIMATOR_PLACE, _ADVISER_PLACE, *treasurers, *agents):
+        pins.keep(unit, pins.of_staff(beninese_mobile(place, MTN)), sealed)
+
+
+def _lock_a_household(unit: Unit, sections: Sequence[Books], sealed: str) -> str:
+    """Give a PIN to the younger of two households that share a phone; returns the phone."""
+    msisdn, household_id = unit.connection.execute(
+        select(phone.c.msisdn, func.max(phone.c.household_id))
+        .join(household, household.c.id == phone.c.household_id)
+        .where(household.c.section_id.in_([one.section_id for one in sections]))
+        .group_by(phone.c.msisdn)
+        .having(func.count() == 2)
+        .order_by(phone.c.msisdn)
+        .limit(1)
+    ).one()
+    pins.keep(unit, pins.of_household(household_id), sealed)
+    return str(msisdn)
+
+
+def _add_staff(
+    unit: Unit, random: Random, organisation_id: int, role: str, place: int, facility_id: int | None = None
+) -> None:
     sex = "F" if random.random() < 0.5 else "M"
     unit.connection.execute(
         insert(staff).values(
@@ -150,6 +254,7 @@ def _add_staff(unit: Unit, random: Random, organisation_id: int, role: str, plac
             role=role,
             msisdn=beninese_mobile(place, MTN),
             language="fr",
+            facility_id=facility_id,
         )
     )
 

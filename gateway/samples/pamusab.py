@@ -1,5 +1,7 @@
 """Loads the Burundian network of 2019 or 2020 with exactly the households and beneficiaries that it published.
 
+With 2020 come its contracted health facilities, whatever the scale: it published them for that year alone.
+
 A section is loaded in one transaction. A load that dies leaves whole sections behind and no part of one; the next run
 sees which sections have members in that year and goes on with the others, so only a whole network counts as loaded.
 """
@@ -21,10 +23,10 @@ from gateway.network.organisations import Network, Tree, add_organisation
 from gateway.samples.bulk import BLOCK, Books, Bulk
 from gateway.samples.burundi import PAMUSAB, YEARS, Promoter, Published
 from gateway.samples.families import family, payments, sizes
-from gateway.samples.layout import JOIN, LEAVE, SEED, STAY, Group, Share, shares
+from gateway.samples.layout import JOIN, LEAVE, SEED, STAY, Group, Share, placed, shares
 from gateway.samples.names import BURUNDI
-from gateway.samples.numbers import BI_STAFF_PLACE, burundian_mobile, free_cards
-from gateway.store.schema import household, membership, organisation, plan, service_code, staff
+from gateway.samples.numbers import BI_FACILITY_PLACE, BI_STAFF_PLACE, burundian_mobile, free_cards
+from gateway.store.schema import facility, household, membership, organisation, plan, service_code, staff
 from gateway.store.unit import Store, Unit
 
 # Says how far a load is: households done, households in all, and what is being loaded.
@@ -45,6 +47,11 @@ class Loaded:
     sections: int
     households: int
     beneficiaries: int
+    facilities: int
+
+    def __str__(self) -> str:
+        people = f"{self.households} households, {self.beneficiaries} people"
+        return f"{self.sections} sections, {people}, {self.facilities} health facilities"
 
 
 def load_pamusab(
@@ -72,12 +79,12 @@ def load_network(store: Store, network: Network, published: Published, year: int
     network.forget()
     present = {one: _present(store, network.tree(), published, every, one) for one in YEARS}
     over = _judge(published, every, present, year, scale)
-    _found(store, network, published, [one for one in every if one.households(year)])
+    facilities = _found(store, network, published, [one for one in every if one.households(year)], year)
     network.forget()
     tree = network.tree()
     total = sum(one.households(year) for one in every)
     done = sum(one.households(year) for one in every if one.section.code in present[year])
-    added = Loaded(0, 0, 0)
+    added = Loaded(0, 0, 0, facilities)
     for share in every:
         if share.section.code in present[year] or not share.households(year):
             continue
@@ -92,6 +99,7 @@ def load_network(store: Store, network: Network, published: Published, year: int
             added.sections + 1,
             added.households + share.households(year),
             added.beneficiaries + sum(group.beneficiaries for group in share.of_year(year)),
+            facilities,
         )
     with store.write() as unit:
         # Nobody waits for the database to notice by itself how much larger it became.
@@ -146,8 +154,11 @@ def _judge(
 # --- the tree ---------------------------------------------------------------------------------------------------------
 
 
-def _found(store: Store, network: Network, published: Published, wanted: Sequence[Share]) -> None:
-    """Add, in one transaction, what the tree lacks: the platform, promoters, unions, sections, plans and staff."""
+def _found(store: Store, network: Network, published: Published, wanted: Sequence[Share], year: int) -> int:
+    """Add, in one transaction, what the tree lacks: the platform, promoters, unions, sections, plans and staff.
+
+    In the last year the facilities too, where they aren't there; returns how many these are.
+    """
     tree = network.tree()
     known = {code: (one.id, one.path) for code, one in tree.by_code.items()}
     with store.write() as unit:
@@ -174,6 +185,33 @@ def _found(store: Store, network: Network, published: Published, wanted: Sequenc
         for number, share in enumerate(wanted):
             if share.section.code not in known:
                 known[share.section.code] = _add_section(unit, known, share, number)
+        return _contract(unit, published, known, wanted) if year == YEARS[-1] else 0
+
+
+def _contract(unit: Unit, published: Published, known: dict[str, tuple[int, str]], wanted: Sequence[Share]) -> int:
+    """Add the facilities, unless they are there: each of the organisation above a section of its commune."""
+    platform_id, _ = known[published.code]
+    # Another load, running at the same moment, waits here and then finds them.
+    unit.connection.execute(select(organisation.c.id).where(organisation.c.id == platform_id).with_for_update())
+    code = f"{published.code}-fosa-{{}}"
+    if unit.connection.scalar(select(facility.c.id).where(facility.c.code == code.format(1))) is not None:
+        return 0
+    rows = [
+        {
+            "organisation_id": int(known[one.section.code][1].split("/")[-3]),
+            "code": code.format(one.number),
+            "name": one.name,
+            "kind": one.kind,
+            "ownership": one.ownership,
+            "district": one.section.province,
+            "msisdn": burundian_mobile(BI_FACILITY_PLACE + one.number),
+            "agreed_on": date(YEARS[-1], 1, 1),
+        }
+        for one in placed(published, [share.section for share in wanted])
+    ]
+    if rows:
+        unit.connection.execute(insert(facility), rows)
+    return len(rows)
 
 
 def _add_promoter(unit: Unit, root: tuple[int, str], promoter: Promoter) -> tuple[int, str]:

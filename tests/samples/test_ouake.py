@@ -15,14 +15,17 @@ from gateway.kernel.clock import FixedClock
 from gateway.kernel.faults import Fault
 from gateway.kernel.msisdn import read_msisdn
 from gateway.ledger.accounts import balances, first_difference
+from gateway.membership import pins
 from gateway.membership.households import by_id, by_phone, standing
 from gateway.membership.plans import plans_for
 from gateway.membership.rules import State
+from gateway.network.facilities import districts, in_district
 from gateway.network.organisations import Network
+from gateway.network.staff import everybody, roles_of
 from gateway.samples.burundi import MEMISA, Published
 from gateway.samples.ouake import load_ouake
 from gateway.samples.pamusab import load_network
-from gateway.store.schema import beneficiary, entry, household, phone, staff
+from gateway.store.schema import beneficiary, entry, household, phone, pin, staff
 from gateway.store.unit import Store
 from tests.samples.helpers import quiet, report
 
@@ -51,7 +54,7 @@ def test_there_is_a_household_in_every_state(store: Store, network: Network, clo
 def test_the_union_and_what_belongs_to_it(store: Store, network: Network) -> None:
     told: list[tuple[int, int, str]] = []
     loaded = load_ouake(store, network, lambda *said: told.append(said))
-    assert (loaded.sections, loaded.households, loaded.beneficiaries) == (16, 120, 598)
+    assert (loaded.sections, loaded.households, loaded.beneficiaries, loaded.facilities) == (16, 120, 598, 9)
     assert told[-1][:2] == (120, 120)
     tree = network.tree()
     union = tree.named("ucms-ouake")
@@ -74,6 +77,7 @@ def test_the_union_and_what_belongs_to_it(store: Store, network: Network) -> Non
         assert {one.role for one in balances(connection)} == {"receivable", "income", "cash"}
     assert [one.organisation_id for one in staffs if one.role == "animator"] == [union.id]
     assert {one.organisation_id for one in staffs if one.role == "treasurer"} == {one.id for one in mutuelles}
+    assert [one.organisation_id for one in staffs if one.role == "adviser"] == [union.id]
 
 
 def test_numbers_are_valid_and_a_phone_finds_its_household(store: Store, network: Network) -> None:
@@ -91,6 +95,44 @@ def test_numbers_are_valid_and_a_phone_finds_its_household(store: Store, network
     assert names.keys() == {"MTN", "Moov"}
     assert {carrier.name_for_number(phonenumbers.parse(one), "en") for one in staffs} == {"MTN"}
     assert not set(phones) & set(staffs)
+
+
+def test_there_is_care_in_every_mutuelles_district(store: Store, network: Network) -> None:
+    load_ouake(store, network)
+    tree, today = network.tree(), store.clock.now().date()
+    union = tree.named("ucms-ouake")
+    with store.read() as connection:
+        places = districts(connection, tree, union.path, today)
+        found = [one for place in places for one in in_district(connection, union.path, place, today, 50)]
+        agents = [one for one in everybody(connection) if one.role == "agent"]
+    assert places == ["Anandana", "Bariénou", "Brénou", "Ouaké", "Séméré 2"]
+    assert set(places) == {one.district for one in tree.sections}
+    assert len(found) == 9
+    assert {one.kind for one in found} == {"hospital", "centre", "clinic", "pharmacy"}
+    assert {one.ownership for one in found} == {"public", "private", "faith"}
+    assert 2 <= len(found) / len(agents) <= 3
+    own = {one.id: one.organisation_id for one in found}
+    assert len({one.facility_id for one in agents}) == len(agents)
+    assert all(own[one.facility_id or 0] == one.organisation_id for one in agents)
+
+
+def test_each_phone_to_try_opens_with_its_pin(store: Store, network: Network) -> None:
+    loaded = load_ouake(store, network)
+    with store.read() as connection:
+        staffs = [one.msisdn for one in everybody(connection)]
+        roles = {one.msisdn: [each.role for each in roles_of(connection, one.msisdn)] for one in loaded.to_try}
+        sharing = by_phone(connection, network.tree(), loaded.to_try[-1].msisdn)
+        locked = [one.id for one in sharing if pins.has_pin(connection, pins.of_household(one.id))]
+        assert connection.scalar(select(func.count()).select_from(pin)) == len(staffs) + 1
+    assert list(roles.values()) == [["animator"], ["treasurer"], ["agent"], []]
+    assert (len(staffs), len(sharing), len(locked)) == (11, 2, 1)
+    holders = [*(pins.of_staff(one.msisdn) for one in loaded.to_try[:-1]), pins.of_household(locked[0])]
+    with store.write() as unit:
+        for holder, one in zip(holders, loaded.to_try, strict=True):
+            assert pins.check(unit, holder, one.msisdn, one.pin) == pins.Checked("right")
+            assert pins.check(unit, holder, one.msisdn, "9173").answer == "wrong"
+        for msisdn in staffs:
+            assert pins.has_pin(unit.connection, pins.of_staff(msisdn))
 
 
 def test_it_is_loaded_once(store: Store, network: Network) -> None:

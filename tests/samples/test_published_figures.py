@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import date
+
+from gateway.kernel.msisdn import read_msisdn
+from gateway.network.facilities import districts, everywhere, in_district
+from gateway.network.organisations import Network
 from gateway.network.report import FRENCH, Figures, as_json, as_text
-from tests.samples.helpers import Load, Sample, report
+from gateway.samples.burundi import CONTRACTED_TOTAL, MEMISA, Contracted, Published
+from gateway.samples.pamusab import load_network
+from gateway.store.unit import Store
+from tests.samples.helpers import Load, Sample, quiet, report
 
 # Table 2 of PAMUSAB's report on 2020: sections, households, beneficiaries of 2019 and of 2020.
 TABLE = [
@@ -16,6 +25,16 @@ TABLE = [
 TOTAL = ("PAMUSAB", 118, 17_345, 88_395, 125, 20_312, 99_560)
 OF_2019 = [(row[0], Figures(*row[1:4])) for row in (*TABLE, TOTAL)]
 OF_2020 = [(row[0], Figures(*row[4:7])) for row in (*TABLE, TOTAL)]
+# Table 1: contracted health facilities in 2020, by kind and ownership.
+FACILITIES = {
+    ("hospital", "public"): 37,
+    ("hospital", "private"): 9,
+    ("hospital", "faith"): 4,
+    ("centre", "public"): 370,
+    ("centre", "private"): 28,
+    ("centre", "faith"): 59,
+}
+FACILITIES_TOTAL = 507
 
 
 def test_2019_alone(both_years: Sample) -> None:
@@ -101,3 +120,41 @@ def test_the_report_for_programs(loaded: Load) -> None:
     assert {key: alone[key] for key in ("previous_year", "renewed", "growth", "loyalty")} == dict.fromkeys(
         ("previous_year", "renewed", "growth", "loyalty")
     )
+
+
+def test_contracted_facilities(only_2020: Sample, both_years: Sample) -> None:
+    for sample in (only_2020, both_years):
+        with sample.store.read() as connection:
+            found = everywhere(connection)
+        assert Counter((one.kind, one.ownership) for one in found) == FACILITIES
+        assert len(found) == FACILITIES_TOTAL == CONTRACTED_TOTAL == sum(FACILITIES.values())
+
+
+def test_facilities_are_where_the_sections_are(only_2020: Sample) -> None:
+    tree = only_2020.network.tree()
+    root = tree.named("pamusab")
+    on = date(2020, 12, 20)
+    with only_2020.store.read() as connection:
+        found = everywhere(connection)
+        places = districts(connection, tree, root.path, on)
+        shown = {place: in_district(connection, root.path, place, on, 200) for place in places}
+        assert districts(connection, tree, root.path, date(2019, 12, 31)) == []
+    assert set(places) == {one.district for one in tree.sections}
+    assert sum(len(each) for each in shown.values()) == FACILITIES_TOTAL
+    assert all(any(one.kind == "hospital" for one in each) for each in shown.values())
+    assert {tree[one.organisation_id].kind for one in found} == {"promoter", "union"}
+    names, numbers = {one.name for one in found}, [one.msisdn for one in found]
+    assert len(names) == len(set(numbers)) == FACILITIES_TOTAL
+    assert max(map(len, names)) <= 30, "for a small screen"
+    assert [read_msisdn(one or "", "BI") for one in numbers] == numbers
+
+
+def test_facilities_come_with_2020_and_are_as_many_at_any_scale(store: Store, network: Network) -> None:
+    small = Published("pamusab", "PAMUSAB", (MEMISA,), (Contracted("centre", "faith", 11),))
+
+    def there() -> int:
+        with store.read() as connection:
+            return len(everywhere(connection))
+
+    assert (load_network(store, network, small, 2019, 2, quiet).facilities, there()) == (0, 0)
+    assert (load_network(store, network, small, 2020, 2, quiet).facilities, there()) == (11, 11)
