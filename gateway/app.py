@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from collections.abc import Callable
+from functools import partial
+
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from gateway.health.web import Counted, health_blueprint
 from gateway.payments.web import LARGEST_NOTICE, payments_blueprint
 from gateway.settings import Settings
 from gateway.sms.web import sms_blueprint
-from gateway.ussd.africastalking import say_sorry, ussd_blueprint
+from gateway.ussd.gateways.africastalking import africastalking_blueprint
+from gateway.ussd.gateways.hollatags import hollatags_blueprint
+from gateway.ussd.gateways.oltranz import oltranz_blueprint
+from gateway.ussd.simulator.web import Handset, phone_blueprint
 from gateway.wiring import Runtime
 
 
@@ -24,17 +30,36 @@ def create_app_on(runtime: Runtime) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_NOTICE
     app.config["MAX_FORM_PARTS"] = 100
     secret = runtime.settings.webhook_secret.get_secret_value()
-    app.register_blueprint(ussd_blueprint(runtime.engine, secret))
+    app.register_blueprint(africastalking_blueprint(runtime.engine, runtime.sessions, runtime.store, secret))
+    app.register_blueprint(oltranz_blueprint(runtime.engine, secret))
+    app.register_blueprint(hollatags_blueprint(runtime.engine, secret))
     app.register_blueprint(payments_blueprint(runtime.store, secret, runtime.providers))
     app.register_blueprint(sms_blueprint(runtime.store, secret))
     app.register_blueprint(health_blueprint(runtime.store, runtime.redis))
+    if runtime.settings.demo or runtime.settings.ussd_phone_page:
+        app.register_blueprint(
+            phone_blueprint(
+                runtime.engine,
+                runtime.store,
+                runtime.network,
+                runtime.redis,
+                runtime.settings.secret_key.get_secret_value(),
+                language=runtime.settings.default_language,
+                secure=runtime.settings.public_url.startswith("https:"),
+                handset=_handset(runtime.settings) if runtime.settings.demo else None,
+            )
+        )
     app.wsgi_app = Counted(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.errorhandler(HTTPException)
     def plain(error: HTTPException) -> Response:
-        # A phone shows a line of text or nothing: whatever is wrong with a hop, it gets one.
-        if request.endpoint == "ussd.hop" and error.code != 404:
-            return say_sorry(runtime.engine)
         return Response(f"{error.name}\n", status=error.code, content_type="text/plain; charset=utf-8")
 
     return app
+
+
+def _handset(settings: Settings) -> Callable[[str], Handset]:
+    """What stands on a phone outside the menu, as the demonstration's stand-ins hold it."""
+    from gateway.demo.handset import Handset as DemoHandset
+
+    return partial(DemoHandset, settings)

@@ -101,6 +101,10 @@ class Settings(BaseSettings):
     ussd_septets: Annotated[
         int, Field(ge=80, le=182, description="Septets that a screen may have, where its service code says nothing.")
     ] = 160
+    ussd_calls_kept_days: Annotated[
+        int,
+        Field(ge=1, le=3650, description="Days for which counted calls and what they cost are kept for the report."),
+    ] = 400
     push_delay_s: Annotated[
         float,
         Field(
@@ -112,6 +116,14 @@ class Settings(BaseSettings):
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="The least level that is logged.")
     ] = "INFO"
+    ussd_phone_page: Annotated[
+        bool,
+        Field(
+            description="Serve `/phone`, a basic phone in the browser. For trials only: there is no login, so whoever "
+            "reaches the page can act as any phone number, read its SMS and ask its wallet for money. "
+            "Always on in the demonstration.",
+        ),
+    ] = False
     demo: Annotated[bool, Field(description="Set by `gateway demo` alone: stand-ins and a movable clock.")] = False
     demo_clock: Annotated[
         str, Field(description="Demo only: the file that holds by how many seconds the clock is shifted.")

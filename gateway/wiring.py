@@ -98,8 +98,12 @@ class Runtime:
         )
 
     @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self.redis, self.settings.secret_key.get_secret_value())
+
+    @cached_property
     def engine(self) -> Engine:
-        return Engine(self.services, Sessions(self.redis, self.settings.secret_key.get_secret_value()))
+        return Engine(self.services, self.sessions)
 
     @cached_property
     def sms(self) -> SmsPort:
@@ -135,6 +139,11 @@ class Runtime:
         """Say loudly what works and yet isn't fit for people's money."""
         if self.settings.mtn_momo_target_environment == "sandbox" and not self.settings.demo:
             log.warning("MTN MOMO'S SANDBOX IS CONNECTED: its payments are play money, and are posted all the same.")
+        if self.settings.ussd_phone_page and not self.settings.demo:
+            log.warning(
+                "THE PHONE PAGE IS ON: whoever reaches /phone can act as any phone number, read its SMS and ask its "
+                "wallet for money. It is for trials only: unset USSD_PHONE_PAGE."
+            )
         self._warn_of_forgetful_redis()
 
     def _warn_of_forgetful_redis(self) -> None:

@@ -1,4 +1,7 @@
-"""The scheduler: rings for outbox rows that are due; of several, the one that holds the lease of the moment does it."""
+"""The scheduler: rings for outbox rows that are due; of several, the one that holds the lease of the moment does it.
+
+What else comes round periodically is little and done here, between two sweeps, in slices.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,78 @@ import os
 import signal
 import socket
 import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 from gateway.kernel.faults import Unavailable
 from gateway.store import lease, outbox
 from gateway.store.bell import RqBell
+from gateway.store.unit import Store
+from gateway.ussd import calls
 from gateway.wiring import Runtime
 
 log = logging.getLogger(__name__)
 
 TICK_S = 1
+SLICE_S = 0.25
+COUNT_EVERY_S = 60
+FORGET_EVERY_S = 3600
+
+
+class Round:
+    """Work that comes round every ``every_s`` seconds, done in steps, for ``SLICE_S`` at a time.
+
+    Of several schedulers one does a round; when that one dies, the rest of it is left to the next. What fails is
+    logged and ends the round: nothing here may stop the sweep.
+    """
+
+    def __init__(
+        self, store: Store, holder: str, job: str, every_s: int, begin: Callable[[datetime], Iterator[int]]
+    ) -> None:
+        self._store = store
+        self._holder = holder
+        self._job = job
+        self._every_s = every_s
+        self._begin = begin
+        self._period = -1  # the one that was asked for last
+        self._steps: Iterator[int] | None = None
+
+    def go_on(self) -> bool:
+        """Do a slice of what there is to do; False when nothing is left of this round."""
+        try:
+            self._steps = self._steps or self._next_round()
+            if self._steps is not None and self._slice(self._steps):
+                return True
+        except Unavailable as down:
+            log.warning("%s not done: %s", self._job, down)
+        except Exception:
+            log.exception("%s not done: a defect", self._job)
+        self._steps = None
+        return False
+
+    def _next_round(self) -> Iterator[int] | None:
+        now = self._store.clock.now()
+        period = int(now.timestamp()) // self._every_s
+        if period == self._period:
+            return None
+        self._period = period
+        return self._begin(now) if lease.take(self._store, self._job, self._every_s, self._holder) else None
+
+    @staticmethod
+    def _slice(steps: Iterator[int]) -> bool:
+        begun = time.monotonic()
+        return any(time.monotonic() - begun >= SLICE_S for _ in steps)
+
+
+def rounds(parts: Runtime, holder: str) -> list[Round]:
+    """The periodic work there is."""
+    store, sessions = parts.store, parts.sessions
+    kept = timedelta(days=parts.settings.ussd_calls_kept_days)
+    return [
+        Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
+        Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
+    ]
 
 
 def tick(parts: Runtime, holder: str) -> set[str]:
@@ -34,8 +100,11 @@ def run(parts: Runtime) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     holder = f"{socket.gethostname()}:{os.getpid()}"
+    periodic = rounds(parts, holder)
     while not stop.wait(TICK_S):
         try:
             tick(parts, holder)
         except Unavailable as down:
             log.warning("sweep skipped: %s", down)
+        for one in periodic:
+            one.go_on()

@@ -1,13 +1,13 @@
 """The menu's engine: a hop reads the session, takes the new input, answers; whatever is repeated gets the same answer.
 
-The aggregator posts the whole history of a session in ``text``; the input is what follows the history answered last.
-Only a hop with an effect writes to the database, under a key made of the session and the history.
+A gateway tells either the whole history of a session, and the input is what follows the history answered last, or
+only the newest input. Only a hop with an effect writes to the database, under a key made of the session and what was
+typed.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,13 +18,30 @@ from gateway.locale import Say
 from gateway.network.organisations import Organisation, ServiceCode
 from gateway.services import Services
 from gateway.store.effects import effect_key
-from gateway.ussd import effects
+from gateway.ussd.effects import Effect, NotAllowed, perform
+from gateway.ussd.effects.pins import STAFF, PinAnswer
+from gateway.ussd.effects.registering import SetLanguage
 from gateway.ussd.pages import BACK, HOME, MORE, Page, Part, cut
 from gateway.ussd.reads import Reads
-from gateway.ussd.screen import Again, Choice, GoHome, GoOn, Typed, Word, decode, encode, kind, word
+from gateway.ussd.screen import (
+    Again,
+    Choice,
+    Do,
+    GoHome,
+    GoOn,
+    GoThrough,
+    Kind,
+    Typed,
+    Word,
+    decode,
+    encode,
+    kind,
+    word,
+)
 from gateway.ussd.screens.home import Home, Resume
 from gateway.ussd.screens.language import Language
-from gateway.ussd.sessions import Session, Sessions
+from gateway.ussd.screens.pin import AskPin, NewPin, RepeatPin
+from gateway.ussd.sessions import LONGEST_PATH, REPEATED_WITHIN_S, Session, Sessions
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +50,33 @@ MOST_HOPS = 240  # of one session: three times what a family of twenty takes
 MOST_INPUTS = 60  # of a deep dial
 MOST_CHARACTERS = 400
 
+SORRY = word("Sorry, the service is not available now. Nothing was lost. Please dial again later.")
+NOBODY = word("No health mutuelle answers this number yet.")
 LOST = word("The connection was lost. Please start again here.")
 CHANGED = word("The menu has changed. Please start again here.")
+# Where there is nothing to go back to.
+BEGINNINGS = (Home, Resume, Language)
+# Doors, not places: one doesn't go back to them.
+DOORS = (Resume, Language, AskPin, NewPin, RepeatPin)
 
 
 @dataclass(frozen=True)
 class Dial:
-    """One request of an aggregator, in neutral terms."""
+    """One request of an aggregator, in neutral terms.
+
+    ``whole``: ``text`` is the session's whole history, joined by stars; else it is the newest input alone, and
+    ``opens`` says that the request opens the session (``text`` is then what was dialled behind the code).
+    ``shows`` is the most septets that the gateway brings onto a phone: no budget goes beyond it.
+    """
 
     gateway: str
     session_id: str
     caller: str
     service_code: str
     text: str
+    whole: bool = True
+    opens: bool = False
+    shows: int = 182
 
 
 @dataclass(frozen=True)
@@ -75,8 +106,7 @@ class Engine:
 
     def apology(self) -> Reply:
         """The last resort, in the default language; nothing that was asked for before is lost by it."""
-        sorry = word("Sorry, the service is not available now. Nothing was lost. Please dial again later.")
-        return self._end(Say(self._services.defaults.language), sorry, self._services.defaults.septets)
+        return self._end(Say(self._services.defaults.language), SORRY, self._services.defaults.septets)
 
     @staticmethod
     def _end(say: Say, text: Word, septets: int) -> Reply:
@@ -85,12 +115,13 @@ class Engine:
     def _hop(self, dial: Dial) -> Reply:
         code = self._code(dial)
         if code is None:
-            nobody = word("No health mutuelle answers this number yet.")
-            return self._end(Say(self._services.defaults.language), nobody, self._services.defaults.septets)
-        place = (dial.gateway, code.code, dial.caller)
-        last = self._sessions.load(*place)
+            return self._end(Say(self._services.defaults.language), NOBODY, self._services.defaults.septets)
+        code = replace(code, septets=min(code.septets, dial.shows))
+        now_s = self._services.clock.now().timestamp()
+        key = self._sessions.key(dial.gateway, code.code, dial.caller)
+        last = self._sessions.load(key)
         if last is not None and last.id == dial.session_id:
-            before = last.reply_to(dial.text)
+            before = self._answered_before(last, dial, now_s)
             if before is not None:
                 return Reply(*before)
         elif last is not None and dial.session_id in last.past:
@@ -98,10 +129,47 @@ class Engine:
             return self._end(Say(last.language), LOST, code.septets)
         root = self._services.network.tree()[code.organisation_id]
         with Reads(self._services, dial.caller, root) as reads:
-            turn = _Turn(self._services, self._sessions, reads, dial, code, last)
-            reply = turn.answer()
-        self._sessions.save(*place, turn.session.answered(dial.text, reply.text, reply.ends), first=last is None)
+            turn = _Turn(self._services, self._sessions, reads, dial, code, last, now_s)
+            try:
+                reply = turn.answer()
+            except Exception:
+                self._note_failure(key, turn)
+                raise
+        typed = (len(dial.text) if dial.whole else 0, self._sessions.digest(dial.text))
+        turn.session.answered(typed, reply.text, reply.ends, now_s)
+        self._sessions.save(key, turn.session, last if turn.known is None else None)
         return reply
+
+    def _answered_before(self, last: Session, dial: Dial, now_s: float) -> tuple[str, bool] | None:
+        """The answer that this very request got before; an older one that comes late gets the newest answer."""
+        if not dial.whole:
+            if dial.opens:
+                return last.last_reply()
+            again = last.replies[-1][0] == self._sessions.digest(dial.text)
+            soon = last.ended or now_s - last.last_s < REPEATED_WITHIN_S
+            return last.last_reply() if again and soon else None
+        length = last.typed[0]
+        if len(dial.text) > length:
+            return None
+        digest = self._sessions.digest(dial.text)
+        for known, reply, ends in reversed(last.replies):
+            if known == digest:
+                return reply, ends
+        return last.last_reply() if len(dial.text) < length else None
+
+    def _note_failure(self, key: str, turn: _Turn) -> None:
+        """Have the call counted as one that failed; where Redis is what failed, it isn't."""
+        try:
+            if turn.known is None:
+                turn.session.failed = True
+                self._sessions.note(turn.session)
+                return
+            before = self._sessions.load(key)
+            if before is not None and before.id == turn.session.id:
+                before.failed = True
+                self._sessions.save(key, before, None)
+        except Unavailable:
+            return
 
     def _code(self, dial: Dial) -> ServiceCode | None:
         """The part of the network behind a short code; for an unknown code, the caller's country decides."""
@@ -128,6 +196,7 @@ class _Turn:
         dial: Dial,
         code: ServiceCode,
         last: Session | None,
+        now_s: float,
     ) -> None:
         self.services = services
         self.sessions = sessions
@@ -138,53 +207,62 @@ class _Turn:
         self.known = last if last is not None and last.id == dial.session_id else None
         self.last = last  # this session, or the caller's one before it
         self.note = ""
-        past = last.before() if last is not None else ()
-        session = self.known or Session(
-            dial.session_id, [], 1, [0, 0, 1], [], "", [], False, self._language(), past=past
+        past = last.before() if last is not None else []
+        self.session = self.known or Session(
+            dial.session_id, dial.gateway, code.organisation_id, reads.root.languages[0], now_s, now_s, past=past
         )
-        self.session = session
-        self.say = Say(session.language)
+        self.say = Say(self.session.language)
 
     def answer(self) -> Reply:
-        if self.known is None:
+        session = self.known
+        if session is None:
             return self._begin()
-        if self.known.ended:
+        if session.ended:
             # The network closed this session after our END; whoever goes on in it has not seen that.
             return self._start_again(LOST)
-        at = decode(*self.known.screen)
+        at = decode(*session.screen)
         if at is None:
             return self._start_again(CHANGED)
-        typed = self._typed(self.known.text)
-        if typed is None or self.dial.text.count("*") > MOST_HOPS:
+        typed = self._typed(session)
+        if typed is None or session.hops > MOST_HOPS:
             self.note = self.say("Please answer again.")
             return self._show(at)
         return self._show(self._step(at, typed))
 
     # --- beginnings ---------------------------------------------------------------------------------------------------
 
-    def _language(self) -> str:
-        chosen = self.reads.language()
-        return chosen if chosen in self.root.languages else self.root.languages[0]
-
     def _begin(self) -> Reply:
-        first: object = self._home()
-        if self.reads.language() is None and len(self.root.languages) > 1:
-            first = Language()
-        if self.dial.text == "":
+        session = self.session
+        chosen = self.reads.language()
+        if chosen in self.root.languages:
+            session.language = chosen
+            self.say = Say(chosen)
+        session.locks = [one.card for one in self.reads.households() if one.pin]
+        if self.reads.roles():
+            session.locks.append(STAFF)
+        asks = chosen is None and len(self.root.languages) > 1
+        if not self.dial.text and (self.dial.whole or self.dial.opens):
             left = self._left()
             if left is None:
-                return self._show(first)
+                return self._show(Language() if asks else self._home())
             if decode(*left["screen"]) is None:
                 return self._start_again(CHANGED)
-            self.session = replace(self.session, left=left)
+            session.left = left
             return self._show(Resume())
         # Text in a first request is a deep dial, unless the session before it was lost with Redis.
-        if self.sessions.may_have_lost_some():
+        if not self.dial.opens and (not self.dial.whole or self.sessions.may_have_lost_some()):
             return self._start_again(LOST)
-        return self._show(self._walk(first, self.dial.text.split("*")[:MOST_INPUTS]))
+        reached = self._walk(self._home(), self.dial.text.split("*")[:MOST_INPUTS])
+        return self._ask_language_before(reached) if asks else self._show(reached)
+
+    def _ask_language_before(self, reached: Any) -> Reply:
+        """Whoever dials deep for the first time chooses a language, and is where they dialled to."""
+        self.session.left = self._here(reached)
+        self.session.back, self.session.page, self.note = [], 1, ""
+        return self._show(Language())
 
     def _home(self) -> Home:
-        return Home(tuple(self.reads.households()))
+        return Home(tuple(self.reads.households()), tuple(self.reads.roles()))
 
     def _left(self) -> dict[str, Any] | None:
         """Where the caller's last call stood, when it was dropped at a place that is worth going on from."""
@@ -203,15 +281,17 @@ class _Turn:
         return {"screen": encode(at), "page": self.session.page, "back": self.session.back}
 
     def _start_again(self, why: Word) -> Reply:
-        self.session = replace(self.session, back=[], page=1, ended=False)
+        self.session.back, self.session.page = [], 1
         self.note = why.said(self.say)
         return self._show(self._home())
 
     def _walk(self, at: Any, inputs: list[str]) -> Any:
         """A deep dial: walk as far as the inputs lead, but never through an effect that nobody has seen asked for."""
-        for typed in inputs:
+        for number, typed in enumerate(inputs, 1):
+            if self._lock(at) in self.session.locks:
+                break
             self._measure(at.show(self.say, self.reads), at)
-            after = self._step(at, typed, effects_too=False)
+            after = self._step(at, typed, walked=number)
             if after is at:
                 break
             at = after
@@ -219,106 +299,146 @@ class _Turn:
 
     # --- one step -----------------------------------------------------------------------------------------------------
 
-    def _typed(self, answered: str) -> str | None:
+    def _typed(self, session: Session) -> str | None:
         """The new input; None when the history doesn't continue the one that was answered last."""
         text = self.dial.text
-        if answered == "":
+        length, answered = session.typed
+        if not self.dial.whole or length == 0:
             return text
-        return text[len(answered) + 1 :] if text.startswith(answered + "*") else None
+        if text[length : length + 1] == "*" and self.sessions.digest(text[:length]) == answered:
+            return text[length + 1 :]
+        return None
 
-    def _step(self, at: Any, typed: str, effects_too: bool = True) -> Any:
+    def _step(self, at: Any, typed: str, walked: int = 0) -> Any:
         """Where an answer leads; the same screen, with a note, when it isn't understood."""
         typed = typed.strip()
         known = kind(type(at).__name__)
         assert known is not None
         choices, may_go_back, parts = self.session.shape
-        digits = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in typed)
+        digits = typed if typed.isascii() else _in_our_digits(typed)
         if digits == MORE and self.session.page < parts:
-            self.session = replace(self.session, page=self.session.page + 1)
+            self.session.page += 1
             return at
         if digits == BACK and may_go_back:
             return self._back(at)
         if digits == HOME:
-            left = self._here(at) if known.resumes else self.session.left
-            self.session = replace(self.session, back=[], page=1, left=left)
-            return replace(self._home(), unfinished=left is not None)
-        if known.takes is not Typed:
-            if not re.fullmatch(r"\d{1,2}", digits) or not 1 <= int(digits) <= choices:
-                return self._stay(at, word("Please type one of the numbers shown."))
-            after = at.take(Choice(int(digits)), self.reads)
-        else:
+            return self._leave(at, known)
+        if known.takes is Typed:
             if not typed or len(typed) > MOST_CHARACTERS:
                 return self._stay(at, word("Please type your answer.") if not typed else word("This is too long."))
-            after = at.take(Typed(typed), self.reads)
-        if isinstance(after, Again):
-            return self._stay(at, after.because)
-        if isinstance(after, GoOn):
-            return self._go_on()
-        if isinstance(after, GoHome):
-            after = Home((), after.wants) if after.wants is not None else self._home()
-        return self._arrive(at, after, effects_too)
+            return self._arrive(at, at.take(Typed(typed), self.reads), walked)
+        is_choice = len(digits) <= 2 and digits.isdecimal()
+        if is_choice and 1 <= int(digits) <= choices:
+            return self._arrive(at, at.take(Choice(int(digits)), self.reads), walked)
+        if hasattr(at, "typed") and typed and not is_choice and len(typed) <= MOST_CHARACTERS:
+            return self._arrive(at, at.typed(Typed(typed), self.reads), walked)
+        return self._stay(at, word("Please type one of the numbers shown."))
 
     def _stay(self, at: Any, because: Word) -> Any:
-        self.session = replace(self.session, page=1)
+        self.session.page = 1
         self.note = because.said(self.say)
         return at
 
     def _back(self, at: Any) -> Any:
         if self.session.page > 1:
-            self.session = replace(self.session, page=self.session.page - 1)
+            self.session.page -= 1
             return at
         if not self.session.back:
             return self._home()
-        *rest, last = self.session.back
-        self.session = replace(self.session, back=rest)
-        return decode(*last) or self._home()
+        return decode(*self.session.back.pop()) or self._home()
+
+    def _leave(self, at: Any, known: Kind) -> Any:
+        """Home, from wherever; what was half told stays there to go on with."""
+        left = self._here(at) if known.resumes else self.session.left
+        self.session.back, self.session.page, self.session.left = [], 1, left
+        return replace(self._home(), unfinished=left is not None)
 
     def _go_on(self) -> Any:
         left = self.session.left or {}
-        screen = decode(*left["screen"]) if left else None
-        if screen is None:
+        at = decode(*left["screen"]) if left else None
+        if at is None:
             self.note = CHANGED.said(self.say)
             return self._home()
-        self.session = replace(self.session, page=left["page"], back=left["back"], left=None)
-        return screen
+        self.session.page, self.session.back, self.session.left = left["page"], left["back"], None
+        return at
 
-    def _arrive(self, before: Any, after: Any, effects_too: bool) -> Any:
-        wants = getattr(after, "wants", None)
-        if wants is not None:
-            if not effects_too:
+    def _arrive(self, before: Any, after: Any, walked: int) -> Any:
+        came = before
+        if isinstance(after, Do):
+            quiet = after.effect.QUIET
+            if walked and not quiet:
                 return before
-            after = self._perform(after, wants)
-            self.session = replace(self.session, left=None)
-        if isinstance(after, Home) or wants is not None:
-            self.session = replace(self.session, back=[], page=1)
-        elif not isinstance(before, Resume | Language):
-            back = [*self.session.back, encode(before)][-DEEPEST_BACK:]
-            self.session = replace(self.session, back=back, page=1)
+            try:
+                after = before.done(self._perform(after.effect, walked), self.reads)
+            except NotAllowed:
+                after = GoHome(word("You can't do this any more. See your office."))
+            if self.session.path == [Language.__name__] and self.session.left:
+                after = GoOn()
+            elif not quiet and not isinstance(after, Again):
+                # What was done can't be gone back into; what was refused is changed there.
+                self.session.left, self.session.back, came = None, [], None
+        if isinstance(after, Again):
+            return self._stay(before, after.because)
+        if isinstance(after, GoOn):
+            return self._go_on()
+        if isinstance(after, GoThrough):
+            after = decode(*before.then) or self._home()
+        if isinstance(after, GoHome):
+            self.note = after.word.said(self.say) if after.word is not None else ""
+            after = self._home()
+        self.session.page = 1
+        if isinstance(after, Home):
+            self.session.back = []
+        elif came is not None and not isinstance(came, DOORS):
+            self.session.back = [*self.session.back, encode(came)][-DEEPEST_BACK:]
         return after
 
-    def _perform(self, after: Any, wants: effects.Effect) -> Any:
-        key = effect_key(self.dial.gateway, self.dial.session_id, self.dial.caller, self.dial.text)
-        outcome = effects.perform(self.services, wants, key, self.dial.caller, self.session.language, self.root)
+    def _perform(self, effect: Effect, walked: int) -> Any:
+        dial, session = self.dial, self.session
+        # The hops are counted anew in a session that was lost: its beginning tells it from the one before.
+        hop = f"hop {session.hops} of {session.started_s:.0f}"
+        place = (str(walked),) if walked else () if dial.whole else (hop,)
+        key = effect_key(dial.gateway, dial.session_id, dial.caller, dial.text, *place)
+        outcome = perform(self.services, effect, key, dial.caller, session.language, self.root)
         self.reads.forget()
-        if isinstance(wants, effects.SetLanguage):
-            self.session = replace(self.session, language=wants.language)
-            self.say = Say(wants.language)
-        return self._home() if isinstance(after, Home) else replace(after, outcome=outcome)
+        if isinstance(effect, SetLanguage):
+            session.language = effect.language
+            self.say = Say(effect.language)
+        if isinstance(outcome, PinAnswer) and outcome.answer == "right" and outcome.lock in session.locks:
+            session.locks.remove(outcome.lock)
+        return outcome
 
     # --- showing ------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _lock(at: Any) -> str | None:
+        """Whose PIN a screen stands behind, if there is one."""
+        return getattr(at, "card", None) if getattr(at, "staff", None) is None else STAFF
+
     def _measure(self, page: Page, at: object) -> Part:
         """The screenful that is shown now; the session keeps what it offers."""
-        at_home = isinstance(at, Home | Resume | Language)
+        at_home = isinstance(at, BEGINNINGS)
         parts = cut(page, self.say, self.code.septets, at_home=at_home, note=self.note)
         number = min(self.session.page, len(parts))
         part = parts[number - 1]
         may_go_back = page.back and (number > 1 or not at_home)
-        self.session = replace(self.session, page=number, shape=[part.choices, int(may_go_back), len(parts)])
+        self.session.page, self.session.shape = number, [part.choices, int(may_go_back), len(parts)]
         return part
 
     def _show(self, at: Any) -> Reply:
+        lock = self._lock(at)
+        if lock is not None and lock in self.session.locks:
+            at = AskPin(lock, encode(at))
+            self.session.page = 1
         page = at.show(self.say, self.reads)
         part = self._measure(page, at)
-        self.session = replace(self.session, screen=encode(at))
+        session = self.session
+        session.screen = encode(at)
+        name = session.screen[0]
+        if (not session.path or session.path[-1] != name) and len(session.path) < LONGEST_PATH:
+            session.path.append(name)
         return Reply(part.text, page.ends and part.last)
+
+
+def _in_our_digits(typed: str) -> str:
+    return "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in typed)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import gateway.ussd.screens  # noqa: F401  (importing them makes them known)
 from gateway.kernel.faults import Fault
-from gateway.ussd.screen import Again, GoHome, GoOn, kind, screens
+from gateway.ussd.screen import Again, GoHome, GoOn, GoThrough, kind, screens
 
-ENTRIES = ("Home", "Language", "Resume")  # where the engine begins a call
+ENTRIES = ("Home", "Language", "Resume", "AskPin")  # where the engine leads by itself
+# These lead on to where the engine knows.
+ONWARD = {
+    "Resume": "cut((where the call was cut))",
+    "AskPin": "locked((what the PIN stood before))",
+    "RepeatPin": "locked((what the PIN stood before))",
+}
 
 
 def edges() -> dict[str, list[str]]:
@@ -15,8 +21,8 @@ def edges() -> dict[str, list[str]]:
     for name in screens():
         known = kind(name)
         assert known is not None
-        ways = ["Home" if way is GoHome else way.__name__ for way in known.destinations if way not in (Again, GoOn)]
-        found[name] = sorted(set(ways))
+        ways = [way for way in known.destinations if way not in (Again, GoOn, GoThrough)]
+        found[name] = sorted({"Home" if way is GoHome else way.__name__ for way in ways})
     return found
 
 
@@ -32,17 +38,19 @@ def check(ways: dict[str, list[str]]) -> None:
     lost = sorted(set(ways) - reached)
     if lost:
         raise Fault(f"screens that nothing leads to: {', '.join(lost)}")
-    stuck = sorted(name for name, to in ways.items() if not to and "take" in vars(screens()[name]) and name != "Resume")
+    stuck = sorted(
+        name for name, to in ways.items() if not to and hasattr(screens()[name], "take") and name not in ONWARD
+    )
     if stuck:
         raise Fault(f"screens that lead nowhere: {', '.join(stuck)}")
 
 
 def drawing() -> str:
-    """The map in Mermaid; double borders are endings, the dashed arrow is going on after a dropped call."""
+    """The map in Mermaid: double borders are endings, dashed arrows lead where the engine knows."""
     ways = edges()
     check(ways)
     lines = ["flowchart TD"]
-    lines += [f"    {name}[[{name}]]" if not to and name != "Resume" else f"    {name}" for name, to in ways.items()]
+    lines += [f"    {name}" if hasattr(screens()[name], "take") else f"    {name}[[{name}]]" for name in ways]
     lines += [f"    {name} --> {way}" for name, to in sorted(ways.items()) for way in to]
-    lines.append("    Resume -.-> anywhere((where the call was cut))")
+    lines += [f"    {name} -.-> {place}" for name, place in ONWARD.items()]
     return "\n".join(lines)

@@ -1,8 +1,11 @@
 """What a screen is: a small frozen value that shows a page and says where each answer leads.
 
-A screen's class name and fields are the session, as JSON. Its destinations stand in the annotation of what ``take``
-returns, so a type checker refuses one that isn't declared and the menu map is drawn from the code. It reads through
-:class:`See` and asks for an effect by leading to a screen whose ``wants`` holds it.
+A screen's class name and fields are the session, as JSON. Its destinations stand in the annotations of what ``take``
+and ``done`` return, so a type checker refuses one that isn't declared and the menu map is drawn from the code. It reads
+through :class:`See` and asks for an effect by returning :class:`Do`; ``done`` then says where the outcome leads.
+
+A screen with a ``card`` is that household's, and one with a ``staff`` id is that person's work: the engine shows
+neither before the PIN that it is locked with was typed in this call.
 """
 
 from __future__ import annotations
@@ -16,11 +19,21 @@ from typing import Any, Protocol, TypeVar, Union, dataclass_transform, get_args,
 
 from pydantic import TypeAdapter
 
+from gateway.kernel.money import Money
 from gateway.locale import Say
+from gateway.membership.arrears import DueRow
+from gateway.membership.family import Beneficiary, Joins, Price
 from gateway.membership.households import Household, Standing
+from gateway.membership.people import Person
 from gateway.membership.plans import Plan
+from gateway.membership.renewal import Renewal
+from gateway.membership.requests import Request
+from gateway.membership.visits import Covered
+from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
+from gateway.payments.cash import Handover
 from gateway.payments.routes import Route
+from gateway.payments.takings import Collected, Payment, Takings
 from gateway.ussd.pages import Page
 
 
@@ -64,9 +77,30 @@ class GoOn:
 
 @dataclass(frozen=True)
 class GoHome:
-    """Go to the first screen, from wherever; ``wants`` is an effect to do on the way."""
+    """Go to the first screen, from wherever; ``word`` is said there first."""
 
-    wants: Any = None
+    word: Word | None = None
+
+
+@dataclass(frozen=True)
+class GoThrough:
+    """Go to the screen that a PIN stood before."""
+
+
+@dataclass(frozen=True)
+class Do:
+    """Do an effect, once; the screen's ``done`` says where its outcome leads."""
+
+    effect: Any
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a caller may do as staff; ``staff`` is the id of the role's holder in it."""
+
+    staff: int
+    role: str
+    organisation_id: int
 
 
 class See(Protocol):
@@ -93,8 +127,23 @@ class See(Protocol):
     def standing(self, household: Household) -> Standing:
         """How a household stands today."""
 
-    def standing_and_names(self, household: Household) -> tuple[Standing, list[str]]:
-        """How a household stands today, and the names on its card, the head first."""
+    def standing_and_roster(self, household: Household) -> tuple[Standing, list[Beneficiary]]:
+        """How a household stands today, and who is on its card, the head first."""
+
+    def roster(self, card: str) -> list[Beneficiary]:
+        """Who is on a card, the head first."""
+
+    def price_of_joining(self, card: str, person: Person, because: Joins, happened_on: date) -> Price | None:
+        """What it would cost to add somebody now; None when it would be refused."""
+
+    def renewal(self, household: Household) -> Renewal | None:
+        """The next membership year, while it is open and not enrolled."""
+
+    def payments(self, household: Household) -> list[Payment]:
+        """What a household paid last, the newest first."""
+
+    def sms_stopped(self) -> bool:
+        """Whether the caller wants no reminders."""
 
     def sections(self) -> Sequence[Organisation]:
         """The sections that one can register in here."""
@@ -108,9 +157,53 @@ class See(Protocol):
     def route(self, msisdn: str) -> Route | None:
         """How a phone can pay, or None when nothing is known for its network."""
 
+    def districts(self) -> list[str]:
+        """The districts where a facility has an agreement today."""
+
+    def facilities(self, district: str) -> list[Facility]:
+        """The facilities of a district with an agreement today."""
+
+    # For staff; ``staff`` is the id that a screen holds, and whoever isn't (any more) sees nothing.
+
+    def sections_of_staff(self, staff: int) -> Sequence[Organisation]:
+        """The sections of a member of staff."""
+
+    def is_mine(self, staff: int, card: str) -> bool:
+        """Whether a household belongs to the office of a member of staff."""
+
+    def due_this_month(self, staff: int) -> list[DueRow]:
+        """Who has something to pay by the end of the month, the longest due first."""
+
+    def collected_today(self, staff: int) -> Collected:
+        """The cash that a member of staff took today."""
+
+    def held(self, staff: int) -> list[Money]:
+        """The cash that a member of staff has not handed over."""
+
+    def calls_to_make(self, staff: int) -> list[Request]:
+        """Who waits for a call, the longest first."""
+
+    def takings_today(self, staff: int) -> Takings:
+        """What came in today, where a member of staff keeps the books."""
+
+    def takings_to_close(self, staff: int) -> Takings:
+        """What a closing would total now."""
+
+    def last_payments(self, staff: int) -> list[Payment]:
+        """The newest payments."""
+
+    def handovers(self, staff: int) -> list[Handover]:
+        """Cash that waits for this treasurer's word."""
+
+    def covered_today(self, card: str) -> Covered | None:
+        """Who of a card is covered today, anywhere in the network."""
+
 
 class Screen(Protocol):
-    """A screen as the engine sees it; ``take`` is absent where a session ends."""
+    """A screen as the engine sees it; ``take`` is absent where a session ends.
+
+    ``typed`` is asked, where it is there, about an answer that is none of the choices.
+    """
 
     def show(self, say: Say, see: See) -> Page:
         """The page, in the person's language."""
@@ -126,7 +219,7 @@ class Kind:
     cls: type[Any]
     takes: type | None  # Choice, Typed, or None for an ending
     destinations: tuple[type, ...]
-    wants: bool
+    does: bool  # an answer may have an effect
     resumes: bool  # a dropped session is offered again here: something was told that would be lost
 
 
@@ -154,15 +247,19 @@ def kind(name: str) -> Kind | None:
     cls = _classes.get(name)
     if cls is None:
         return None
-    take: Callable[..., object] | None = getattr(cls, "take", None)
-    wants, resumes = "wants" in cls.__dataclass_fields__, getattr(cls, "RESUMES", False)
-    if take is None:
-        return Kind(cls, None, (), wants, resumes)
-    hints = get_type_hints(take, localns=_classes)
-    returned = hints.pop("return")
-    takes = next(hint for hint in hints.values() if hint in (Choice, Typed))
-    union = get_origin(returned) in (Union, types.UnionType)
-    return Kind(cls, takes, get_args(returned) if union else (returned,), wants, resumes)
+    resumes = getattr(cls, "RESUMES", False)
+    if not hasattr(cls, "take"):
+        return Kind(cls, None, (), False, resumes)
+    answers = get_type_hints(cls.take, localns=_classes)
+    takes = next(hint for hint in answers.values() if hint in (Choice, Typed))
+    ways = [way for method in ("take", "typed", "done") if hasattr(cls, method) for way in _ways(getattr(cls, method))]
+    return Kind(cls, takes, tuple(dict.fromkeys(w for w in ways if w is not Do)), Do in ways, resumes)
+
+
+def _ways(method: Callable[..., object]) -> tuple[type, ...]:
+    """What a method may return, as its annotation says."""
+    returned = get_type_hints(method, localns=_classes)["return"]
+    return get_args(returned) if get_origin(returned) in (Union, types.UnionType) else (returned,)
 
 
 _adapters: dict[type[Any], TypeAdapter[Any]] = {}

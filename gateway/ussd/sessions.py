@@ -1,14 +1,17 @@
 """Sessions in Redis: one value a caller and short code, the last session there. A hop is one read and one write.
 
-A key holds a keyed digest of the caller's number, never the number. A value holds what the screen holds, names and
-numbers among it, for half an hour: Redis and its append-only file want the same care as the database.
+A key holds a keyed digest of the caller's number, never the number, and nothing of what was typed is kept but digests.
+A value holds what the screen holds, names and numbers among it, for half an hour: Redis and its append-only file want
+the same care as the database.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import redis
@@ -18,46 +21,73 @@ from gateway.kernel.faults import Unavailable
 
 KEPT_S = 30 * 60  # how long a dropped session is offered again
 LONGEST_S = 5 * 60  # no network keeps a session open so long (Safaricom and Airtel: 180 s)
-REMEMBERED_REPLIES = 4
+REMEMBERED_REPLIES = 2
 REMEMBERED_SESSIONS = 4
+LONGEST_PATH = 120
+# Where a gateway tells only the newest input, the same one again within this time is its repetition: nobody reads a
+# new screen and answers it faster.
+REPEATED_WITHIN_S = 2.0
 EPOCH = "ussd:epoch"  # since when Redis has kept what it holds
+OVER = "ussd:over"  # calls that another has taken the place of, until they are counted
+MOST_OVER = 100_000
 ANSWER_WITHIN_S = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
-    """A session as it stands: ``screen`` and ``back`` are encoded screens, ``text`` the history answered last."""
+    """A session as it stands: ``screen`` and ``back`` are encoded screens."""
 
     id: str
-    screen: list[Any]
-    page: int
-    shape: list[int]  # what the page offered: choices, whether 0 leads back, and how many parts it has
-    back: list[list[Any]]
-    text: str
-    replies: list[list[Any]]  # [text, reply, ends], the newest last
-    ended: bool
+    gateway: str
+    organisation_id: int
     language: str
+    started_s: float
+    last_s: float
+    screen: list[Any] = field(default_factory=list)
+    page: int = 1
+    shape: list[int] = field(default_factory=lambda: [0, 0, 1])  # choices, whether 0 leads back, how many parts
+    back: list[list[Any]] = field(default_factory=list)
+    typed: list[Any] = field(default_factory=lambda: [0, ""])  # length and digest of the history answered last
+    replies: list[list[Any]] = field(default_factory=list)  # [digest of what was answered, reply, ends], newest last
+    hops: int = 0
+    ended: bool = False
+    failed: bool = False  # a hop could not be answered
     left: dict[str, Any] | None = None  # the dropped session that was offered again
-    past: tuple[str, ...] = ()  # the ids of the caller's sessions before it
+    locks: list[str] = field(default_factory=list)  # whose PIN has not been typed: cards, or "staff"
+    path: list[str] = field(default_factory=list)  # the screens that were shown
+    past: list[str] = field(default_factory=list)  # the ids of the caller's sessions before it
 
-    def reply_to(self, text: str) -> tuple[str, bool] | None:
-        """The answer that this very history got before; an older one that comes late gets the newest answer."""
-        for known, reply, ends in reversed(self.replies):
-            if known == text:
-                return reply, ends
-        if self.replies and (not text or self.text.startswith(text + "*")):
-            _, reply, ends = self.replies[-1]
-            return reply, ends
-        return None
-
-    def before(self) -> tuple[str, ...]:
+    def before(self) -> list[str]:
         """The ids that the caller's next session has behind it."""
-        return (self.id, *self.past)[:REMEMBERED_SESSIONS]
+        return [self.id, *self.past][:REMEMBERED_SESSIONS]
 
-    def answered(self, text: str, reply: str, ends: bool) -> Session:
-        """The session after an answer."""
-        kept = [*self.replies, [text, reply, ends]][-REMEMBERED_REPLIES:]
-        return replace(self, text=text, replies=kept, ended=ends)
+    def last_reply(self) -> tuple[str, bool]:
+        """What the phone was shown last."""
+        _, reply, ends = self.replies[-1]
+        return reply, ends
+
+    def answered(self, typed: tuple[int, str], reply: str, ends: bool, now_s: float) -> None:
+        """Note an answer."""
+        self.typed = list(typed)
+        self.replies = [*self.replies[1 - REMEMBERED_REPLIES :], [typed[1], reply, ends]]
+        self.ended = ends
+        self.hops += 1
+        self.last_s = now_s
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it went, with nothing of the person: ``key`` is a digest of the session's id."""
+
+    key: str
+    gateway: str
+    organisation_id: int
+    language: str
+    started_s: float
+    last_s: float
+    hops: int
+    path: tuple[str, ...]
+    end: str  # done, dropped or failed
 
 
 def open_redis(url: str) -> redis.Redis:
@@ -67,38 +97,114 @@ def open_redis(url: str) -> redis.Redis:
     )
 
 
+class _Line:
+    """One connection to Redis for each thread, kept open.
+
+    What a client and its pool check at every command costs as much as all the rest of a hop; nothing of it is needed
+    for a GET or a SET, which may simply be said again when the connection turns out to have gone.
+    """
+
+    def __init__(self, pool: redis.ConnectionPool) -> None:
+        self._pool = pool
+        self._own = threading.local()
+
+    def command(self, *words: bytes | str | int) -> Any:
+        """Send a command that may be repeated; gives the answer."""
+        connection: Any = getattr(self._own, "connection", None)
+        if connection is not None:
+            try:
+                return self._once(connection, words)
+            except redis.TimeoutError:
+                raise
+            except redis.ConnectionError:
+                pass  # Redis was started anew meanwhile
+        connection = self._own.connection = self._pool.make_connection()
+        return self._once(connection, words)
+
+    @staticmethod
+    def _once(connection: Any, words: tuple[bytes | str | int, ...]) -> Any:
+        try:
+            connection.send_packed_command(connection.pack_command(*words), check_health=False)
+            return connection.read_response()
+        except redis.RedisError:
+            connection.disconnect()  # or the answer that is late would be taken for the next one's
+            raise
+
+
 class Sessions:
     """Reads and writes sessions; raises :class:`Unavailable` when Redis doesn't answer."""
 
     def __init__(self, client: redis.Redis, secret: str) -> None:
         self._redis = client
+        self._line = _Line(client.connection_pool)
         self._secret = hashlib.blake2b(secret.encode(), digest_size=32).digest()
 
-    def _key(self, gateway: str, service_code: str, caller: str) -> str:
-        # The number is part of the key: a session id that another phone brings is another session.
-        parts = "\x1f".join((gateway, service_code, caller)).encode()
-        return "ussd:s:" + hashlib.blake2b(parts, key=self._secret, digest_size=16).hexdigest()
+    def digest(self, text: str) -> str:
+        """A keyed digest: what was typed, or a session's id, can be compared by it and not read from it."""
+        return hashlib.blake2b(text.encode(errors="surrogatepass"), key=self._secret, digest_size=12).hexdigest()
 
-    def load(self, gateway: str, service_code: str, caller: str) -> Session | None:
+    def key(self, gateway: str, service_code: str, caller: str) -> str:
+        """Where a caller's sessions on a short code are kept.
+
+        The number is part of it: a session id that another phone brings is another session.
+        """
+        return "ussd:s:" + self.digest(f"{gateway}\x1f{service_code}\x1f{caller}")
+
+    def load(self, key: str) -> Session | None:
         """The caller's last session on this short code, which may be the one that goes on now."""
-        raw = self._ask(lambda: self._redis.get(self._key(gateway, service_code, caller)))
-        if raw is None:
-            return None
-        try:
-            return Session(**from_json(raw))
-        except (ValueError, TypeError):
-            return None  # written by another version of this program: as good as lost
+        raw = self._ask(lambda: self._line.command("GET", key))
+        return None if raw is None else _read(raw)
 
-    def save(self, gateway: str, service_code: str, caller: str, session: Session, first: bool) -> None:
-        """Keep the session in the place of the caller's last one; ``first`` when there was none."""
-        key, value = self._key(gateway, service_code, caller), to_json(vars(session))
-        if not first:
-            self._ask(lambda: self._redis.set(key, value, ex=KEPT_S))
+    def save(self, key: str, session: Session, before: Session | None) -> None:
+        """Keep the session in the place of the caller's last one; ``before``, when another one stood there."""
+        value = to_json(vars(session))
+        if session.hops > 1:
+            self._ask(lambda: self._line.command("SET", key, value, "EX", KEPT_S))
             return
         pipe = self._redis.pipeline(transaction=False)
         pipe.set(key, value, ex=KEPT_S)
         pipe.set(EPOCH, int(time.time()), nx=True)
+        if before is not None:
+            pipe.rpush(OVER, to_json(asdict(self.call(before))))
+            pipe.ltrim(OVER, -MOST_OVER, -1)
         self._ask(pipe.execute)
+
+    def note(self, session: Session) -> None:
+        """Have a call counted that will not be kept."""
+        self._ask(lambda: self._redis.rpush(OVER, to_json(asdict(self.call(session)))))
+
+    def call(self, session: Session) -> Call:
+        """The session as it is counted."""
+        end = "failed" if session.failed else "done" if session.ended else "dropped"
+        return Call(
+            self.digest(session.id),
+            session.gateway,
+            session.organisation_id,
+            session.language,
+            session.started_s,
+            session.last_s,
+            session.hops,
+            tuple(session.path),
+            end,
+        )
+
+    def finished(self, now_s: float) -> Iterator[list[Call]]:
+        """Calls that are over, in batches: those that another took the place of, that ended, or that have gone quiet.
+
+        One that nobody took the place of is given at every question until it expires: whoever counts them knows by key.
+        """
+        while batch := self._ask(lambda: self._redis.lpop(OVER, 500)):
+            yield [_call(from_json(raw)) for raw in batch]
+        cursor = 0
+        while True:
+            cursor, keys = self._ask(lambda at=cursor: self._redis.scan(at, match="ussd:s:*", count=500))
+            found = self._ask(lambda names=keys: self._redis.mget(names)) if keys else []
+            sessions = [one for one in map(_read, filter(None, found)) if one is not None]
+            over = [one for one in sessions if one.ended or one.last_s < now_s - LONGEST_S]
+            if over:
+                yield [self.call(one) for one in over]
+            if cursor == 0:
+                return
 
     def may_have_lost_some(self) -> bool:
         """True when Redis hasn't kept its data for longer than a session can last.
@@ -113,3 +219,14 @@ class Sessions:
             return command()
         except redis.RedisError as down:
             raise Unavailable(f"redis: {type(down).__name__}") from down
+
+
+def _read(raw: bytes) -> Session | None:
+    try:
+        return Session(**from_json(raw))
+    except (ValueError, TypeError):
+        return None  # written by another version of this program: as good as lost
+
+
+def _call(fields: dict[str, Any]) -> Call:
+    return Call(**{**fields, "path": tuple(fields["path"])})

@@ -7,18 +7,21 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, cached_property
+from typing import Any
 
 from flask import Flask
-from sqlalchemy import func, insert, select
+from sqlalchemy import Executable, func, insert, select
 
 from gateway.app import create_app_on
 from gateway.kernel.clock import Clock, FixedClock
 from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
-from gateway.membership.households import register
+from gateway.membership import pins
+from gateway.membership.households import choose_language, register
 from gateway.membership.people import Person
 from gateway.membership.plans import add_plan, plans_for
 from gateway.membership.rules import Terms
+from gateway.network import facilities, staff
 from gateway.network.organisations import Defaults, Network, add_organisation
 from gateway.payments.collections import move, newest
 from gateway.payments.providers.base import Paid
@@ -26,7 +29,7 @@ from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.settings import Settings
 from gateway.store.engine import open_engine
-from gateway.store.schema import collection, effect, household, message, service_code
+from gateway.store.schema import collection, effect, facility, household, message, service_code
 from gateway.store.unit import Store, Unit
 from gateway.wiring import Runtime
 from tests.ussd.handset import PATH, SECRET, Answer, Handset
@@ -37,6 +40,8 @@ OUAKE, NARROW, WIDE, BURUNDI, VILLAGE = "*384*229#", "*384*80#", "*384*182#", "*
 MEMBER, OTHER_MTN, MOOV = "+2290150000001", "+2290150000002", "+2290155000001"
 LUMICASH, ONATEL = "+25763000001", "+25777000001"
 SHARED, ONE_PERSON = "+2290150000900", "+2290150000901"
+# Staff, where a test brings them in.
+ANIMATOR, TREASURER, AGENT, STAFF_PIN = "+2290150000801", "+2290150000802", "+2290150000803", "48265"
 CANARIES = ("Zéphyrin Kanarivogel", "Zoulikha Kanarivogel", "Zacharie Kanarivogel")
 
 UNION = "Union Communale des Mutuelles de Santé de Ouaké"
@@ -138,6 +143,12 @@ class StandingRuntime(Runtime):
 
 
 @cache
+def sealed(pin: str) -> str:
+    """A PIN's hash: slow to make, so each is made once."""
+    return pins.seal(pin)
+
+
+@cache
 def _settings() -> Settings:
     return Settings.of(
         {
@@ -183,10 +194,54 @@ class Place:
         """Let time pass."""
         self.runtime.own_clock.move(timedelta(days=days, **other))
 
-    def household_with(self, msisdn: str, *names: str, section: str = "Awanla") -> str:
+    def household_with(self, msisdn: str | None, *names: str, section: str = "Awanla") -> str:
         """A household registered by staff; its card."""
         with self.runtime.store.write() as unit:
             return register_people(unit, self.runtime.network, section, msisdn, *(names or ("Adjara Tchédré",)))
+
+    def staff_with(
+        self,
+        msisdn: str,
+        role: str,
+        name: str,
+        at: str = "Mutuelle Ouaké",
+        pin: str | None = STAFF_PIN,
+        facility_id: int | None = None,
+    ) -> int:
+        """Somebody with a role in an organisation and a PIN of their own, who speaks French; the role's id."""
+        with self.runtime.store.write() as unit:
+            where = self.runtime.network.tree().named(at).id
+            if pin is not None:
+                pins.keep(unit, pins.of_staff(msisdn), sealed(pin))
+            choose_language(unit, msisdn, "fr")
+            return staff.add(unit, where, name, role, msisdn, "fr", facility_id)
+
+    def facility(
+        self, name: str = "Hôpital de Ouaké", district: str = "Ouaké", owner: str = "ouake", **other: Any
+    ) -> int:
+        """A health facility with an agreement since the beginning; its id."""
+        agreed: dict[str, Any] = {"kind": "hospital", "ownership": "public", "agreed_on": date(2024, 1, 1), **other}
+        with self.runtime.store.write() as unit:
+            code = f"f-{unit.connection.scalar(select(func.count()).select_from(facility))}"
+            owner_id = self.runtime.network.tree().named(owner).id
+            return facilities.add_facility(unit, owner_id, code, name, district=district, **agreed)
+
+    def lock_household(self, card: str, pin: str) -> None:
+        """Give a household a PIN, as its members would."""
+        with self.runtime.store.write() as unit:
+            its_id = unit.connection.scalar(select(household.c.id).where(household.c.card == card))
+            assert its_id is not None
+            pins.keep(unit, pins.of_household(its_id), sealed(pin))
+
+    def ask(self, query: Executable) -> list[tuple[Any, ...]]:
+        """What the database says."""
+        with self.runtime.store.read() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+    def texts(self, event: str, msisdn: str | None = None) -> list[str]:
+        """The SMS that were written of an event, to one phone or to anybody, the oldest first."""
+        query = select(message.c.text).where(message.c.event == event).order_by(message.c.created_at, message.c.msisdn)
+        return [text for (text,) in self.ask(query if msisdn is None else query.where(message.c.msisdn == msisdn))]
 
     def wallet_pays(self) -> Money:
         """The newest collection turns out paid, as a worker would record it; how much."""

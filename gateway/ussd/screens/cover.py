@@ -7,6 +7,7 @@ from gateway.membership.households import Household, Standing
 from gateway.membership.rules import State
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Choice, See, screen
+from gateway.ussd.screens.family import RenewYear
 from gateway.ussd.screens.pay import PayWhat, pay_what
 
 
@@ -20,7 +21,7 @@ def cover_line(say: Say, standing: Standing) -> str:
     if cover.state is State.WAITING:
         return say("Cover starts on {date}.", date=cover.begins_on)
     if cover.state is State.LAPSED and not standing.left:
-        return say("Cover has ended. See your treasurer for a new year.")
+        return say("Cover has ended. Renew for a new year.")
     if cover.state is State.LAPSED:
         return say("Cover has stopped. Pay to start again.")
     if cover.state is State.UNPAID:
@@ -36,17 +37,26 @@ class MyCover:
 
     household: Household
 
+    @property
+    def card(self) -> str:
+        return self.household.card
+
     def show(self, say: Say, see: See) -> Page:
-        standing, names = see.standing_and_names(self.household)
+        standing, people = see.standing_and_roster(self.household)
         lines = [cover_line(say, standing), say("Card {card}", card=say.card(self.household.card))]
         lines.append(say("Left to pay: {amount}", amount=standing.left) if standing.left else say("All is paid."))
         if standing.left and standing.cover.due_on:
             lines.append(
                 say("Next: {amount} by {date}", amount=standing.due, date=max(standing.cover.due_on, see.today))
             )
-        lines.append(say.many("{count} person covered:", "{count} people covered:", len(names)))
-        lines += names
-        return Page("\n".join(lines), [say("Pay")])
+        lines.append(say.many("{count} person covered:", "{count} people covered:", len(people)))
+        for one in people:
+            later = one.covered_from is not None and one.covered_from > see.today
+            lines.append(say("{name}, from {date}", name=one.name, date=one.covered_from) if later else one.name)
+        renew = [say("Renew for a new year")] if standing.renewable else []
+        return Page("\n".join(lines), [say("Pay"), *renew])
 
-    def take(self, choice: Choice, see: See) -> PayWhat:
+    def take(self, choice: Choice, see: See) -> PayWhat | RenewYear:
+        if choice == 2:
+            return RenewYear(self.card)
         return pay_what(self.household, see)

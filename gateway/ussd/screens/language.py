@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gateway.locale import NAMES, Say, mark
-from gateway.ussd.effects import SetLanguage
+from gateway.ussd.effects.registering import LanguageSet, SetLanguage
 from gateway.ussd.pages import Page
-from gateway.ussd.screen import Choice, GoHome, See, screen
+from gateway.ussd.screen import Choice, Do, GoHome, See, screen
 
 TITLE = mark("Choose your language")
 
@@ -19,5 +19,8 @@ class Language:
         titles = dict.fromkeys(Say(language)(TITLE) for language in offered)
         return Page(f"{see.root.name}\n" + " / ".join(titles), [NAMES[language] for language in offered])
 
-    def take(self, choice: Choice, see: See) -> GoHome:
-        return GoHome(wants=SetLanguage(see.root.languages[choice - 1]))
+    def take(self, choice: Choice, see: See) -> Do:
+        return Do(SetLanguage(see.root.languages[choice - 1]))
+
+    def done(self, outcome: LanguageSet, see: See) -> GoHome:
+        return GoHome()

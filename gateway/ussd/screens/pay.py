@@ -2,56 +2,180 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+import unicodedata
+from typing import ClassVar
 
 from gateway.kernel.money import BadAmount, Money, read_amount
 from gateway.kernel.msisdn import BadMsisdn, read_caller, read_msisdn, show_national
 from gateway.locale import Say
 from gateway.membership.households import Household
 from gateway.payments.limits import largest_payment
-from gateway.ussd.effects import AskForPayment, PaymentAnswer
+from gateway.ussd.effects.paying import AskForPayment, Found, LookUp, PaymentAnswer, Seen
 from gateway.ussd.pages import Page
-from gateway.ussd.screen import Again, Choice, See, Typed, screen, word
+from gateway.ussd.screen import Again, Choice, Do, See, Typed, screen, word
+from gateway.ussd.screens.find import not_found
+
+CARD_DIGITS = 8  # whatever has as many digits is a card's or a phone's number, not an amount
+MOST_MONTHS = 24
 
 
-def pay_what(household: Household, see: See) -> PayWhat:
-    """The first screen of paying, with the figures as they are now."""
+def pay_what(household: Household, see: See, name: str = "") -> PayWhat:
+    """The first screen of paying, with the figures as they are now; ``name`` for somebody else's household."""
     standing = see.standing(household)
     least = min(standing.least, standing.left) if standing.left else standing.least
-    return PayWhat(household.card, standing.left, standing.due, least)
+    return PayWhat(household.card, standing.left, standing.due, least, standing.monthly, name)
+
+
+def is_a_number(typed: str) -> bool:
+    """Is it a card's or a phone's number, and no amount?"""
+    return len(re.sub(r"\D", "", typed)) >= CARD_DIGITS
+
+
+def found_to_pay(found: Found, see: See) -> PayWhat | WhichSeen | Again:
+    """Where a search for somebody else's household leads."""
+    if len(found.households) > 1:
+        return WhichSeen(found.households)
+    household = see.household(found.households[0].card) if found.households else None
+    if household is None:
+        return Again(not_found(found))
+    return pay_what(household, see, found.households[0].name)
+
+
+@screen
+class PayFor:
+    """Somebody else's household: a relative's, a neighbour's, a member's of the cooperative."""
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Card number or phone number of the family?"))
+
+    def take(self, typed: Typed, see: See) -> Do:
+        return Do(LookUp(typed))
+
+    def done(self, outcome: Found, see: See) -> PayWhat | WhichSeen | Again:
+        return found_to_pay(outcome, see)
+
+
+@screen
+class WhichSeen:
+    """Several households have this phone number: one of them, by as much of the name as a stranger may see."""
+
+    households: tuple[Seen, ...]
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Which household?"), [one.name for one in self.households])
+
+    def take(self, choice: Choice, see: See) -> PayWhat | Again:
+        chosen = self.households[choice - 1]
+        household = see.household(chosen.card)
+        if household is None:
+            return Again(not_found(Found(())))
+        return pay_what(household, see, chosen.name)
 
 
 @screen
 class PayWhat:
-    """All that is left, what is due now when that is less, or another amount. The figures are those that were shown."""
+    """All that is left, what is due now when that is less, or another amount. The figures are those that were shown.
+
+    A card number typed here leads to that household, and an amount is taken as one: that is how one dials deep.
+    """
 
     card: str
     left: Money
     due: Money
     least: Money
+    monthly: Money
+    name: str = ""
 
     def _amounts(self) -> list[Money]:
         return list(dict.fromkeys(amount for amount in (self.due, self.left) if amount.minor > 0))
 
+    def _others(self) -> list[str]:
+        months = ["months"] if self.left > self.monthly > Money(0, self.left.currency) else []
+        return ["amount", *months, *([] if self.name else ["other"])]
+
     def show(self, say: Say, see: See) -> Page:
         card = say.card(self.card)
+        labels = {
+            "amount": say("Other amount") if self.left else say("Pay in advance"),
+            "months": say("Several months"),
+            "other": say("For another family"),
+        }
+        others = [labels[each] for each in self._others()]
+        whose = [self.name] if self.name else []
         if not self.left:
-            return Page(say("Card {card}: nothing is due.", card=card), [say("Pay in advance")])
+            return Page("\n".join([*whose, say("Card {card}: nothing is due.", card=card)]), others)
         offers = [
             say("Pay what is due: {amount}", amount=amount)
             if amount != self.left
             else say("Pay all: {amount}", amount=amount)
             for amount in self._amounts()
         ]
-        return Page(
-            say("Card {card}. Left to pay: {amount}.", card=card, amount=self.left), [*offers, say("Other amount")]
-        )
+        text = say("Card {card}. Left to pay: {amount}.", card=card, amount=self.left)
+        return Page("\n".join([*whose, text]), [*offers, *others])
 
-    def take(self, choice: Choice, see: See) -> ConfirmPayment | HowMuch:
-        amounts = self._amounts()
+    def take(self, choice: Choice, see: See) -> ConfirmPayment | HowMuch | HowManyMonths | PayFor:
+        amounts = self._amounts() if self.left else []
         if choice <= len(amounts):
-            return ConfirmPayment(self.card, amounts[choice - 1], see.caller)
-        return HowMuch(self.card, self.least)
+            return ConfirmPayment(self.card, amounts[choice - 1], see.caller, self.name)
+        match self._others()[choice - len(amounts) - 1]:
+            case "months":
+                return HowManyMonths(self.card, self.monthly, self.left, self.least, self.name)
+            case "other":
+                return PayFor()
+        return HowMuch(self.card, self.least, self.name)
+
+    def typed(self, typed: Typed, see: See) -> ConfirmPayment | Do | Again:
+        if is_a_number(typed):
+            return Do(LookUp(typed))
+        amount = amount_from(typed, self.least)
+        if isinstance(amount, Again):
+            return Again(word("Please type one of the numbers shown.")) if len(typed) < 3 else amount
+        return ConfirmPayment(self.card, amount, see.caller, self.name)
+
+    def done(self, outcome: Found, see: See) -> PayWhat | WhichSeen | Again:
+        return found_to_pay(outcome, see)
+
+
+def amount_from(typed: str, least: Money) -> Money | Again:
+    """An amount between the least and the largest payment, or what is wrong with it."""
+    least = least if least.minor > 0 else Money(1, least.currency)
+    most = largest_payment(least.currency)
+    try:
+        amount = read_amount(typed, least.currency)
+    except BadAmount as bad:
+        if bad.args[0] in ("zero", "negative"):
+            return Again(word("At least {least}.", least=least))
+        if bad.args[0] == "too-large":
+            return Again(word("At most {most} at a time.", most=most))
+        return Again(word("Write the amount in figures, like 5000."))
+    if amount < least:
+        return Again(word("At least {least}.", least=least))
+    return Again(word("At most {most} at a time.", most=most)) if amount > most else amount
+
+
+@screen
+class HowManyMonths:
+    """So many twelfths of the year's contribution, but no more than is left."""
+
+    RESUMES: ClassVar[bool] = True
+
+    card: str
+    monthly: Money
+    left: Money
+    least: Money
+    name: str = ""
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("How many months? {amount} a month.", amount=self.monthly))
+
+    def take(self, typed: Typed, see: See) -> ConfirmPayment | Again:
+        figures = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in typed)
+        if not re.fullmatch(r"\d{1,2}", figures) or not 1 <= int(figures) <= MOST_MONTHS:
+            return Again(word("Write a number from 1 to {most}.", most=MOST_MONTHS))
+        amount = Money(min(self.monthly.minor * int(figures), self.left.minor), self.left.currency)
+        found = amount_from(str(amount.decimal), self.least)
+        return found if isinstance(found, Again) else ConfirmPayment(self.card, found, see.caller, self.name)
 
 
 @screen
@@ -62,29 +186,16 @@ class HowMuch:
 
     card: str
     least: Money
+    name: str = ""
 
     def show(self, say: Say, see: See) -> Page:
+        least = self.least if self.least.minor > 0 else Money(1, self.least.currency)
         # A nought is an amount here, though a wrong one: only 00 leads away.
-        return Page(say("How much? At least {least}.", least=self._least()), back=False)
-
-    def _least(self) -> Money:
-        return self.least if self.least.minor > 0 else Money(1, self.least.currency)
+        return Page(say("How much? At least {least}.", least=least), back=False)
 
     def take(self, typed: Typed, see: See) -> ConfirmPayment | Again:
-        most = largest_payment(self.least.currency)
-        try:
-            amount = read_amount(typed, self.least.currency)
-        except BadAmount as bad:
-            if bad.args[0] in ("zero", "negative"):
-                return Again(word("At least {least}.", least=self._least()))
-            if bad.args[0] == "too-large":
-                return Again(word("At most {most} at a time.", most=most))
-            return Again(word("Write the amount in figures, like 5000."))
-        if amount < self._least():
-            return Again(word("At least {least}.", least=self._least()))
-        if amount > most:
-            return Again(word("At most {most} at a time.", most=most))
-        return ConfirmPayment(self.card, amount, see.caller)
+        amount = amount_from(typed, self.least)
+        return amount if isinstance(amount, Again) else ConfirmPayment(self.card, amount, see.caller, self.name)
 
 
 @screen
@@ -96,11 +207,14 @@ class ConfirmPayment:
     card: str
     amount: Money
     payer: str
+    name: str = ""
 
     def show(self, say: Say, see: See) -> Page:
         route = see.route(self.payer)
         own = self.payer == see.caller
         text = say("Pay {amount} for card {card}?", amount=self.amount, card=say.card(self.card))
+        if self.name:
+            text += "\n" + self.name
         if not own:
             text += "\n" + say("From {phone}", phone=show_national(self.payer))
         if route is None:
@@ -110,13 +224,16 @@ class ConfirmPayment:
             return Page(text, [say("Yes: how to pay"), say("Pay from another phone")])
         return Page(text, [say("Yes"), say("Pay from another phone")])
 
-    def take(self, choice: Choice, see: See) -> PaymentAsked | PayByReference | WhichPhone:
+    def take(self, choice: Choice, see: See) -> Do | PayByReference | WhichPhone:
         route = see.route(self.payer)
         if route is None or choice == 2:
-            return WhichPhone(self.card, self.amount)
+            return WhichPhone(self.card, self.amount, self.name)
         if route.way == "reference" or route.provider is None:
             return PayByReference(self.card, self.amount, route.operator)
-        return PaymentAsked(AskForPayment(self.card, self.amount, self.payer, route.provider))
+        return Do(AskForPayment(self.card, self.amount, self.payer, route.provider))
+
+    def done(self, outcome: PaymentAnswer, see: See) -> PaymentAsked:
+        return PaymentAsked(outcome)
 
 
 @screen
@@ -127,6 +244,7 @@ class WhichPhone:
 
     card: str
     amount: Money
+    name: str = ""
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("Number of the phone that pays?"))
@@ -144,24 +262,23 @@ class WhichPhone:
                 return Again(
                     word("This is not a mobile number. Write it like {example}.", example=show_national(see.caller))
                 )
-        return ConfirmPayment(self.card, self.amount, payer)
+        return ConfirmPayment(self.card, self.amount, payer, self.name)
 
 
 @screen
 class PaymentAsked:
     """The end of the menu: the operator's PIN prompt can only open once it is closed."""
 
-    wants: AskForPayment
-    outcome: PaymentAnswer | None = None
+    asked: PaymentAnswer
 
     def show(self, say: Say, see: See) -> Page:
-        answer: Literal["asked", "in-progress", "gone"] = self.outcome.answer if self.outcome else "gone"
+        answer = self.asked.answer
         if answer == "asked":
             text = say(
                 "Now type your PIN on {phone} when it asks. {amount}, card {card}. Receipt by SMS.",
-                amount=self.wants.amount,
-                card=say.card(self.wants.card),
-                phone=show_national(self.wants.payer),
+                amount=self.asked.amount,
+                card=say.card(self.asked.card),
+                phone=show_national(self.asked.payer),
             )
         elif answer == "in-progress":
             text = say("A payment for this card is open already. Type your PIN, or wait 15 minutes and dial again.")

@@ -8,50 +8,33 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from gateway.kernel.money import Money
-from gateway.locale import Say, mark
-from gateway.membership.people import BadName, BadYear, Person, read_birth_year, read_name
+from gateway.kernel.msisdn import BadMsisdn, read_msisdn, show_national
+from gateway.kernel.spelling import plain
+from gateway.locale import Say
+from gateway.membership.people import MOST_PEOPLE, BadName, BadYear, Person, read_birth_year, read_name
 from gateway.membership.plans import Plan
 from gateway.membership.rules import dues_for
 from gateway.network.organisations import Organisation
-from gateway.sms.gsm7 import fold
-from gateway.ussd.effects import RegisteredAs, RegisterHousehold
+from gateway.ussd.effects.registering import RegisteredAs, RegisterHousehold
 from gateway.ussd.pages import Page
-from gateway.ussd.screen import Again, Choice, GoHome, See, Typed, Word, screen, word
+from gateway.ussd.screen import Again, Choice, Do, GoHome, See, Typed, screen, word
+from gateway.ussd.screens.cash import CashWhat, cash_what
+from gateway.ussd.screens.kin import KIN, Kin, bad_name
 from gateway.ussd.screens.pay import PayWhat, pay_what
 
-MOST_PEOPLE = 20
 MOST_SECTIONS_LISTED = 9
 MOST_SECTIONS_FOUND = 20  # more than anybody reads; and the number 98 must stay free for reading on
 
 
 @dataclass(frozen=True)
-class Kin:
-    """What people call somebody, which says both the relation and the sex."""
+class Registrar:
+    """Who registers: the head from their own phone, or staff for a family with another ``phone``, or with none ("")."""
 
-    name: str
-    relation: str
-    sex: str
-
-
-# In the order in which families name them.
-KIN = (
-    Kin(mark("Wife"), "spouse", "F"),
-    Kin(mark("Husband"), "spouse", "M"),
-    Kin(mark("Son"), "child", "M"),
-    Kin(mark("Daughter"), "child", "F"),
-    Kin(mark("Father"), "parent", "M"),
-    Kin(mark("Mother"), "parent", "F"),
-    Kin(mark("Other man or boy"), "other", "M"),
-    Kin(mark("Other woman or girl"), "other", "F"),
-)
+    staff: int | None = None
+    phone: str = ""
 
 
-def _bad_name(bad: BadName) -> Word:
-    if bad.args[0] == "long":
-        return word("This name is too long: 60 letters at most.")
-    if bad.args[0] == "letters":
-        return word("Use letters only, please.")
-    return word("Please write the full name.")
+OWN = Registrar()
 
 
 @dataclass(frozen=True)
@@ -61,6 +44,15 @@ class Draft:
     people: tuple[Person, ...]
     section_id: int = 0
     plan_id: int = 0
+    by: Registrar = OWN
+
+    @property
+    def staff(self) -> int | None:
+        return self.by.staff
+
+    def sections(self, see: See) -> Sequence[Organisation]:
+        """Where the household may belong: for staff, below their own organisation."""
+        return see.sections() if self.by.staff is None else see.sections_of_staff(self.by.staff)
 
     def kin(self) -> list[Kin]:
         """Who may be added: a woman's husband, a man's wives, and everybody else."""
@@ -73,17 +65,46 @@ class Draft:
 
 
 @screen
+class RegisterFor:
+    """Staff register a family: the family's own phone, if it has one."""
+
+    staff: int
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("The family's phone number?"), [say("They have no phone")])
+
+    def take(self, choice: Choice, see: See) -> HeadName:
+        return HeadName(Registrar(self.staff))
+
+    def typed(self, typed: Typed, see: See) -> HeadName | Again:
+        try:
+            return HeadName(Registrar(self.staff, read_msisdn(typed, see.root.country)))
+        except BadMsisdn:
+            return Again(
+                word("This is not a mobile number. Write it like {example}.", example=show_national(see.caller))
+            )
+
+
+@screen
 class HeadName:
     """Who is the member?"""
 
+    by: Registrar = OWN
+
+    @property
+    def staff(self) -> int | None:
+        return self.by.staff
+
     def show(self, say: Say, see: See) -> Page:
+        if self.by.staff is not None:
+            return Page(say("First and last name of the member?"))
         return Page(say("Your first and last name?"))
 
     def take(self, typed: Typed, see: See) -> HeadSex | Again:
         try:
-            return HeadSex(read_name(typed))
+            return HeadSex(read_name(typed), self.by)
         except BadName as bad:
-            return Again(_bad_name(bad))
+            return Again(bad_name(bad))
 
 
 @screen
@@ -93,12 +114,17 @@ class HeadSex:
     RESUMES: ClassVar[bool] = True
 
     name: str
+    by: Registrar = OWN
+
+    @property
+    def staff(self) -> int | None:
+        return self.by.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("{name}: woman or man?", name=self.name), [say("Woman"), say("Man")])
 
     def take(self, choice: Choice, see: See) -> HeadYear:
-        return HeadYear(self.name, "F" if choice == 1 else "M")
+        return HeadYear(self.name, "F" if choice == 1 else "M", self.by)
 
 
 @screen
@@ -109,17 +135,24 @@ class HeadYear:
 
     name: str
     sex: str
+    by: Registrar = OWN
+
+    @property
+    def staff(self) -> int | None:
+        return self.by.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("{name}: year of birth, or age?", name=self.name))
 
-    def take(self, typed: Typed, see: See) -> PickSection | FindSection | Again:
+    def take(self, typed: Typed, see: See) -> PickSection | FindSection | PickPlan | Family | Again:
         try:
             year = read_birth_year(typed, see.today.year)
         except BadYear:
             return Again(word("Write a year like 1985, or an age like 40."))
-        draft = Draft((Person(self.name, self.sex, year, "head"),))
-        sections = see.sections()
+        draft = Draft((Person(self.name, self.sex, year, "head"),), by=self.by)
+        sections = draft.sections(see)
+        if len(sections) == 1:
+            return _after_section(draft, sections[0], see)
         if len(sections) <= MOST_SECTIONS_LISTED:
             return PickSection(draft, tuple(one.id for one in sections))
         return FindSection(draft)
@@ -133,11 +166,17 @@ class FindSection:
 
     draft: Draft
 
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
+
     def show(self, say: Say, see: See) -> Page:
+        if self.staff is not None:
+            return Page(say("The family's section: its number, or the start of its name?"))
         return Page(say("Your section: its number, or the start of its name?"))
 
     def take(self, typed: Typed, see: See) -> PickSection | PickPlan | Family | Again:
-        found = find_sections(see.sections(), typed)
+        found = find_sections(self.draft.sections(see), typed)
         if not found:
             return Again(word("No section found. Try other letters."))
         if len(found) == 1:
@@ -151,17 +190,12 @@ def find_sections(sections: Sequence[Organisation], typed: str) -> list[Organisa
     """Sections by number or by name, whatever the accents; those whose name begins so come first."""
     if re.fullmatch(r"\d+", typed):
         return [one for one in sections if one.id == int(typed)]
-    sought = _plain(typed)
+    sought = plain(typed)
     if not sought:
         return []
-    begins = [one for one in sections if _plain(one.name).startswith(sought)]
-    within = [one for one in sections if sought in _plain(f"{one.name} {one.district or ''}") and one not in begins]
+    begins = [one for one in sections if plain(one.name).startswith(sought)]
+    within = [one for one in sections if sought in plain(f"{one.name} {one.district or ''}") and one not in begins]
     return begins + within
-
-
-def _plain(text: str) -> str:
-    folded = fold(text).lower().translate(str.maketrans("éèàùìòäöü", "eeauioaou"))
-    return re.sub(r"[^a-z0-9]+", " ", folded).strip()
 
 
 @screen
@@ -173,9 +207,14 @@ class PickSection:
     draft: Draft
     section_ids: tuple[int, ...]
 
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
+
     def show(self, say: Say, see: See) -> Page:
         found = [see.organisation(each) for each in self.section_ids]
-        return Page(say("Your section?"), [one.name for one in found])
+        title = say("Your section?") if self.staff is None else say("The family's section?")
+        return Page(title, [one.name for one in found])
 
     def take(self, choice: Choice, see: See) -> PickPlan | Family | Again:
         return _after_section(self.draft, see.organisation(self.section_ids[choice - 1]), see)
@@ -199,6 +238,10 @@ class PickPlan:
 
     draft: Draft
 
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
+
     def show(self, say: Say, see: See) -> Page:
         return Page(say("Which plan?"), [plan.name for plan in see.plans(self.draft.section_id)])
 
@@ -213,6 +256,10 @@ class Family:
     RESUMES: ClassVar[bool] = True
 
     draft: Draft
+
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         count = len(self.draft.people)
@@ -236,6 +283,10 @@ class KinName:
     draft: Draft
     kin: Kin
 
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
+
     def show(self, say: Say, see: See) -> Page:
         return Page(say("{kin}: first and last name?", kin=say(self.kin.name)))
 
@@ -243,7 +294,7 @@ class KinName:
         try:
             return KinYear(self.draft, self.kin, read_name(typed))
         except BadName as bad:
-            return Again(_bad_name(bad))
+            return Again(bad_name(bad))
 
 
 @screen
@@ -255,6 +306,10 @@ class KinYear:
     draft: Draft
     kin: Kin
     name: str
+
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         # A baby has no age to type: 0 leads back.
@@ -277,6 +332,10 @@ class ConfirmFamily:
 
     draft: Draft
 
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
+
     def _plan(self, see: See) -> Plan | None:
         return next((one for one in see.plans(self.draft.section_id) if one.id == self.draft.plan_id), None)
 
@@ -294,12 +353,18 @@ class ConfirmFamily:
         others = [say("Remove someone")] if len(people) > 1 else []
         return Page("\n".join(lines), [say("Register"), say("Add someone"), *others])
 
-    def take(self, choice: Choice, see: See) -> Registered | Family | Remove:
+    def take(self, choice: Choice, see: See) -> Do | Family | Remove:
         if choice == 2:
             return Family(self.draft)
         if choice == 3:
             return Remove(self.draft)
-        return Registered(RegisterHousehold(self.draft.section_id, self.draft.plan_id, self.draft.people))
+        one = self.draft
+        return Do(RegisterHousehold(one.section_id, one.plan_id, one.people, one.by.staff, one.by.phone or None))
+
+    def done(self, outcome: RegisteredAs, see: See) -> Registered | RegisteredFor:
+        if self.draft.staff is not None:
+            return RegisteredFor(self.draft.staff, outcome)
+        return Registered(outcome)
 
 
 @screen
@@ -309,6 +374,10 @@ class Remove:
     RESUMES: ClassVar[bool] = True
 
     draft: Draft
+
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("Remove whom?"), [one.name for one in self.draft.people[1:]])
@@ -322,28 +391,55 @@ class Remove:
 class Registered:
     """The card number, what to pay now, and the way to pay it."""
 
-    wants: RegisterHousehold
-    outcome: RegisteredAs | None = None
+    registered: RegisteredAs
 
     def show(self, say: Say, see: See) -> Page:
-        if self.outcome is None:
-            return Page(say("This did not work. Please try again."), [say("Home")])
-        card = say.card(self.outcome.card)
-        if self.outcome.known:
-            text = say("You are registered already. Card {card}.", card=card)
-        else:
-            text = say("Registered. Your card: {card}.", card=card)
-        if self.outcome.total:
-            text += "\n" + say(
-                "The first year: {total}. Due now: {first}.", total=self.outcome.total, first=self.outcome.first
-            )
-        return Page(text, [say("Pay now"), say("Later")])
+        return Page(_what_was_registered(say, self.registered), [say("Pay now"), say("Later")])
 
     def take(self, choice: Choice, see: See) -> PayWhat | Goodbye | GoHome:
-        household = see.household(self.outcome.card) if self.outcome else None
+        household = see.household(self.registered.card)
         if household is None:
             return GoHome()
         return pay_what(household, see) if choice == 1 else Goodbye()
+
+
+def _what_was_registered(say: Say, one: RegisteredAs) -> str:
+    card = say.card(one.card)
+    if one.known:
+        text = say("You are registered already. Card {card}.", card=card)
+    else:
+        text = say("Registered. Your card: {card}.", card=card)
+    return text + _what_it_costs(say, one)
+
+
+def _what_it_costs(say: Say, one: RegisteredAs) -> str:
+    if not one.total:
+        return ""
+    if one.known:
+        return "\n" + say("Left to pay: {amount}", amount=one.total)
+    return "\n" + say("The first year: {total}. Due now: {first}.", total=one.total, first=one.first)
+
+
+@screen
+class RegisteredFor:
+    """Staff have registered a family: its card number, and what may be paid at once in cash."""
+
+    staff: int
+    registered: RegisteredAs
+
+    def show(self, say: Say, see: See) -> Page:
+        one = self.registered
+        card = say.card(one.card)
+        text = (
+            say("Known already. Card {card}.", card=card) if one.known else say("Registered. Card {card}.", card=card)
+        )
+        return Page(text + _what_it_costs(say, one), [say("Take cash"), say("Register another")])
+
+    def take(self, choice: Choice, see: See) -> CashWhat | RegisterFor | GoHome:
+        if choice == 2:
+            return RegisterFor(self.staff)
+        household = see.household(self.registered.card)
+        return cash_what(self.staff, household, see) if household is not None else GoHome()
 
 
 @screen

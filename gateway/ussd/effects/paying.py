@@ -1,0 +1,151 @@
+"""Asking a wallet for money, finding the household to pay for, and checking a receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import ClassVar, Literal
+
+from gateway.kernel.card import BadCard, read_card
+from gateway.kernel.money import Money
+from gateway.kernel.msisdn import BadMsisdn, read_msisdn
+from gateway.membership.households import by_card, by_phone
+from gateway.network.facilities import network_path
+from gateway.payments.collections import Asked, ask_for_payment
+from gateway.payments.receipts import check_receipt
+from gateway.store import attempts
+from gateway.ussd.effects.doing import Doing
+
+
+@dataclass(frozen=True)
+class PaymentAnswer:
+    """What became of an asking: ``asked``, or ``in-progress`` when an earlier one is still open."""
+
+    answer: Literal["asked", "in-progress", "gone"]
+    card: str
+    amount: Money
+    payer: str
+
+
+@dataclass(frozen=True)
+class AskForPayment:
+    """Ask a wallet for money for a household."""
+
+    OUTCOME: ClassVar[type] = PaymentAnswer
+    QUIET: ClassVar[bool] = False
+
+    card: str
+    amount: Money
+    payer: str
+    provider: str
+
+    def do(self, doing: Doing) -> PaymentAnswer:
+        household = by_card(doing.unit.connection, doing.tree, self.card)
+        if household is None:
+            return PaymentAnswer("gone", self.card, self.amount, self.payer)
+        asked = ask_for_payment(
+            doing.unit,
+            effect_key=doing.key,
+            books=doing.tree.books_of(household.section_id),
+            household_id=household.id,
+            provider=self.provider,
+            payer=self.payer,
+            amount=self.amount,
+            after=doing.services.push_delay,
+        )
+        answer: Literal["asked", "in-progress"] = "asked" if asked is Asked.NOW else "in-progress"
+        return PaymentAnswer(answer, self.card, self.amount, self.payer)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A household that somebody else looked up: what a stranger may see of it."""
+
+    card: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search gave; none found and ``wait_minutes``: no more questions from this phone for so long."""
+
+    households: tuple[Seen, ...]
+    wait_minutes: int = 0
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """Find households by a card number or a phone number. Whoever guesses numbers is made to wait, longer each time.
+
+    A number that is unknown and one that isn't this network's get the same answer.
+    """
+
+    OUTCOME: ClassVar[type] = Found
+    QUIET: ClassVar[bool] = True
+
+    typed: str
+    staff: int | None = None
+
+    def do(self, doing: Doing) -> Found:
+        connection, tree = doing.unit.connection, doing.tree
+        subject = attempts.subject("card", doing.caller)
+        patience = attempts.CARD_GUESSES
+        if self.staff is not None:
+            doing.staff(self.staff, "animator", "treasurer", "agent")
+            patience = attempts.FACILITY_GUESSES
+        wait = attempts.hold(doing.unit, subject)
+        if wait:
+            return Found((), minutes(wait))
+        try:
+            one = by_card(connection, tree, read_card(self.typed))
+            found = [one] if one is not None else []
+        except BadCard:
+            try:
+                found = by_phone(connection, tree, read_msisdn(self.typed, doing.root.country))
+            except BadMsisdn:
+                return Found(())
+        network = network_path(doing.root.path)
+        found = [each for each in found if tree[each.section_id].path.startswith(network)]
+        if not found:
+            return Found((), minutes(attempts.fail(doing.unit, subject, patience)))
+        return Found(tuple(Seen(each.card, each.masked) for each in found))
+
+
+def minutes(wait: timedelta) -> int:
+    """A wait in whole minutes, the last one begun."""
+    return -(-int(wait.total_seconds()) // 60)
+
+
+@dataclass(frozen=True)
+class ReceiptAnswer:
+    """``genuine`` with what the receipt is of, or not; or no more questions for ``wait_minutes``."""
+
+    genuine: bool
+    amount: Money | None = None
+    on: date | None = None
+    card: str = ""
+    name: str = ""
+    taken_back: bool = False
+    wait_minutes: int = 0
+
+
+@dataclass(frozen=True)
+class CheckReceipt:
+    """Is there a receipt with this number and code?"""
+
+    OUTCOME: ClassVar[type] = ReceiptAnswer
+    QUIET: ClassVar[bool] = True
+
+    number: str
+    code: str
+
+    def do(self, doing: Doing) -> ReceiptAnswer:
+        subject = attempts.subject("receipt", doing.caller)
+        wait = attempts.hold(doing.unit, subject)
+        if wait:
+            return ReceiptAnswer(False, wait_minutes=minutes(wait))
+        found = check_receipt(doing.unit.connection, doing.tree, self.number, self.code)
+        if found is None:
+            wait = attempts.fail(doing.unit, subject, attempts.CARD_GUESSES)
+            return ReceiptAnswer(False, wait_minutes=minutes(wait))
+        return ReceiptAnswer(True, found.amount, found.on, found.card, found.head, found.reversed)
