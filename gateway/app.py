@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from flask import Flask, Response
@@ -15,7 +14,7 @@ from gateway.sms.web import sms_blueprint
 from gateway.ussd.gateways.africastalking import africastalking_blueprint
 from gateway.ussd.gateways.hollatags import hollatags_blueprint
 from gateway.ussd.gateways.oltranz import oltranz_blueprint
-from gateway.ussd.simulator.web import Handset, phone_blueprint
+from gateway.ussd.simulator.web import Demonstration, phone_blueprint
 from gateway.wiring import Runtime
 
 
@@ -46,7 +45,7 @@ def create_app_on(runtime: Runtime) -> Flask:
                 runtime.settings.secret_key.get_secret_value(),
                 language=runtime.settings.default_language,
                 secure=runtime.settings.public_url.startswith("https:"),
-                handset=_handset(runtime.settings) if runtime.settings.demo else None,
+                demo=_demonstration(runtime.settings) if runtime.settings.demo else None,
             )
         )
     app.wsgi_app = Counted(app.wsgi_app)  # type: ignore[method-assign]
@@ -58,8 +57,9 @@ def create_app_on(runtime: Runtime) -> Flask:
     return app
 
 
-def _handset(settings: Settings) -> Callable[[str], Handset]:
-    """What stands on a phone outside the menu, as the demonstration's stand-ins hold it."""
-    from gateway.demo.handset import Handset as DemoHandset
+def _demonstration(settings: Settings) -> Demonstration:
+    """What the phone page shows of the demonstration: PIN prompts as the stand-in holds them, and its sample's PINs."""
+    from gateway.demo.handset import Handset
+    from gateway.samples.ouake import HOUSEHOLD_PIN, STAFF_PIN
 
-    return partial(DemoHandset, settings)
+    return Demonstration(partial(Handset, settings), STAFF_PIN, HOUSEHOLD_PIN)

@@ -18,7 +18,7 @@ from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
 from gateway.ledger.rules import Due, position
 from gateway.membership.changes import By, write_change
-from gateway.membership.people import Beneficiary, Person
+from gateway.membership.people import Beneficiary, Person, to_strangers
 from gateway.membership.plans import Plan
 from gateway.membership.rules import Cover, Membership, Year, cover, dues_for, in_time, part_of_year, renewal_is_open
 from gateway.network.organisations import Tree
@@ -47,9 +47,8 @@ class Household:
 
     @property
     def masked(self) -> str:
-        """What a stranger may see of whose it is: the first name, and the initial of the last."""
-        first, *others = self.head.split()
-        return f"{first} {others[-1][0]}." if others else first
+        """What a stranger may see of whose it is."""
+        return to_strangers(self.head)
 
 
 @dataclass(frozen=True)

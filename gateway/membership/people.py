@@ -74,6 +74,12 @@ def _as(change: Callable[[str], str], letters: str) -> str:
     return "".join(change(one) if len(change(one)) == 1 else one for one in letters)
 
 
+def to_strangers(name: str) -> str:
+    """What a stranger may see of a name: the first one, and the initial of the last."""
+    first, *others = name.split()
+    return f"{first} {others[-1][0]}." if others else first
+
+
 def read_birth_year(typed: str, this_year: int) -> int:
     """A year of birth: four digits, or an age up to 120; raises :class:`BadYear`."""
     text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed.strip())

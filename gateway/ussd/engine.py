@@ -41,7 +41,7 @@ from gateway.ussd.screen import (
 from gateway.ussd.screens.home import Home, Resume
 from gateway.ussd.screens.language import Language
 from gateway.ussd.screens.pin import AskPin, NewPin, RepeatPin
-from gateway.ussd.sessions import LONGEST_PATH, REPEATED_WITHIN_S, Session, Sessions
+from gateway.ussd.sessions import LONGEST_PATH, REPEATED_WITHIN_S, Session, Sessions, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,8 @@ class Engine:
         code = replace(code, septets=min(code.septets, dial.shows))
         now_s = self._services.clock.now().timestamp()
         key = self._sessions.key(dial.gateway, code.code, dial.caller)
-        last = self._sessions.load(key)
+        found = self._sessions.load(key)
+        last = found if isinstance(found, Session) else None
         if last is not None and last.id == dial.session_id:
             before = self._answered_before(last, dial, now_s)
             if before is not None:
@@ -130,6 +131,7 @@ class Engine:
         root = self._services.network.tree()[code.organisation_id]
         with Reads(self._services, dial.caller, root) as reads:
             turn = _Turn(self._services, self._sessions, reads, dial, code, last, now_s)
+            turn.garbled = isinstance(found, Unreadable)
             try:
                 reply = turn.answer()
             except Exception:
@@ -165,7 +167,7 @@ class Engine:
                 self._sessions.note(turn.session)
                 return
             before = self._sessions.load(key)
-            if before is not None and before.id == turn.session.id:
+            if isinstance(before, Session) and before.id == turn.session.id:
                 before.failed = True
                 self._sessions.save(key, before, None)
         except Unavailable:
@@ -206,6 +208,7 @@ class _Turn:
         self.root: Organisation = reads.root
         self.known = last if last is not None and last.id == dial.session_id else None
         self.last = last  # this session, or the caller's one before it
+        self.garbled = False  # another version of this program wrote the session
         self.note = ""
         past = last.before() if last is not None else []
         self.session = self.known or Session(
@@ -249,6 +252,8 @@ class _Turn:
                 return self._start_again(CHANGED)
             session.left = left
             return self._show(Resume())
+        if self.garbled:
+            return self._start_again(CHANGED)
         # Text in a first request is a deep dial, unless the session before it was lost with Redis.
         if not self.dial.opens and (not self.dial.whole or self.sessions.may_have_lost_some()):
             return self._start_again(LOST)

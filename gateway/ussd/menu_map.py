@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import gateway.ussd.screens  # noqa: F401  (importing them makes them known)
 from gateway.kernel.faults import Fault
 from gateway.ussd.screen import Again, GoHome, GoOn, GoThrough, kind, screens
@@ -49,8 +51,25 @@ def drawing() -> str:
     """The map in Mermaid: double borders are endings, dashed arrows lead where the engine knows."""
     ways = edges()
     check(ways)
-    lines = ["flowchart TD"]
-    lines += [f"    {name}" if hasattr(screens()[name], "take") else f"    {name}[[{name}]]" for name in ways]
+    lines = ["flowchart LR"]
+    for journey, names in _journeys(ways).items():
+        lines.append(f"    subgraph {journey}")
+        lines += [
+            f"        {name}" if hasattr(screens()[name], "take") else f"        {name}[[{name}]]" for name in names
+        ]
+        lines.append("    end")
     lines += [f"    {name} --> {way}" for name, to in sorted(ways.items()) for way in to]
     lines += [f"    {name} -.-> {place}" for name, place in ONWARD.items()]
     return "\n".join(lines)
+
+
+def _drawn(name: str) -> str:
+    return name if hasattr(screens()[name], "take") else f"{name}[[{name}]]"
+
+
+def _journeys(names: Iterable[str]) -> dict[str, list[str]]:
+    """The screens by the file that they stand in."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(screens()[name].__module__.rsplit(".", 1)[-1], []).append(name)
+    return dict(sorted(found.items()))

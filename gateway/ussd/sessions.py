@@ -76,6 +76,11 @@ class Session:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """There is a session, written by another version of this program."""
+
+
+@dataclass(frozen=True)
 class Call:
     """A call as it went, with nothing of the person: ``key`` is a digest of the session's id."""
 
@@ -150,10 +155,10 @@ class Sessions:
         """
         return "ussd:s:" + self.digest(f"{gateway}\x1f{service_code}\x1f{caller}")
 
-    def load(self, key: str) -> Session | None:
+    def load(self, key: str) -> Session | Unreadable | None:
         """The caller's last session on this short code, which may be the one that goes on now."""
         raw = self._ask(lambda: self._line.command("GET", key))
-        return None if raw is None else _read(raw)
+        return None if raw is None else _read(raw) or Unreadable()
 
     def save(self, key: str, session: Session, before: Session | None) -> None:
         """Keep the session in the place of the caller's last one; ``before``, when another one stood there."""
@@ -225,7 +230,7 @@ def _read(raw: bytes) -> Session | None:
     try:
         return Session(**from_json(raw))
     except (ValueError, TypeError):
-        return None  # written by another version of this program: as good as lost
+        return None
 
 
 def _call(fields: dict[str, Any]) -> Call:

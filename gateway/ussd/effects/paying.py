@@ -10,6 +10,7 @@ from gateway.kernel.card import BadCard, read_card
 from gateway.kernel.money import Money
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
 from gateway.membership.households import by_card, by_phone
+from gateway.membership.people import to_strangers
 from gateway.network.facilities import network_path
 from gateway.payments.collections import Asked, ask_for_payment
 from gateway.payments.receipts import check_receipt
@@ -88,11 +89,10 @@ class LookUp:
 
     def do(self, doing: Doing) -> Found:
         connection, tree = doing.unit.connection, doing.tree
-        subject = attempts.subject("card", doing.caller)
-        patience = attempts.CARD_GUESSES
+        subject, patience = attempts.subject("card", doing.caller), attempts.CARD_GUESSES
         if self.staff is not None:
             doing.staff(self.staff, "animator", "treasurer", "agent")
-            patience = attempts.FACILITY_GUESSES
+            subject, patience = attempts.subject("staff-card", doing.caller), attempts.FACILITY_GUESSES
         wait = attempts.hold(doing.unit, subject)
         if wait:
             return Found((), minutes(wait))
@@ -148,4 +148,4 @@ class CheckReceipt:
         if found is None:
             wait = attempts.fail(doing.unit, subject, attempts.CARD_GUESSES)
             return ReceiptAnswer(False, wait_minutes=minutes(wait))
-        return ReceiptAnswer(True, found.amount, found.on, found.card, found.head, found.reversed)
+        return ReceiptAnswer(True, found.amount, found.on, found.card, to_strangers(found.head), found.reversed)

@@ -3,8 +3,8 @@
 Documented (https://docs.hollatags.com/ussd/inbound and …/ussd-code): the seven parameters; ``session_operation`` is
 ``begin``, ``continue`` or, when the network has closed the session, ``end``; ``session_msisdn`` has no plus; messages
 of at most 160 characters; the answer is an object with ``session_operation`` (``continue`` or ``end``),
-``session_type`` (1 asks for an answer, 4 shows the text and ends), ``session_id`` and ``session_msg``. A session on a
-shared code lasts 20 seconds (…/faq/ussd-shared). Applications in the field also know ``abort``: taken as ``end``.
+``session_type`` (1 asks for an answer, 4 shows the text and ends), ``session_id`` and ``session_msg``. Applications in
+the field also know ``abort``: taken as ``end``.
 
 Assumed, because nothing is said of it: ``session_msg`` of a ``begin`` may be empty, hold the whole string that was
 dialled, or what stood behind the code; there is no signature, and a request that isn't answered may come again as it

@@ -4,7 +4,7 @@ Documented (https://developers.oltranz.com/ussdgateway/objects.html): the object
 typed now, not the history; ``newRequest`` is 1 in a session's first request and 0 in the others; ``action`` is ``CON``
 or ``END``; ``charge`` ``N`` asks the caller for no money. The page calls ``newRequest`` optional and its sample of a
 first request has 0 there, so a request without text opens a session as well: in the middle of one it shows the screen
-again. The short code is written ``123``, ``*123#`` or ``*123*100#``: all are kept as ``*123#``.
+again. The short code is written ``123``, ``*123#`` or ``*123*100#``: each is brought to the form with both.
 
 Assumed, because nothing is said of it: the number comes without a plus (as in the samples); the first request's text
 may hold the whole string that was dialled, or what stood behind the code; screens of 160 characters are shown; there is

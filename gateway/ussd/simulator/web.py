@@ -1,8 +1,8 @@
 """``/phone``: a basic phone in the browser that works with and without script; for trials and the demonstration alone.
 
 It reaches the engine in this very process, as an adapter of a network would; nothing of it touches the aggregator's
-routes. What an operator shows on a phone outside the menu comes from ``handset``, which the application hands in: only
-the demonstration has one, and this package knows nothing of the demonstration.
+routes. What the demonstration adds (an operator's PIN prompts, people to try) is handed in by the application, since
+this package lies below the demonstration and knows nothing of it.
 """
 
 from __future__ import annotations
@@ -54,8 +54,17 @@ class Handset(Protocol):
 
 
 @dataclass(frozen=True)
+class Demonstration:
+    """What only a demonstration has: each number's phone outside the menu, and the PINs of its sample."""
+
+    handset: Callable[[str], Handset]
+    staff_pin: str
+    household_pin: str
+
+
+@dataclass(frozen=True)
 class Parts:
-    """What the page stands on. ``handset`` gives a number's phone in the demonstration, and only there."""
+    """What the page stands on."""
 
     engine: Engine
     store: Store
@@ -63,7 +72,7 @@ class Parts:
     phones: HeldPhones
     language: str
     secure: bool
-    handset: Callable[[str], Handset] | None
+    demo: Demonstration | None
 
 
 def phone_blueprint(
@@ -75,10 +84,10 @@ def phone_blueprint(
     *,
     language: str,
     secure: bool,
-    handset: Callable[[str], Handset] | None = None,
+    demo: Demonstration | None = None,
 ) -> Blueprint:
     """``/phone``, ``/phone/news`` and ``/phone/static``; ``secure`` keeps the cookie to https."""
-    parts = Parts(engine, store, network, HeldPhones(client, secret), language, secure, handset)
+    parts = Parts(engine, store, network, HeldPhones(client, secret), language, secure, demo)
     web = Blueprint("phone", __name__, url_prefix="/phone", template_folder="templates", static_folder="static")
     marks = {one.name: hashlib.blake2b(one.read_bytes(), digest_size=6).hexdigest() for one in STATIC.iterdir()}
 
@@ -194,13 +203,13 @@ class _Visit:
         return held.dial(self.parts.engine, *dialled)
 
     def _answer_prompt(self, held: Held, approve: bool, typed: str) -> Held:
-        if self.parts.handset is None or held.open:
+        if self.parts.demo is None or held.open:
             return held
         if approve and not typed.strip():
             self.note = self.say("Type a PIN: here any figures will do.")
             return held
         # The PIN stays here: the operator's stand-in asks for none.
-        self.parts.handset(held.caller).answer_prompt(approve)
+        self.parts.demo.handset(held.caller).answer_prompt(approve)
         return held.hang_up()
 
     # --- what is shown ------------------------------------------------------------------------------------------------
@@ -215,10 +224,10 @@ class _Visit:
         return view(self.say, held, self._first_code(held), budget, self._prompt(held), self.note)
 
     def _prompt(self, held: Held | None) -> str | None:
-        if self.parts.handset is None or held is None or held.open:
+        if self.parts.demo is None or held is None or held.open:
             return None
         try:
-            found = self.parts.handset(held.caller).prompt()
+            found = self.parts.demo.handset(held.caller).prompt()
         except OSError as down:  # what the stand-in's client raises when nobody answers
             log.warning("phone page: the operator's stand-in doesn't answer: %s", type(down).__name__)
             return None
@@ -251,16 +260,23 @@ class _Visit:
 
     def _page(self, held: Held | None, no_number: str | None = None) -> Response:
         """The page; ``no_number`` is what was given for one and isn't."""
-        demo = self.parts.handset is not None
+        demo = self.parts.demo
         groups: list[look.Group] = []
-        if demo:
+        if demo is not None:
             with self.parts.store.read() as connection:
                 groups = look.ready_people(connection, self.tree)
         if held is None and no_number is None:
             held = next((Held(one.newcomer) for one in groups if one.newcomer), None)
         page = render_template(
             "phone.html",
-            words=words(self.say, demo),
+            words=words(self.say, demo is not None),
+            pins=self.say(
+                "In the sample of Ouaké the staff's PIN is {staff}; {household} is that of a household that has one.",
+                staff=demo.staff_pin,
+                household=demo.household_pin,
+            )
+            if demo is not None
+            else "",
             language=self.language,
             other={"fr": "en", "en": "fr"}[self.language],
             line=self.line,
