@@ -25,6 +25,7 @@ def main() -> None:
         usual = here.database("usual", 1)
         if "hops" in chosen.parts:
             _section("Hops", hops.measure(here, usual))
+            _section("Hops without SQL", hops.without_sql(here, usual))
         if "money" in chosen.parts:
             _section("Posting", money.posting(usual))
             _section("Callbacks", money.callbacks(here, usual))

@@ -15,7 +15,7 @@ from gateway.wiring import Runtime
 
 
 def create(settings: Settings) -> Flask:
-    """A bare view, one with a SELECT and a Redis GET and SET, and one that does an INSERT and a COMMIT."""
+    """A bare view, one with a Redis GET and SET, one with a SELECT besides, and one with an INSERT and a COMMIT."""
     app = Flask("baselines", static_folder=None)
     engine = open_engine(settings.database_url, pool_size=settings.web_threads + 2)
     reader = reading(engine)
@@ -30,6 +30,14 @@ def create(settings: Settings) -> Flask:
     @app.post("/bare")
     def bare() -> str:
         return "CON " + request.form["text"][-20:]
+
+    @app.post("/session")
+    def one_session() -> str:
+        form = request.form
+        key = "bench:" + form["sessionId"]
+        before = client.get(key)
+        client.set(key, form["text"], ex=1800)
+        return f"CON {len(before or b'')}"
 
     @app.post("/select")
     def one_select() -> str:

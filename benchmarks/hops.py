@@ -8,7 +8,7 @@ from statistics import median
 
 from sqlalchemy import func, select
 
-from benchmarks.load import Load, post, run
+from benchmarks.load import CONNECTIONS, Load, post, run
 from benchmarks.place import SECRET, Place, tell
 from gateway.settings import Settings
 from gateway.store.schema import phone
@@ -20,6 +20,7 @@ COVER_AND_PAY = ("1", "0", "2", "3", "500")
 # A registration up to its confirmation: nearly every hop is text, and none is written to the database.
 REGISTER = ("1", "Aline Bahati", "1", "1988", "Kanyosha", "1", "Jean Bahati", "1985", "2", "Eric Bahati", "2012", "8")
 SECONDS = 6.0
+TOLD = 160  # families in a round
 ROUNDS = 3
 
 
@@ -43,18 +44,14 @@ def sessions(path: str, callers: list[str], answers: tuple[str, ...]) -> Callabl
             text = ""
             for answer in ("", *answers):
                 text = f"{text}*{answer}" if text else answer
-                yield post(
-                    path,
-                    {
-                        "sessionId": session,
-                        "phoneNumber": caller,
-                        "networkCode": "99999",
-                        "serviceCode": CODE,
-                        "text": text,
-                    },
-                )
+                yield _hop(path, session, caller, text)
 
     return requests
+
+
+def _hop(path: str, session: str, caller: str, text: str) -> bytes:
+    form = {"sessionId": session, "phoneNumber": caller, "networkCode": "99999", "serviceCode": CODE, "text": text}
+    return post(path, form)
 
 
 def strangers(count: int) -> list[str]:
@@ -94,6 +91,50 @@ def measure(place: Place, settings: Settings) -> list[str]:
         "| --- | --: | --: | --: | --: | --: |",
         *lines,
     ]
+
+
+# A family being told: the first part asks the database, the second (a wife and eighteen children) does not.
+BEFORE = ("", "1", "1", "Aline Bahati", "2", "1988", "Kanyosha", "1")
+CHILDREN = tuple(
+    answer for number in range(18) for answer in ("2", f"Eric Bahati {'abcdefghijklmnopqr'[number]}", "2012")
+)
+TELLING = ("1", "Jeanne Bahati", "1990", *CHILDREN)
+
+
+def without_sql(place: Place, settings: Settings) -> list[str]:
+    """Hops that need no SQL, against a plain view that does one Redis GET and SET: medians of interleaved rounds.
+
+    The sessions are brought to the place where they need none before the clock starts.
+    """
+    hop = f"/ussd/africastalking/{SECRET}"
+    ratios, ours, plains = [], [], []
+    numbers = itertools.count()
+
+    def told(
+        path: str, names: list[int], answers: tuple[str, ...], before: tuple[str, ...] = ()
+    ) -> Callable[[int], Iterator[bytes]]:
+        def requests(connection: int) -> Iterator[bytes]:
+            for name in names[connection::CONNECTIONS]:
+                text = "*".join(before[1:])
+                for answer in answers:
+                    text = f"{text}*{answer}" if text else answer
+                    yield _hop(path, f"told-{name}", f"+25779{name:06d}", text)
+
+        return requests
+
+    with place.gateway(settings) as gateway, place.baselines(settings) as plain:
+        for _ in range(ROUNDS):
+            names = [next(numbers) for _ in range(TOLD)]
+            run(gateway, told(hop, names, BEFORE), 120.0)
+            ours.append(run(gateway, told(hop, names, TELLING, BEFORE), 60.0, b"CON"))
+            plains.append(run(plain, told("/session", names, TELLING, BEFORE), 60.0, b"CON"))
+            ratios.append(ours[-1].per_second / plains[-1].per_second)
+    lines = []
+    for name, loads in (("hop without SQL", ours), ("(c) get, set", plains)):
+        per_second, p99 = median(one.per_second for one in loads), median(one.p99_ms for one in loads)
+        ratio = median(ratios) if loads is ours else 1
+        lines.append(f"| {name} | {per_second:.0f} | {p99:.1f} | {ratio:.2f} | {sum(one.wrong for one in loads)} |")
+    return ["| hop | per second | p99 ms | rate ÷ (c) | wrong |", "| --- | --: | --: | --: | --: |", *lines]
 
 
 def growth(place: Place, small: Settings, large: Settings) -> list[str]:

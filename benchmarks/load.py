@@ -57,7 +57,7 @@ class _Line:
 
 
 def run(port: int, requests: Callable[[int], Iterator[bytes]], seconds: float, expect: bytes = b"") -> Load:
-    """Play ``requests(n)`` on each of :data:`CONNECTIONS` connections for ``seconds``."""
+    """Play ``requests(n)`` on each of :data:`CONNECTIONS` connections for ``seconds``, or until all have ended."""
     lines = [_Line(("127.0.0.1", port), requests(number)) for number in range(CONNECTIONS)]
     chooser = selectors.DefaultSelector()
     for line in lines:
@@ -67,7 +67,7 @@ def run(port: int, requests: Callable[[int], Iterator[bytes]], seconds: float, e
     begun = time.perf_counter()
     for line in lines:
         line.send()
-    while time.perf_counter() - begun < seconds:
+    while chooser.get_map() and time.perf_counter() - begun < seconds:
         for key, _ in chooser.select(0.1):
             line = key.data
             piece = line.socket.recv(65536)
@@ -77,7 +77,10 @@ def run(port: int, requests: Callable[[int], Iterator[bytes]], seconds: float, e
             if line.complete():
                 took.append(time.perf_counter() - line.sent_at)
                 wrong += not line.answer.startswith(b"HTTP/1.1 200") or expect not in line.answer
-                line.send()
+                try:
+                    line.send()
+                except StopIteration:
+                    chooser.unregister(line.socket)
     lasted = time.perf_counter() - begun
     for line in lines:
         line.socket.close()

@@ -240,9 +240,7 @@ class _Turn:
         if chosen in self.root.languages:
             session.language = chosen
             self.say = Say(chosen)
-        session.locks = [one.card for one in self.reads.households() if one.pin]
-        if self.reads.roles():
-            session.locks.append(STAFF)
+        self._note_locks()
         asks = chosen is None and len(self.root.languages) > 1
         if not self.dial.text and (self.dial.whole or self.dial.opens):
             left = self._left()
@@ -267,7 +265,11 @@ class _Turn:
         return self._show(Language())
 
     def _home(self) -> Home:
+        self._note_locks()  # a household may have come meanwhile, or a PIN
         return Home(tuple(self.reads.households()), tuple(self.reads.roles()))
+
+    def _note_locks(self) -> None:
+        self.session.locks = [one.card for one in self.reads.households() if one.pin]
 
     def _left(self) -> dict[str, Any] | None:
         """Where the caller's last call stood, when it was dropped at a place that is worth going on from."""
@@ -293,7 +295,7 @@ class _Turn:
     def _walk(self, at: Any, inputs: list[str]) -> Any:
         """A deep dial: walk as far as the inputs lead, but never through an effect that nobody has seen asked for."""
         for number, typed in enumerate(inputs, 1):
-            if self._lock(at) in self.session.locks:
+            if self._shut_by(at) is not None:
                 break
             self._measure(at.show(self.say, self.reads), at)
             after = self._step(at, typed, walked=number)
@@ -409,16 +411,17 @@ class _Turn:
         if isinstance(effect, SetLanguage):
             session.language = effect.language
             self.say = Say(effect.language)
-        if isinstance(outcome, PinAnswer) and outcome.answer == "right" and outcome.lock in session.locks:
-            session.locks.remove(outcome.lock)
+        if isinstance(outcome, PinAnswer) and outcome.answer == "right":
+            session.opened.append(outcome.lock)
         return outcome
 
     # --- showing ------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _lock(at: Any) -> str | None:
-        """Whose PIN a screen stands behind, if there is one."""
-        return getattr(at, "card", None) if getattr(at, "staff", None) is None else STAFF
+    def _shut_by(self, at: Any) -> str | None:
+        """Whose PIN has to be typed before a screen is shown: that of staff always, a household's where it has one."""
+        lock = getattr(at, "card", None) if getattr(at, "staff", None) is None else STAFF
+        shut = lock == STAFF or lock in self.session.locks
+        return lock if shut and lock not in self.session.opened else None
 
     def _measure(self, page: Page, at: object) -> Part:
         """The screenful that is shown now; the session keeps what it offers."""
@@ -431,8 +434,8 @@ class _Turn:
         return part
 
     def _show(self, at: Any) -> Reply:
-        lock = self._lock(at)
-        if lock is not None and lock in self.session.locks:
+        lock = self._shut_by(at)
+        if lock is not None:
             at = AskPin(lock, encode(at))
             self.session.page = 1
         page = at.show(self.say, self.reads)

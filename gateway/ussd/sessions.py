@@ -53,7 +53,8 @@ class Session:
     ended: bool = False
     failed: bool = False  # a hop could not be answered
     left: dict[str, Any] | None = None  # the dropped session that was offered again
-    locks: list[str] = field(default_factory=list)  # whose PIN has not been typed: cards, or "staff"
+    locks: list[str] = field(default_factory=list)  # the cards of the caller's households that have a PIN
+    opened: list[str] = field(default_factory=list)  # whose PIN was typed or chosen in this call: cards, or "staff"
     path: list[str] = field(default_factory=list)  # the screens that were shown
     past: list[str] = field(default_factory=list)  # the ids of the caller's sessions before it
 

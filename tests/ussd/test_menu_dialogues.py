@@ -57,18 +57,18 @@ def card_on(screen: str) -> str:
 def test_a_first_dial_asks_for_the_language_in_all_languages(place: Place) -> None:
     phone = place.phone().dial(OUAKE)
     phone.is_asked().sees(UNION, "Choisissez votre langue / Choose your language", "1 Français", "2 English")
-    phone.types("1").sees("Une couverture santé pour votre famille.", "1 Inscrire ma famille", "2 Langue")
+    phone.types("1").sees("1 Inscrire ma famille", "4 Autres services")
 
 
 def test_the_language_is_remembered_and_can_be_changed(place: Place) -> None:
     phone = in_french(place.phone())
-    phone.dial().sees("Inscrire ma famille").picks("Langue", "English").sees("Register my family")
-    phone.dial().sees("Register my family").picks("Language", "Français").sees("Inscrire ma famille")
+    phone.dial().sees("Inscrire ma famille").picks("Autres services", "Langue", "English").sees("Register my family")
+    phone.dial().sees("Register my family").picks("Other services", "Language", "Français").sees("Inscrire ma famille")
 
 
 def test_a_members_household_is_written_to_in_the_new_language(place: Place) -> None:
     register_alone(place)
-    place.phone().dial().picks("Langue", "English").sees("Welcome, Adjara Tchédré.")
+    place.phone().dial().picks("Autres services", "Langue", "English").sees("Welcome, Adjara Tchédré.")
     place.phone().dial().picks("Pay", "Pay what is due", "Yes").hears_the_end().sees("Receipt by SMS.")
     place.wallet_pays()
     with place.runtime.store.read() as connection:

@@ -17,7 +17,8 @@ from gateway.kernel.clock import Clock, FixedClock
 from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
 from gateway.membership import pins
-from gateway.membership.households import choose_language, register
+from gateway.membership.changes import By
+from gateway.membership.households import add_phone, choose_language, register
 from gateway.membership.people import Person
 from gateway.membership.plans import add_plan, plans_for
 from gateway.membership.rules import Terms
@@ -42,6 +43,12 @@ LUMICASH, ONATEL = "+25763000001", "+25777000001"
 SHARED, ONE_PERSON = "+2290150000900", "+2290150000901"
 # Staff, where a test brings them in.
 ANIMATOR, TREASURER, AGENT, STAFF_PIN = "+2290150000801", "+2290150000802", "+2290150000803", "48265"
+# A family of three: 10 200 F in its first year, 3 300 F of it due at once.
+FAMILY = (
+    Person("Adjara Tchédré", "F", 1991, "head"),
+    Person("Moussa Tchédré", "M", 1986, "spouse"),
+    Person("Rahina Tchédré", "F", 2018, "child"),
+)
 CANARIES = ("Zéphyrin Kanarivogel", "Zoulikha Kanarivogel", "Zacharie Kanarivogel")
 
 UNION = "Union Communale des Mutuelles de Santé de Ouaké"
@@ -100,12 +107,15 @@ def build(unit: Unit) -> None:
         )
 
 
-def register_people(unit: Unit, network: Network, section: str, msisdn: str | None, *names: str) -> str:
-    """Register a household as staff would; the card."""
+def register_people(unit: Unit, network: Network, section: str, msisdn: str | None, *names: str | Person) -> str:
+    """Register a household as staff would, its head first; the card. Of whom only a name is told, she is 46."""
     tree = network.tree()
     where = tree.named(section).id
     plan = plans_for(unit.connection, tree, where, MORNING.date())[0]
-    people = [Person(name, "F", 1980, "head" if not number else "child") for number, name in enumerate(names)]
+    people = [
+        one if isinstance(one, Person) else Person(one, "F", 1980, "head" if not number else "child")
+        for number, one in enumerate(names)
+    ]
     return register(unit, tree, Chart(), where, plan, people, msisdn, None).card
 
 
@@ -194,7 +204,7 @@ class Place:
         """Let time pass."""
         self.runtime.own_clock.move(timedelta(days=days, **other))
 
-    def household_with(self, msisdn: str | None, *names: str, section: str = "Awanla") -> str:
+    def household_with(self, msisdn: str | None, *names: str | Person, section: str = "Awanla") -> str:
         """A household registered by staff; its card."""
         with self.runtime.store.write() as unit:
             return register_people(unit, self.runtime.network, section, msisdn, *(names or ("Adjara Tchédré",)))
@@ -226,12 +236,19 @@ class Place:
             owner_id = self.runtime.network.tree().named(owner).id
             return facilities.add_facility(unit, owner_id, code, name, district=district, **agreed)
 
+    def gives_phone(self, card: str, msisdn: str) -> None:
+        """Let another phone belong to a household, as its office would."""
+        with self.runtime.store.write() as unit:
+            add_phone(unit, self._household(unit, card), msisdn, By(None))
+
+    @staticmethod
+    def _household(unit: Unit, card: str) -> int:
+        return int(unit.connection.execute(select(household.c.id).where(household.c.card == card)).scalar_one())
+
     def lock_household(self, card: str, pin: str) -> None:
         """Give a household a PIN, as its members would."""
         with self.runtime.store.write() as unit:
-            its_id = unit.connection.scalar(select(household.c.id).where(household.c.card == card))
-            assert its_id is not None
-            pins.keep(unit, pins.of_household(its_id), sealed(pin))
+            pins.keep(unit, pins.of_household(self._household(unit, card)), sealed(pin))
 
     def ask(self, query: Executable) -> list[tuple[Any, ...]]:
         """What the database says."""

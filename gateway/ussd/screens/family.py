@@ -412,7 +412,7 @@ class RenewYear:
         household = see.household(self.card)
         year = see.renewal(household) if household is not None else None
         if year is None:
-            return GoHome()
+            return GoHome(word("The new year is not open yet, or is renewed already."))
         if choice == 2:
             return my_family(self.card, see, self.staff)
         return Do(Renew(self.card, year.plan.id, self.staff))

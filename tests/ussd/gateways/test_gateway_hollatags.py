@@ -16,7 +16,6 @@ from tests.ussd.gateways.contract import CUT_OFF, GatewayContract, complaint, co
 from tests.ussd.gateways.line import HIDDEN, Hop, Line, ask, phone
 from tests.ussd.world import MEMBER, OUAKE, Place
 
-
 FIELDS = st.sampled_from(["session_id", "session_operation", "session_msg", "session_msisdn", "session_from"])
 VALUES = st.one_of(st.text(max_size=12), st.sampled_from(["begin", "continue", "end", "2290150077203", "*384*229#"]))
 

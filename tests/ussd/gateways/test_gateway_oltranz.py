@@ -16,7 +16,6 @@ from tests.ussd.gateways.contract import CUT_OFF, GatewayContract, complaint
 from tests.ussd.gateways.line import HIDDEN, Hop, Line, ask, phone
 from tests.ussd.world import MEMBER, OUAKE, UNION, Place
 
-
 FIELDS = st.sampled_from(["sessionId", "serviceCode", "phoneNumber", "text", "newRequest", "requestTime", "amount"])
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=12), st.lists(st.none(), max_size=2),
@@ -66,7 +65,8 @@ class OltranzLine:
             *({**asked, "newRequest": value} for value in ("1", 2, -1, 0.5, [], {"a": 1}, "x", None)),
             *({**asked, "requestTime": value} for value in (5, [], "x" * 500)),
             *({**asked, "sessionId": value} for value in ("", " ")),
-            *({**asked, "phoneNumber": value} for value in ("", "+", "+0", "anonymous", "Kanarivogel", "1" * 20, HIDDEN)),
+            *({**asked, "phoneNumber": value}
+              for value in ("", "+", "+0", "anonymous", "Kanarivogel", "1" * 20, HIDDEN)),
             *({key: value for key, value in asked.items() if key != name}
               for name in ("sessionId", "serviceCode", "phoneNumber", "text")),
         ]  # fmt: skip
