@@ -36,12 +36,13 @@ from gateway.ussd.screen import (
     decode,
     encode,
     kind,
+    named,
     word,
 )
 from gateway.ussd.screens.home import Home, Resume
 from gateway.ussd.screens.language import Language
 from gateway.ussd.screens.pin import AskPin, NewPin, RepeatPin
-from gateway.ussd.sessions import LONGEST_PATH, REPEATED_WITHIN_S, Session, Sessions, Unreadable
+from gateway.ussd.sessions import LONGEST_PATH, REPEATED_WITHIN_S, Left, Session, Sessions, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -209,6 +210,7 @@ class _Turn:
         self.known = last if last is not None and last.id == dial.session_id else None
         self.last = last  # this session, or the caller's one before it
         self.garbled = False  # another version of this program wrote the session
+        self.here = ""  # the screen that this hop answers, as it was kept
         self.note = ""
         past = last.before() if last is not None else []
         self.session = self.known or Session(
@@ -223,7 +225,8 @@ class _Turn:
         if session.ended:
             # The network closed this session after our END; whoever goes on in it has not seen that.
             return self._start_again(LOST)
-        at = decode(*session.screen)
+        self.here = session.screen
+        at = decode(self.here)
         if at is None:
             return self._start_again(CHANGED)
         typed = self._typed(session)
@@ -246,7 +249,7 @@ class _Turn:
             left = self._left()
             if left is None:
                 return self._show(Language() if asks else self._home())
-            if decode(*left["screen"]) is None:
+            if decode(left.screen) is None:
                 return self._start_again(CHANGED)
             session.left = left
             return self._show(Resume())
@@ -271,21 +274,21 @@ class _Turn:
     def _note_locks(self) -> None:
         self.session.locks = [one.card for one in self.reads.households() if one.pin]
 
-    def _left(self) -> dict[str, Any] | None:
+    def _left(self) -> Left | None:
         """Where the caller's last call stood, when it was dropped at a place that is worth going on from."""
         last = self.last
         if last is None or last.ended:
             return None
-        where = kind(last.screen[0])
+        where = kind(named(last.screen))
         if where is not None and where.cls is Resume:
             return last.left  # dropped once more, before an answer
         if where is not None and not where.resumes:
             return None
-        return {"screen": last.screen, "page": last.page, "back": last.back}
+        return Left(last.screen, last.page, last.back)
 
-    def _here(self, at: Any) -> dict[str, Any]:
+    def _here(self, at: Any) -> Left:
         """The place to go on from later."""
-        return {"screen": encode(at), "page": self.session.page, "back": self.session.back}
+        return Left(encode(at), self.session.page, self.session.back)
 
     def _start_again(self, why: Word) -> Reply:
         self.session.back, self.session.page = [], 1
@@ -352,7 +355,7 @@ class _Turn:
             return at
         if not self.session.back:
             return self._home()
-        return decode(*self.session.back.pop()) or self._home()
+        return decode(self.session.back.pop()) or self._home()
 
     def _leave(self, at: Any, known: Kind) -> Any:
         """Home, from wherever; what was half told stays there to go on with."""
@@ -361,12 +364,12 @@ class _Turn:
         return replace(self._home(), unfinished=left is not None)
 
     def _go_on(self) -> Any:
-        left = self.session.left or {}
-        at = decode(*left["screen"]) if left else None
-        if at is None:
+        left, self.session.left = self.session.left, None
+        at = decode(left.screen) if left is not None else None
+        if at is None or left is None:
             self.note = CHANGED.said(self.say)
             return self._home()
-        self.session.page, self.session.back, self.session.left = left["page"], left["back"], None
+        self.session.page, self.session.back = left.page, left.back
         return at
 
     def _arrive(self, before: Any, after: Any, walked: int) -> Any:
@@ -389,7 +392,7 @@ class _Turn:
         if isinstance(after, GoOn):
             return self._go_on()
         if isinstance(after, GoThrough):
-            after = decode(*before.then) or self._home()
+            after = decode(before.then) or self._home()
         if isinstance(after, GoHome):
             self.note = after.word.said(self.say) if after.word is not None else ""
             after = self._home()
@@ -397,7 +400,7 @@ class _Turn:
         if isinstance(after, Home):
             self.session.back = []
         elif came is not None and not isinstance(came, DOORS):
-            self.session.back = [*self.session.back, encode(came)][-DEEPEST_BACK:]
+            self.session.back = [*self.session.back, self.here or encode(came)][-DEEPEST_BACK:]
         return after
 
     def _perform(self, effect: Effect, walked: int) -> Any:
@@ -442,11 +445,11 @@ class _Turn:
         part = self._measure(page, at)
         session = self.session
         session.screen = encode(at)
-        name = session.screen[0]
+        name = type(at).__name__
         if (not session.path or session.path[-1] != name) and len(session.path) < LONGEST_PATH:
             session.path.append(name)
         return Reply(part.text, page.ends and part.last)
 
 
 def _in_our_digits(typed: str) -> str:
-    return "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in typed)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from gateway.locale import Say
 from gateway.sms.gsm7 import fold, septets
@@ -41,9 +42,9 @@ def cut(page: Page, say: Say, budget: int, *, at_home: bool = False, note: str =
     """
     lines = [line for line in (fold(note), *fold(page.text).split("\n")) if line]
     labels = [f"{number} {fold(label)}" for number, label in enumerate(page.choices, 1)]
-    back = _way(BACK, say("Back")) if page.back and not page.ends else ""
-    home = _way(HOME, say("Home")) if not page.ends and not at_home else ""
-    more = _way(MORE, say("More"))
+    back, home, more = _ways(say)
+    back = back if page.back and not page.ends else ""
+    home = home if not page.ends and not at_home else ""
     back_at_first = "" if at_home else back
     whole = _joined([*lines, *labels], back_at_first, home)
     if septets(whole) <= budget:
@@ -59,8 +60,12 @@ def cut(page: Page, say: Say, budget: int, *, at_home: bool = False, note: str =
     ]
 
 
-def _way(key: str, label: str) -> str:
-    return f"{key} {fold(label)}"
+@cache
+def _ways(say: Say) -> tuple[str, str, str]:
+    """Back, home and on, in a language."""
+    labels = ((BACK, say("Back")), (HOME, say("Home")), (MORE, say("More")))
+    back, home, more = (f"{key} {fold(label)}" for key, label in labels)
+    return back, home, more
 
 
 def _footer(*ways: str) -> str:

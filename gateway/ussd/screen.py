@@ -272,18 +272,28 @@ def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
     return found
 
 
-def encode(one: object) -> list[Any]:
-    """A screen as JSON: its name and its fields."""
-    return [type(one).__name__, _adapter(type(one)).dump_python(one, mode="json")]
+# A screen as it is kept, on one line: its name, and its fields as JSON that nobody reads before one comes back to it.
+Place = str
 
 
-def decode(name: str, fields: dict[str, Any]) -> Any | None:
+def encode(one: object) -> Place:
+    """A screen as it is kept."""
+    return f"{type(one).__name__} {_adapter(type(one)).dump_json(one).decode()}"
+
+
+def named(place: Place) -> str:
+    """The name of the screen at a place."""
+    return place.partition(" ")[0]
+
+
+def decode(place: Place) -> Any | None:
     """The screen again, or None when the code has changed so much that it can't be read."""
+    name, _, fields = place.partition(" ")
     known = kind(name)
     if known is None:
         return None
     try:
-        return _adapter(known.cls).validate_python(fields)
+        return _adapter(known.cls).validate_json(fields)
     except ValueError:
         return None
 

@@ -11,11 +11,11 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import redis
-from pydantic_core import from_json, to_json
+from pydantic import TypeAdapter
 
 from gateway.kernel.faults import Unavailable
 
@@ -33,9 +33,18 @@ MOST_OVER = 100_000
 ANSWER_WITHIN_S = 2.0
 
 
+@dataclass(frozen=True)
+class Left:
+    """A place in a call that may be gone on from: an encoded screen, its page, and the way back from it."""
+
+    screen: str
+    page: int
+    back: list[str]
+
+
 @dataclass
 class Session:
-    """A session as it stands: ``screen`` and ``back`` are encoded screens."""
+    """A session as it stands: ``screen`` and ``back`` are encoded screens (see :func:`gateway.ussd.screen.encode`)."""
 
     id: str
     gateway: str
@@ -43,16 +52,16 @@ class Session:
     language: str
     started_s: float
     last_s: float
-    screen: list[Any] = field(default_factory=list)
+    screen: str = ""
     page: int = 1
     shape: list[int] = field(default_factory=lambda: [0, 0, 1])  # choices, whether 0 leads back, how many parts
-    back: list[list[Any]] = field(default_factory=list)
-    typed: list[Any] = field(default_factory=lambda: [0, ""])  # length and digest of the history answered last
-    replies: list[list[Any]] = field(default_factory=list)  # [digest of what was answered, reply, ends], newest last
+    back: list[str] = field(default_factory=list)
+    typed: tuple[int, str] = (0, "")  # length and digest of the history answered last
+    replies: list[tuple[str, str, bool]] = field(default_factory=list)  # (digest of what was typed, reply, ends)
     hops: int = 0
     ended: bool = False
     failed: bool = False  # a hop could not be answered
-    left: dict[str, Any] | None = None  # the dropped session that was offered again
+    left: Left | None = None  # the dropped session that was offered again
     locks: list[str] = field(default_factory=list)  # the cards of the caller's households that have a PIN
     opened: list[str] = field(default_factory=list)  # whose PIN was typed or chosen in this call: cards, or "staff"
     path: list[str] = field(default_factory=list)  # the screens that were shown
@@ -69,8 +78,8 @@ class Session:
 
     def answered(self, typed: tuple[int, str], reply: str, ends: bool, now_s: float) -> None:
         """Note an answer."""
-        self.typed = list(typed)
-        self.replies = [*self.replies[1 - REMEMBERED_REPLIES :], [typed[1], reply, ends]]
+        self.typed = typed
+        self.replies = [*self.replies[1 - REMEMBERED_REPLIES :], (typed[1], reply, ends)]
         self.ended = ends
         self.hops += 1
         self.last_s = now_s
@@ -94,6 +103,11 @@ class Call:
     hops: int
     path: tuple[str, ...]
     end: str  # done, dropped or failed
+
+
+_SESSION = TypeAdapter(Session)
+_SCREENS = {"screen", "back"}
+_CALL = TypeAdapter(Call)
 
 
 def open_redis(url: str) -> redis.Redis:
@@ -163,7 +177,7 @@ class Sessions:
 
     def save(self, key: str, session: Session, before: Session | None) -> None:
         """Keep the session in the place of the caller's last one; ``before``, when another one stood there."""
-        value = to_json(vars(session))
+        value = _write(session)
         if session.hops > 1:
             self._ask(lambda: self._line.command("SET", key, value, "EX", KEPT_S))
             return
@@ -171,13 +185,13 @@ class Sessions:
         pipe.set(key, value, ex=KEPT_S)
         pipe.set(EPOCH, int(time.time()), nx=True)
         if before is not None:
-            pipe.rpush(OVER, to_json(asdict(self.call(before))))
+            pipe.rpush(OVER, _CALL.dump_json(self.call(before)))
             pipe.ltrim(OVER, -MOST_OVER, -1)
         self._ask(pipe.execute)
 
     def note(self, session: Session) -> None:
         """Have a call counted that will not be kept."""
-        self._ask(lambda: self._redis.rpush(OVER, to_json(asdict(self.call(session)))))
+        self._ask(lambda: self._redis.rpush(OVER, _CALL.dump_json(self.call(session))))
 
     def call(self, session: Session) -> Call:
         """The session as it is counted."""
@@ -200,7 +214,7 @@ class Sessions:
         One that nobody took the place of is given at every question until it expires: whoever counts them knows by key.
         """
         while batch := self._ask(lambda: self._redis.lpop(OVER, 500)):
-            yield [_call(from_json(raw)) for raw in batch]
+            yield [_CALL.validate_json(raw) for raw in batch]
         cursor = 0
         while True:
             cursor, keys = self._ask(lambda at=cursor: self._redis.scan(at, match="ussd:s:*", count=500))
@@ -227,12 +241,17 @@ class Sessions:
             raise Unavailable(f"redis: {type(down).__name__}") from down
 
 
+def _write(session: Session) -> bytes:
+    # The screens, a line each, behind the rest: they are JSON already, and most are never read again.
+    rest = _SESSION.dump_json(session, exclude=_SCREENS)
+    return b"\n".join((rest, session.screen.encode(), *(one.encode() for one in session.back)))
+
+
 def _read(raw: bytes) -> Session | None:
+    rest, *screens = raw.split(b"\n")
     try:
-        return Session(**from_json(raw))
-    except (ValueError, TypeError):
+        session = _SESSION.validate_json(rest)
+        session.screen, *session.back = (one.decode() for one in screens)
+    except ValueError:
         return None
-
-
-def _call(fields: dict[str, Any]) -> Call:
-    return Call(**{**fields, "path": tuple(fields["path"])})
+    return session

@@ -20,12 +20,22 @@ from gateway.ussd.effects.doing import Doing
 
 @dataclass(frozen=True)
 class PaymentAnswer:
-    """What became of an asking: ``asked``, or ``in-progress`` when an earlier one is still open."""
+    """What became of an asking: ``asked``, or ``in-progress`` when an earlier one is still open.
 
-    answer: Literal["asked", "in-progress", "gone"]
+    ``too-many``: this phone has asked other people's wallets too often; not again for ``wait_minutes``.
+    """
+
+    answer: Literal["asked", "in-progress", "gone", "too-many"]
     card: str
     amount: Money
     payer: str
+    wait_minutes: int = 0
+
+
+# Prompts on phones that aren't the caller's own: whoever gets them didn't ask for them.
+OTHERS_PROMPTS = attempts.Patience(
+    5, (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1)), timedelta(days=1)
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,11 @@ class AskForPayment:
         household = by_card(doing.unit.connection, doing.tree, self.card)
         if household is None:
             return PaymentAnswer("gone", self.card, self.amount, self.payer)
+        others = attempts.subject("prompt", doing.caller)
+        if self.payer != doing.caller:
+            wait = attempts.hold(doing.unit, others)
+            if wait:
+                return PaymentAnswer("too-many", self.card, self.amount, self.payer, minutes(wait))
         asked = ask_for_payment(
             doing.unit,
             effect_key=doing.key,
@@ -54,6 +69,8 @@ class AskForPayment:
             amount=self.amount,
             after=doing.services.push_delay,
         )
+        if self.payer != doing.caller and asked is Asked.NOW:
+            attempts.fail(doing.unit, others, OTHERS_PROMPTS)
         answer: Literal["asked", "in-progress"] = "asked" if asked is Asked.NOW else "in-progress"
         return PaymentAnswer(answer, self.card, self.amount, self.payer)
 

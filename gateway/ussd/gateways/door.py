@@ -5,11 +5,11 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from urllib.parse import parse_qsl
 
 from flask import abort, request
-from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
 from gateway.kernel.msisdn import BadMsisdn, read_caller
@@ -17,6 +17,7 @@ from gateway.ussd.engine import Dial, Engine, Reply
 
 log = logging.getLogger(__name__)
 
+MOST_FIELDS = 100
 LONGEST_ID, LONGEST_NUMBER, LONGEST_CODE, LONGEST_TEXT = 200, 40, 40, 4000
 
 
@@ -26,12 +27,23 @@ def require(given: str, secret: str) -> None:
         abort(404)
 
 
-def form() -> MultiDict[str, str]:
-    """The request's form; of a body that is no form, or too large a one, nothing."""
+def form() -> Mapping[str, str]:
+    """The request's form, of a field that comes twice the first; of a body that is no form, or too large, nothing."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return _other_form()
+    try:
+        # Half of what Flask's own form costs, which is a tenth of a hop.
+        fields = parse_qsl(body().decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return {}
+    return dict(reversed(fields))
+
+
+def _other_form() -> Mapping[str, str]:
     try:
         return request.form
     except HTTPException:
-        return MultiDict()
+        return {}
 
 
 def body() -> bytes:

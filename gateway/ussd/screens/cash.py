@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from gateway.ussd.screens.animator import FindFamily
 
 
-def another(staff: int) -> FindFamily:
-    """On to the next family: whoever collects goes from door to door."""
-    from gateway.ussd.screens.animator import FindFamily  # that file leads here
-
-    return FindFamily(staff)
-
-
 def cash_what(staff: int, household: Household, see: See) -> CashWhat:
     """The first screen of taking cash, with the figures as they are now."""
     standing = see.standing(household)
@@ -58,15 +51,12 @@ class CashWhat:
 
     def show(self, say: Say, see: See) -> Page:
         lines = [self.head, say("Card {card}. Left to pay: {amount}.", card=say.card(self.household), amount=self.left)]
-        lines.append(say("Choose, or type the amount."))
+        lines.append(say("Choose, or type the amount.") if self._amounts() else say("Type the amount."))
         offers = [say("Cash: {amount}", amount=amount) for amount in self._amounts()]
-        return Page("\n".join(lines), [*offers, say("Another family")])
+        return Page("\n".join(lines), offers)
 
-    def take(self, choice: Choice, see: See) -> ConfirmCash | FindFamily:
-        amounts = self._amounts()
-        if choice > len(amounts):
-            return another(self.staff)
-        return ConfirmCash(self.staff, self.household, self.head, amounts[choice - 1])
+    def take(self, choice: Choice, see: See) -> ConfirmCash:
+        return ConfirmCash(self.staff, self.household, self.head, self._amounts()[choice - 1])
 
     def typed(self, typed: Typed, see: See) -> ConfirmCash | Again:
         amount = amount_from(typed, self.least)
@@ -122,4 +112,6 @@ class CashTaken:
         return Page("\n".join(lines), [say("Another family")])
 
     def take(self, choice: Choice, see: See) -> FindFamily:
-        return another(self.staff)
+        from gateway.ussd.screens.animator import FindFamily  # that file leads here
+
+        return FindFamily(self.staff)  # whoever collects goes from door to door

@@ -15,6 +15,7 @@ from gateway.ussd.effects.paying import AskForPayment, Found, LookUp, PaymentAns
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Again, Choice, Do, See, Typed, screen, word
 from gateway.ussd.screens.find import not_found
+from gateway.ussd.screens.pin import wait_word
 
 CARD_DIGITS = 8  # whatever has as many digits is a card's or a phone's number, not an amount
 MOST_MONTHS = 24
@@ -282,6 +283,8 @@ class PaymentAsked:
             )
         elif answer == "in-progress":
             text = say("A payment for this card is open already. Type your PIN, or wait 15 minutes and dial again.")
+        elif answer == "too-many":
+            text = wait_word(self.asked.wait_minutes).said(say)
         else:
             text = say("This card is not known.")
         return Page(text, ends=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gateway.locale import Say
 from gateway.membership.pins import BadPin, matches, read_pin, seal
 from gateway.ussd.effects.pins import STAFF, CheckPin, DropPin, PinAnswer, SetPin
 from gateway.ussd.pages import Page
-from gateway.ussd.screen import Again, Choice, Do, GoHome, GoThrough, See, Typed, Word, screen, word
-
-Place = list[Any]  # an encoded screen
+from gateway.ussd.screen import Again, Choice, Do, GoHome, GoThrough, Place, See, Typed, Word, screen, word
 
 
 def wait_word(minutes: int) -> Word:
@@ -119,7 +115,7 @@ class HouseholdPin:
     def take(self, choice: Choice, see: See) -> NewPin | Do:
         if choice == 2:
             return Do(DropPin(self.card))
-        return NewPin(self.card, [])
+        return NewPin(self.card, "")
 
     def done(self, outcome: PinAnswer, see: See) -> GoHome:
         return GoHome(word("The PIN is removed."))
