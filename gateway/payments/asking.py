@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import Connection, select
+
 from gateway.kernel.ids import ordered_id
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Network
@@ -23,7 +25,7 @@ from gateway.payments.providers.base import (
     Unclear,
     Waiting,
 )
-from gateway.payments.settle import post_paid, tell_not_paid
+from gateway.payments.settle import post_paid, tell_link, tell_not_paid
 from gateway.payments.states import UNDECIDED, State
 from gateway.store.outbox import Ask, Task, patience, put
 from gateway.store.schema import household
@@ -80,7 +82,7 @@ class Cashier:
                 tell_not_paid(unit, self.network.tree(), one, "unavailable")
                 return None
             move(unit, one, State.SENDING)
-            order = self._order(unit, one)
+            order = self._order(unit.connection, one)
         answer = self.providers[one.provider].ask(order)
         with self.store.write() as unit:
             one = by_key(unit.connection, task.subject, lock=True)
@@ -88,7 +90,9 @@ class Cashier:
             if one is None or one.state is not State.SENDING:
                 return None
             if isinstance(answer, Accepted):
-                move(unit, one, State.PENDING, None, answer.said, asked_at=unit.now)
+                move(unit, one, State.PENDING, None, answer.said, asked_at=unit.now, handle=answer.handle)
+                if answer.link is not None:
+                    tell_link(unit, self.network.tree(), one, answer.link)
             elif isinstance(answer, Refused):
                 move(unit, one, State.REFUSED, answer.reason, answer.said, asked_at=unit.now)
                 tell_not_paid(unit, self.network.tree(), one, answer.reason)
@@ -118,15 +122,16 @@ class Cashier:
         """
         with self.store.read() as connection:
             one = by_key(connection, key)
-        if one is None or one.state is State.REVERSED:
+            order = self._order(connection, one) if one is not None else None
+        if one is None or order is None or one.state is State.REVERSED:
             return None, False
         if one.state is State.PAID:
             if hinted:
-                self._doubt(one)
+                self._doubt(one, order)
             return None, False
         if one.state is State.CREATED:
             return LOOK_AFTER[0][1], False
-        answer = self.providers[one.provider].find(key, one.amount.currency)
+        answer = self.providers[one.provider].find(order)
         with self.store.write() as unit:
             if isinstance(answer, Paid):
                 post_paid(unit, self.network.tree(), self.chart, key, answer)
@@ -137,14 +142,14 @@ class Cashier:
             unread = isinstance(answer, Unclear) and one.state not in UNDECIDED
             return self._not_paid_yet(unit, one, answer), unread
 
-    def _doubt(self, one: Collection) -> None:
+    def _doubt(self, one: Collection, order: Order) -> None:
         """Something came about what was posted a while ago: should the operator take its word back, a person must look.
 
         Notices that merely repeat the payment come within minutes, and cost no question.
         """
         if one.paid_at is None or self.store.clock.now() - one.paid_at < REPEATS_WITHIN:
             return
-        answer = self.providers[one.provider].find(one.key, one.amount.currency)
+        answer = self.providers[one.provider].find(order)
         if isinstance(answer, Refused):
             log.error("collection %s is posted, and its operator says now: %s", one.key, answer.said)
 
@@ -174,8 +179,8 @@ class Cashier:
             log.error("collection %s is left undecided: its operator says %s after %s", one.key, answer.said, age)
         return wait
 
-    def _order(self, unit: Unit, one: Collection) -> Order:
-        card = unit.connection.execute(household.select().where(household.c.id == one.household_id)).one().card
+    def _order(self, connection: Connection, one: Collection) -> Order:
+        card = connection.execute(select(household.c.card).where(household.c.id == one.household_id)).scalar_one()
         return Order(
             key=one.key,
             payer=one.payer,
@@ -183,6 +188,7 @@ class Cashier:
             card=card,
             country=self.network.tree()[one.organisation_id].country,
             callback_url=self.callback_base.format(provider=one.provider, key=one.key),
+            handle=one.handle,
         )
 
 

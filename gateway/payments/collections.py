@@ -48,6 +48,7 @@ class Collection:
     paid_at: datetime | None
     operator_id: str | None
     receipt_code: str | None
+    handle: str | None = None  # how the operator names the order, where it can't be asked by our key
 
 
 def read_collection(row: Any) -> Collection:
@@ -71,6 +72,7 @@ def read_collection(row: Any) -> Collection:
         row.paid_at,
         row.operator_id,
         row.receipt_code,
+        row.handle,
     )
 
 

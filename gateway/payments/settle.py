@@ -214,6 +214,15 @@ def tell_not_paid(unit: Unit, tree: Tree, one: Collection, reason: str) -> None:
     queue_messages(unit, "receipts", _message("not_paid", payer, text, one))
 
 
+def tell_link(unit: Unit, tree: Tree, one: Collection, link: str) -> None:
+    """Queue the SMS with the address where the payer pays."""
+    family = by_id(unit.connection, tree, one.household_id)
+    told = readers(unit.connection, tree, tree[one.organisation_id], family.id, family.language, one.payer)
+    payer = next(each for each in told.members if each.msisdn == one.payer)
+    text = texts.link(Say(payer.language), one.amount, family.card, link)
+    queue_messages(unit, "receipts", _message("link", payer, text, one))
+
+
 def _message(event: str, reader: Reader, text: str, one: Collection) -> Outgoing:
     # A digest keeps the keys of two readers of one event apart without showing the number.
     key = f"{event}:{one.key}:{hashlib.blake2b(reader.msisdn.encode(), digest_size=8).hexdigest()}"

@@ -78,6 +78,12 @@ def treasurer(say: Say, number: str, amount: Money, way: str, head: str, card: s
     return fit(write, head)
 
 
+def link(say: Say, amount: Money, card: str, address: str) -> str:
+    """To the payer: where to pay. The address is never shortened; a long one makes a second part."""
+    text = say("Pay {amount} for card {card} here: {address}", amount=amount, card=say.card(card), address=address)
+    return fold(text)
+
+
 def not_paid(say: Say, amount: Money, card: str, reason: str) -> str:
     """To the payer: no money came, why as far as the operator told (a stable reason word), and what to do now."""
     why, what_now = _NOT_PAID.get(reason, _NOT_PAID["other"])

@@ -335,6 +335,7 @@ collection = Table(
     Column("paid_currency", String(3)),
     Column("paid_at", Instant),
     Column("operator_id", String(64)),
+    Column("handle", String(200)),  # how the operator names the order, where it can't be asked by our key
     Column("receipt_code", String(5)),  # drawn at random: with the receipt's number it shows that an SMS is genuine
     UniqueConstraint("provider", "operator_id"),
     CheckConstraint("amount_minor > 0", name="amount"),

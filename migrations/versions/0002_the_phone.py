@@ -225,6 +225,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("collection", schema=None) as batch_op:
         batch_op.add_column(sa.Column("receipt_code", sa.String(length=5), nullable=True))
+        batch_op.add_column(sa.Column("handle", sa.String(length=200), nullable=True))
 
 
 def downgrade() -> None:
@@ -267,6 +268,7 @@ def downgrade() -> None:
         batch_op.drop_column("ended_on")
         batch_op.drop_column("facility_id")
 
+    op.drop_column("collection", "handle")
     op.drop_column("collection", "receipt_code")
     op.execute("delete from caller where language is null")
     with op.batch_alter_table("caller", schema=None) as batch_op:

@@ -411,8 +411,8 @@ class Mortal:
             self.real.ask(order)
         raise Dies
 
-    def find(self, key: str, currency: str) -> FindAnswer:
-        return self.real.find(key, currency)
+    def find(self, order: Order) -> FindAnswer:
+        return self.real.find(order)
 
 
 @ON_SQLITE

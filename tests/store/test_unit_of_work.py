@@ -41,7 +41,9 @@ PORTS: dict[str, Callable[[], object]] = {
     "gateway/payments/providers/http.py: ask": lambda: _momo().ask(
         Order(operator_key(), "+2290100000101", Money(1_500, "XOF"), "123456782", "BJ")
     ),
-    "gateway/payments/providers/http.py: find": lambda: _momo().find(operator_key(), "XOF"),
+    "gateway/payments/providers/http.py: find": lambda: _momo().find(
+        Order(operator_key(), "+2290100000101", Money(1_500, "XOF"), "123456782", "BJ")
+    ),
     "gateway/sms/africastalking.py: send": lambda: AfricasTalking("u", "k", "", NOWHERE).send("x", "+2290100000101"),
     "gateway/ussd/phone.py: dial": lambda: Phone("+2290100000101", NOWHERE).dial("*1#"),
 }

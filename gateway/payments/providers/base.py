@@ -45,7 +45,8 @@ class Order:
 
     ``key`` is our UUID of version 4; ``payer`` is E.164; ``card`` is the household's card number, digits only, which
     payer and payee read as the reference; ``country`` is ISO alpha-2; ``callback_url`` is where the operator may
-    notify us about this order, or None to be told nothing.
+    notify us about this order, or None to be told nothing. ``handle`` is what :class:`Accepted` gave: how the operator
+    names the order itself, for those that can't be asked by our key.
     """
 
     key: str
@@ -54,13 +55,20 @@ class Order:
     card: str
     country: str
     callback_url: str | None = None
+    handle: str | None = None
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The operator holds the order (from this call or an earlier one with the same key); the payer decides now."""
+    """The operator holds the order (from this call or an earlier one with the same key); the payer decides now.
+
+    ``handle`` (at most 200 characters, no secret of ours) is how the operator names the order, where it has to be asked
+    by that name; ``link`` is where the payer pays, where no prompt comes to their phone: it is sent to them by SMS.
+    """
 
     said: str
+    handle: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,8 +157,8 @@ class Provider(Protocol):
     def ask(self, order: Order) -> AskAnswer:
         """Ask the payer for the money; asking again with the same key never debits twice."""
 
-    def find(self, key: str, currency: str) -> FindAnswer:
-        """What became of the order ``key``, which was ordered in ``currency``."""
+    def find(self, order: Order) -> FindAnswer:
+        """What became of an order, asked for by its key, or by its handle where the operator gave one."""
 
     def read(self, content_type: str, body: bytes, headers: Mapping[str, str]) -> Hint:
         """Read a notice that arrived from outside, without the network; raises :class:`BadNotice`."""

@@ -189,8 +189,9 @@ class MtnMomo:
         answer = self._call("POST", REQUEST_TO_PAY_PATH, headers, json.dumps(self._body(order)).encode())
         return _asked(answer)
 
-    def find(self, key: str, currency: str) -> FindAnswer:
-        """Ask for the status of the order ``key``, which was ordered in ``currency``."""
+    def find(self, order: Order) -> FindAnswer:
+        """Ask for the status of an order, by our key."""
+        key, currency = order.key, order.amount.currency
         answer = self._call("GET", f"{REQUEST_TO_PAY_PATH}/{_reference(key)}", {})
         if not isinstance(answer, Answer):
             return _no_status(answer)

@@ -101,7 +101,7 @@ class FamilyDesk:
         name = one.head if one is not None else ""
         choices = [
             say("Take cash"),
-            say("The family: changes, new year"),
+            say("The family, renewal"),
             say("Give it a phone"),
             say("Remove its PIN"),
         ]

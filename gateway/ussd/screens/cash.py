@@ -78,7 +78,7 @@ class ConfirmCash:
 
     def show(self, say: Say, see: See) -> Page:
         return Page(
-            say("{amount} in cash from {name}?", amount=self.amount, name=self.head),
+            say("{name}: {amount} in cash?", amount=self.amount, name=self.head),
             [say("Yes, I have it"), say("No")],
         )
 

@@ -393,6 +393,11 @@ class Registered:
 
     registered: RegisteredAs
 
+    @property
+    def card(self) -> str:
+        # It may be one that this phone had before, and that somebody has given a PIN.
+        return self.registered.card
+
     def show(self, say: Say, see: See) -> Page:
         return Page(_what_was_registered(say, self.registered), [say("Pay now"), say("Later")])
 

@@ -31,7 +31,7 @@ class TreasurerDesk:
                 say("Last payments"),
                 say("Cash to confirm"),
                 say("A family: cash, changes"),
-                say("Close the day"),
+                say("Close today"),
             ],
         )
 
@@ -60,10 +60,10 @@ class TodaysTakings:
         if not lines:
             lines = [say("Nothing has come in today.")]
         lines += [
-            say("{amount} {way}, {count}", amount=amount, way=say(WAYS[way]), count=count)
+            say("{amount} {way} ({count})", amount=amount, way=say(WAYS[way]), count=count)
             for way, count, amount in taken.rows
         ]
-        return Page("\n".join(lines), [say("Last payments"), say("Close the day")])
+        return Page("\n".join(lines), [say("Last payments"), say("Close today")])
 
     def take(self, choice: Choice, see: See) -> LastPayments | CloseTheDay:
         return LastPayments(self.staff) if choice == 1 else CloseTheDay(self.staff)
@@ -121,7 +121,7 @@ class ConfirmReceived:
 
     def show(self, say: Say, see: See) -> Page:
         one = self.handover
-        text = say("{amount} from {name}: count it. Is it all there?", amount=one.amount, name=one.animator)
+        text = say("{name}: {amount}. Count it: is it all there?", amount=one.amount, name=one.animator)
         return Page(text, [say("Yes, I have it"), say("No, it is not right")])
 
     def take(self, choice: Choice, see: See) -> Do:
@@ -150,7 +150,7 @@ class CloseTheDay:
         lines = [say("To close: {amount}", amount=total) for total in taken.totals]
         lines = lines or [say("Nothing has come in since the last closing.")]
         lines += [
-            say("{amount} {way}, {count}", amount=amount, way=say(WAYS[way]), count=count)
+            say("{amount} {way} ({count})", amount=amount, way=say(WAYS[way]), count=count)
             for way, count, amount in taken.rows
         ]
         return Page("\n".join(lines), [say("Close"), say("Not now")])

@@ -103,16 +103,16 @@ class ProviderContract:
     def test_an_order_is_accepted_waits_and_is_paid(self, operator: Played) -> None:
         provider, one = operator.provider(), order()
         assert isinstance(provider.ask(one), Accepted)
-        assert isinstance(provider.find(one.key, "XOF"), Waiting)
+        assert isinstance(provider.find(one), Waiting)
         operator.approve(one.key)
-        found = provider.find(one.key, "XOF")
+        found = provider.find(one)
         assert isinstance(found, Paid)
         assert (found.amount, found.payer) == (Money(1500, "XOF"), PAYER)
         assert found.operator_id
-        assert provider.find(one.key, "XOF") == found
+        assert provider.find(one) == found
 
     def test_a_key_that_was_never_asked_is_not_found(self, operator: Played) -> None:
-        assert isinstance(operator.provider().find(operator_key(), "XOF"), NotFound)
+        assert isinstance(operator.provider().find(order()), NotFound)
 
     def test_the_same_key_again_is_accepted_and_debits_once(self, operator: Played) -> None:
         provider, one = operator.provider(), order()
@@ -137,14 +137,14 @@ class ProviderContract:
         with pytest.raises(ValueError, match="UUID"):
             provider.ask(Order(key, PAYER, Money(1500, "XOF"), CARD, "BJ"))
         with pytest.raises(ValueError, match="UUID"):
-            provider.find(key, "XOF")
+            provider.find(Order(key, PAYER, Money(1500, "XOF"), CARD, "BJ"))
 
     def test_each_refusal_is_told_with_our_reason(self, operator: Played, refusal: tuple[str, Reason]) -> None:
         word, reason = refusal
         provider, one = operator.provider(), order()
         provider.ask(one)
         operator.refuse(one.key, word)
-        found = provider.find(one.key, "XOF")
+        found = provider.find(one)
         assert isinstance(found, Refused)
         assert found.reason is reason
         assert word in found.said
@@ -154,15 +154,15 @@ class ProviderContract:
         provider, one = operator.provider(), order()
         provider.ask(one)
         operator.refuse(one.key, next(iter(self.REFUSALS)))
-        assert isinstance(provider.find(one.key, "XOF"), Refused)
+        assert isinstance(provider.find(one), Refused)
         operator.approve(one.key)
-        assert isinstance(provider.find(one.key, "XOF"), Paid)
+        assert isinstance(provider.find(one), Paid)
 
     def test_an_unknown_reason_is_kept_and_shouted(self, operator: Played, caplog: pytest.LogCaptureFixture) -> None:
         provider, one = operator.provider(), order()
         provider.ask(one)
         operator.refuse(one.key, f"MOON_IN_THE_WRONG_PHASE {PAYER} " + "x" * 400)
-        found = provider.find(one.key, "XOF")
+        found = provider.find(one)
         assert isinstance(found, Refused)
         assert found.reason is Reason.OTHER
         assert "MOON_IN_THE_WRONG_PHASE +229…01" in found.said
@@ -175,7 +175,7 @@ class ProviderContract:
         provider, one = operator.provider(), order()
         provider.ask(one)
         operator.status(one.key, "SUCCESSFULLY_FAILED")
-        found = provider.find(one.key, "XOF")
+        found = provider.find(one)
         assert isinstance(found, Unclear)
         assert found.reason == "unknown-word"
         assert "SUCCESSFULLY_FAILED" in found.said
@@ -191,7 +191,7 @@ class ProviderContract:
         provider, one = operator.provider(), order()
         provider.ask(one)
         operator.approve(one.key, reported)
-        found = provider.find(one.key, "XOF")
+        found = provider.find(one)
         assert isinstance(found, Paid)
         assert found.amount == Money(amount, "XOF")
 
@@ -202,7 +202,7 @@ class ProviderContract:
         provider, one = operator.provider(), order()
         provider.ask(one)
         operator.approve(one.key, reported)
-        found = provider.find(one.key, "XOF")
+        found = provider.find(one)
         assert isinstance(found, Unclear)
         assert found.reason == "mismatch"
 
@@ -214,7 +214,7 @@ class ProviderContract:
         answer = provider.ask(one)
         assert isinstance(answer, Unclear)
         assert answer.safe_to_ask_again_after_s is None
-        assert isinstance(provider.find(one.key, "XOF"), Paid)
+        assert isinstance(provider.find(one), Paid)
         assert operator.asked(one.key) == 1  # never sent again by itself
         assert operator.debits(one.key) == 1
 
@@ -224,7 +224,7 @@ class ProviderContract:
         answer = provider.ask(one)
         assert isinstance(answer, Unclear)
         assert answer.safe_to_ask_again_after_s is None
-        assert isinstance(provider.find(one.key, "XOF"), NotFound)
+        assert isinstance(provider.find(one), NotFound)
         assert isinstance(provider.ask(one), Accepted)
         operator.approve(one.key)
         assert operator.debits(one.key) == 1
@@ -238,7 +238,7 @@ class ProviderContract:
         assert isinstance(answer, Unclear)
         assert answer.reason == "no-answer"
         assert answer.safe_to_ask_again_after_s is None
-        assert isinstance(provider.find(one.key, "XOF"), Waiting)
+        assert isinstance(provider.find(one), Waiting)
 
     def test_with_nobody_listening_nothing_was_begun(self, operator: Played, closed_url: str) -> None:
         provider, one = operator.provider(url=closed_url), order()
@@ -246,7 +246,7 @@ class ProviderContract:
         assert isinstance(answer, Unclear)
         assert answer.reason == "unreached"
         assert answer.safe_to_ask_again_after_s is not None
-        found = provider.find(one.key, "XOF")
+        found = provider.find(one)
         assert isinstance(found, Unclear)
         assert found.reason == "unreached"
 
@@ -270,16 +270,16 @@ class ProviderContract:
         assert answer.safe_to_ask_again_after_s is None
         assert isinstance(provider.ask(one), Accepted)
         operator.answer("find", status, body)
-        assert isinstance(provider.find(one.key, "XOF"), Unclear)
+        assert isinstance(provider.find(one), Unclear)
         operator.approve(one.key)
-        assert isinstance(provider.find(one.key, "XOF"), Paid)
+        assert isinstance(provider.find(one), Paid)
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429])
     def test_no_error_to_a_status_call_is_taken_for_a_refusal(self, operator: Played, status: int) -> None:
         provider, one = operator.provider(), order()
         provider.ask(one)
         operator.answer("find", status, {"code": "WHATEVER", "message": "no"}, times=2)
-        assert isinstance(provider.find(one.key, "XOF"), Unclear)
+        assert isinstance(provider.find(one), Unclear)
 
     @pytest.mark.parametrize(
         "body",
@@ -293,8 +293,8 @@ class ProviderContract:
         provider.ask(one)
         operator.approve(one.key)
         operator.answer("find", 200, body)
-        assert isinstance(provider.find(one.key, "XOF"), Unclear)
-        assert isinstance(provider.find(one.key, "XOF"), Paid)
+        assert isinstance(provider.find(one), Unclear)
+        assert isinstance(provider.find(one), Paid)
 
     def test_a_redirect_is_not_followed(self, operator: Played) -> None:
         provider, one = operator.provider(), order()
@@ -311,7 +311,7 @@ class ProviderContract:
 
     def test_a_token_that_ends_in_a_burst_is_renewed_once(self, operator: Played) -> None:
         provider, burst = operator.provider(), [order() for _ in range(8)]
-        provider.find(operator_key(), "XOF")
+        provider.find(order())
         before = operator.tokens()
         operator.revoke_tokens()
         orders = iter(burst)
@@ -336,7 +336,7 @@ class ProviderContract:
         assert answer.reason is Reason.CONFIGURATION
         assert operator.asked(one.key) == 0
         assert any(record.levelno == logging.CRITICAL for record in caplog.records)
-        assert isinstance(provider.find(one.key, "XOF"), Unclear)
+        assert isinstance(provider.find(one), Unclear)
 
     # Notices
 
@@ -370,13 +370,13 @@ class ProviderContract:
         spaced = "+229 01 61 00 00 01"
         provider.ask(one)
         operator.refuse(one.key, f"UNHEARD_OF {spaced} MSISDN{PAYER[1:]}")
-        said = [provider.find(one.key, "XOF").said]
+        said = [provider.find(one).said]
         for status in (400, 403, 418, 500):
             operator.answer("ask", status, {"code": "X", "message": f"payer {PAYER} or {PAYER[1:]}"})
             said.append(provider.ask(order(url=url)).said)
         operator.answer("token", 401, {"code": "X", "message": f"{PAYER[1:]}"}, times=2)
         operator.revoke_tokens()
-        said += [provider.ask(order()).said, provider.find(one.key, "XOF").said]
+        said += [provider.ask(order()).said, provider.find(one).said]
         operator.drop_after()
         said.append(provider.ask(order()).said)
         logged = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records) + repr(provider)
@@ -391,7 +391,7 @@ class ProviderContract:
             with pytest.raises(NetworkInsideTransaction):
                 provider.ask(one)
             with pytest.raises(NetworkInsideTransaction):
-                provider.find(one.key, "XOF")
+                provider.find(one)
         assert operator.asked(one.key) == 0
         assert isinstance(provider.ask(one), Accepted)  # and it is well afterwards
 

@@ -19,7 +19,7 @@ from gateway.kernel.faults import Fault
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.payments.operators import Operators
-from gateway.payments.providers.base import Accepted, NotFound, Paid, Reason, Refused, Unclear, Waiting
+from gateway.payments.providers.base import Accepted, NotFound, Order, Paid, Reason, Refused, Unclear, Waiting
 from gateway.payments.providers.mtn_momo import ENVIRONMENTS, REASONS
 from gateway.standins import mtn_momo as standin
 
@@ -127,14 +127,14 @@ def test_the_sandbox_is_sent_the_figure_in_euro(sandbox: MomoPlay, amount: Money
     assert isinstance(provider.ask(one), Accepted)
     taken = sandbox.requests()[one.key]["sent"]
     assert (taken["amount"], taken["currency"]) == (sent, "EUR")
-    found = _decided(sandbox, one.key, amount.currency)
+    found = _decided(sandbox, one)
     assert isinstance(found, Paid)
     assert found.amount == amount
 
 
-def _decided(play: MomoPlay, key: str, currency: str) -> object:
+def _decided(play: MomoPlay, one: Order) -> object:
     for _ in range(40):
-        found = play.provider().find(key, currency)
+        found = play.provider().find(one)
         if not isinstance(found, Waiting):
             return found
         time.sleep(0.02)
@@ -149,7 +149,7 @@ def test_the_sandbox_reports_only_figures_that_agree(sandbox: MomoPlay, report: 
     one = order(amount=Money(1500, currency))
     sandbox.script(payer=PAYER, outcome="SUCCESSFUL", report=report)
     sandbox.provider().ask(one)
-    found = sandbox.provider().find(one.key, currency)
+    found = sandbox.provider().find(one)
     assert isinstance(found, Unclear)
     assert found.reason == "mismatch"
 
@@ -183,7 +183,7 @@ def test_a_test_payer_of_the_sandbox(sandbox: MomoPlay, payer: str, asked: str, 
     provider, one = sandbox.provider(), order(payer=payer)
     assert _word(provider.ask(one)) == asked
     time.sleep(0.05)
-    assert _word(provider.find(one.key, "XOF")) == found
+    assert _word(provider.find(one)) == found
 
 
 def _word(answer: object) -> str:
@@ -272,7 +272,7 @@ def test_a_reason_is_a_word_or_an_object(operator: MomoPlay, reason: object, wor
     one = order()
     operator.script(outcome="FAILED", reason=reason)
     operator.provider().ask(one)
-    assert _word(operator.provider().find(one.key, "XOF")) == word
+    assert _word(operator.provider().find(one)) == word
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_success_that_lacks_something_is_unclear_and_shouted(
     one = order()
     operator.script(outcome="SUCCESSFUL", report=report)
     operator.provider().ask(one)
-    found = operator.provider().find(one.key, "XOF")
+    found = operator.provider().find(one)
     assert isinstance(found, Unclear)
     assert found.reason == "mismatch"
     assert any(record.levelno == logging.ERROR and one.key in record.getMessage() for record in caplog.records)
@@ -318,7 +318,7 @@ def test_what_really_moved_is_reported(
     one = order()
     operator.script(outcome="SUCCESSFUL", report=report)
     operator.provider().ask(one)
-    found = operator.provider().find(one.key, "XOF")
+    found = operator.provider().find(one)
     assert isinstance(found, Paid)
     assert (found.amount, found.payer) == (amount, payer)
 
@@ -333,14 +333,14 @@ def test_what_really_moved_is_reported(
 )
 def test_only_mtn_s_own_word_says_that_an_order_is_missing(operator: MomoPlay, body: object, word: str) -> None:
     operator.answer("find", 404, body)
-    assert _word(operator.provider().find(operator_key(), "XOF")) == word
+    assert _word(operator.provider().find(order())) == word
 
 
 def test_a_kept_connection_that_died_does_not_trouble_a_status_call(operator: MomoPlay) -> None:
     provider, one = operator.provider(), order()
     provider.ask(one)
     operator.script(on="status", drop_before=True)
-    assert isinstance(provider.find(one.key, "XOF"), Waiting)
+    assert isinstance(provider.find(one), Waiting)
     assert operator.calls("status") == 2
 
 
@@ -349,7 +349,7 @@ def test_connections_are_kept(operator: MomoPlay) -> None:
     provider.ask(one)
     before = operator.calls("connections")
     for _ in range(20):
-        provider.find(one.key, "XOF")
+        provider.find(one)
     assert operator.calls("connections") - before == 1  # that of this counting call
 
 
@@ -365,9 +365,9 @@ def test_a_token_is_renewed_shortly_before_it_ends(operator: MomoPlay, life_s: i
     operator.answer("token", 200, {"access_token": "first", "expires_in": life_s})
     operator.answer("token", 200, {"access_token": "second", "expires_in": str(life_s)})
     operator.answer("find", 404, {"code": "RESOURCE_NOT_FOUND"}, times=2)
-    provider.find(operator_key(), "XOF")
+    provider.find(order())
     now[0] += age_s
-    provider.find(operator_key(), "XOF")
+    provider.find(order())
     assert operator.tokens() == tokens
 
 
@@ -420,7 +420,7 @@ def test_a_callback_that_lies_is_only_a_hint(operator: MomoPlay, notified: tuple
     provider.ask(one)
     _until(lambda: len(came) == 3)
     assert provider.read("application/json", came[0][1], {}).said.startswith("SUCCESSFUL")
-    assert _word(provider.find(one.key, "XOF")) == Reason.EXPIRED
+    assert _word(provider.find(one)) == Reason.EXPIRED
 
 
 def test_a_callback_can_overtake_the_answer(operator: MomoPlay, notified: tuple[str, list[tuple[str, bytes]]]) -> None:
@@ -505,7 +505,7 @@ def test_a_prompt_that_nobody_answers_expires() -> None:
     try:
         one = order()
         play.provider().ask(one)
-        assert _word(_decided(play, one.key, "XOF")) == Reason.EXPIRED
+        assert _word(_decided(play, one)) == Reason.EXPIRED
         assert play.prompts(PAYER) == []
     finally:
         play.stop()
