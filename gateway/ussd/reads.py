@@ -107,10 +107,10 @@ class Reads:
         return self._once(("whoever",), ask)
 
     def language(self) -> str | None:
-        """The language that the caller chose before, or their household's."""
-        _, _, chosen = self._whoever()
-        own = self.households()
-        return own[0].language if own and own[0].language is not None else chosen
+        """The language that the caller chose before, or their household's, or the one that they work in."""
+        _, roles, chosen = self._whoever()
+        spoken = [*(one.language for one in self.households()[:1]), chosen, *(one.language for one in roles)]
+        return next(filter(None, spoken), None)
 
     def households(self) -> list[Household]:
         tree = self._services.network.tree()
