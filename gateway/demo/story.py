@@ -20,8 +20,10 @@ from gateway.locale import show_money
 from gateway.membership.households import by_phone
 from gateway.network.organisations import UnknownOrganisation
 from gateway.network.report import as_text, network_report
+from gateway.network.staff import everybody
 from gateway.payments.collections import newest
 from gateway.payments.readers import readers
+from gateway.samples.ouake import STAFF_PIN
 from gateway.ussd.phone import Phone
 from gateway.wiring import Runtime
 
@@ -45,6 +47,7 @@ class Story:
         self._register()
         self._pay()
         self._cover_begins()
+        self._at_the_centre()
         self._books()
 
     def _secret(self) -> str:
@@ -136,6 +139,16 @@ class Story:
         self.servers.move_clock(int(MONTH_AND_A_DAY.total_seconds()))
         self._dial()
         self._type("1", "98")
+
+    def _at_the_centre(self) -> None:
+        self._say("A child is ill. At the health centre the nurse types the card's number on her own phone.")
+        with self.parts.store.read() as connection:
+            family = by_phone(connection, self.parts.network.tree(), MOTHER)[0]
+            nurse = next(one for one in everybody(connection) if one.role == "agent")
+        self.phone = Phone(nurse.msisdn, self.phone.url)
+        self._dial()
+        self._type("1", STAFF_PIN, family.card, "3", "1")
+        self.phone = Phone(MOTHER, self.phone.url)
 
     def _books(self) -> None:
         self._say("The books of her mutuelle: debits and credits net to zero.")

@@ -30,11 +30,12 @@ from gateway.ussd.screen import (
     GoHome,
     GoOn,
     GoThrough,
-    Kind,
+    Place,
     Typed,
     Word,
     decode,
     encode,
+    encode_value,
     kind,
     named,
     word,
@@ -139,7 +140,7 @@ class Engine:
                 self._note_failure(key, turn)
                 raise
         typed = (len(dial.text) if dial.whole else 0, self._sessions.digest(dial.text))
-        turn.session.answered(typed, reply.text, reply.ends, now_s)
+        turn.session.answered(typed, reply.text, reply.ends, self._services.clock.now().timestamp())
         self._sessions.save(key, turn.session, last if turn.known is None else None)
         return reply
 
@@ -233,7 +234,11 @@ class _Turn:
         if typed is None or session.hops > MOST_HOPS:
             self.note = self.say("Please answer again.")
             return self._show(at)
-        return self._show(self._step(at, typed))
+        offered = session.offered
+        after = self._step(at, typed)
+        if after is not at and session.offered == offered and not isinstance(at, DOORS):
+            session.offered = ""
+        return self._show(after)
 
     # --- beginnings ---------------------------------------------------------------------------------------------------
 
@@ -263,8 +268,9 @@ class _Turn:
 
     def _ask_language_before(self, reached: Any) -> Reply:
         """Whoever dials deep for the first time chooses a language, and is where they dialled to."""
-        self.session.left = self._here(reached)
-        self.session.back, self.session.page, self.note = [], 1, ""
+        session = self.session
+        session.left = Left(encode(reached), session.page, session.back, session.question())
+        session.back, session.page, self.note = [], 1, ""
         return self._show(Language())
 
     def _home(self) -> Home:
@@ -279,16 +285,13 @@ class _Turn:
         last = self.last
         if last is None or last.ended:
             return None
-        where = kind(named(last.screen))
+        place = _behind_pin(last.screen)
+        where = kind(named(place))
         if where is not None and where.cls is Resume:
             return last.left  # dropped once more, before an answer
         if where is not None and not where.resumes:
             return None
-        return Left(last.screen, last.page, last.back)
-
-    def _here(self, at: Any) -> Left:
-        """The place to go on from later."""
-        return Left(encode(at), self.session.page, self.session.back)
+        return Left(place, last.page, last.back, last.question())
 
     def _start_again(self, why: Word) -> Reply:
         self.session.back, self.session.page = [], 1
@@ -332,7 +335,7 @@ class _Turn:
         if digits == BACK and may_go_back:
             return self._back(at)
         if digits == HOME:
-            return self._leave(at, known)
+            return self._leave(at)
         if known.takes is Typed:
             if not typed or len(typed) > MOST_CHARACTERS:
                 return self._stay(at, word("Please type your answer.") if not typed else word("This is too long."))
@@ -357,10 +360,14 @@ class _Turn:
             return self._home()
         return decode(self.session.back.pop()) or self._home()
 
-    def _leave(self, at: Any, known: Kind) -> Any:
+    def _leave(self, at: Any) -> Any:
         """Home, from wherever; what was half told stays there to go on with."""
-        left = self._here(at) if known.resumes else self.session.left
-        self.session.back, self.session.page, self.session.left = [], 1, left
+        place = _behind_pin(encode(at))
+        where = kind(named(place))
+        resumes = where is not None and where.resumes
+        session = self.session
+        left = Left(place, session.page, session.back, session.question()) if resumes else session.left
+        session.back, session.page, session.left = [], 1, left
         return replace(self._home(), unfinished=left is not None)
 
     def _go_on(self) -> Any:
@@ -369,7 +376,7 @@ class _Turn:
         if at is None or left is None:
             self.note = CHANGED.said(self.say)
             return self._home()
-        self.session.page, self.session.back = left.page, left.back
+        self.session.page, self.session.back, self.session.offered = left.page, left.back, left.question
         return at
 
     def _arrive(self, before: Any, after: Any, walked: int) -> Any:
@@ -379,9 +386,11 @@ class _Turn:
             if walked and not quiet:
                 return before
             try:
-                after = before.done(self._perform(after.effect, walked), self.reads)
+                after = before.done(self._perform(after.effect, before), self.reads)
             except NotAllowed:
                 after = GoHome(word("You can't do this any more. See your office."))
+            if not isinstance(before, DOORS):
+                self.session.offered = ""
             if self.session.path == [Language.__name__] and self.session.left:
                 after = GoOn()
             elif not quiet and not isinstance(after, Again):
@@ -403,12 +412,11 @@ class _Turn:
             self.session.back = [*self.session.back, self.here or encode(came)][-DEEPEST_BACK:]
         return after
 
-    def _perform(self, effect: Effect, walked: int) -> Any:
+    def _perform(self, effect: Effect, before: Any) -> Any:
         dial, session = self.dial, self.session
-        # The hops are counted anew in a session that was lost: its beginning tells it from the one before.
-        hop = f"hop {session.hops} of {session.started_s:.0f}"
-        place = (str(walked),) if walked else () if dial.whole else (hop,)
-        key = effect_key(dial.gateway, dial.session_id, dial.caller, dial.text, *place)
+        # A door is knocked at anew each time; any other question has one answer, also when the next call repeats it.
+        question = session.hop() if isinstance(before, DOORS) else session.question()
+        key = effect_key(dial.gateway, dial.caller, question, type(effect).__name__, str(encode_value(effect)))
         outcome = perform(self.services, effect, key, dial.caller, session.language, self.root)
         self.reads.forget()
         if isinstance(effect, SetLanguage):
@@ -449,6 +457,12 @@ class _Turn:
         if (not session.path or session.path[-1] != name) and len(session.path) < LONGEST_PATH:
             session.path.append(name)
         return Reply(part.text, page.ends and part.last)
+
+
+def _behind_pin(place: Place) -> Place:
+    """What a PIN is asked for before, or the place itself: whoever is cut off there comes from further on."""
+    at = decode(place) if named(place) == AskPin.__name__ else None
+    return at.then if at is not None else place
 
 
 def _in_our_digits(typed: str) -> str:

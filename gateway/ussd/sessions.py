@@ -40,6 +40,7 @@ class Left:
     screen: str
     page: int
     back: list[str]
+    question: str  # see :meth:`Session.question`
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Session:
     ended: bool = False
     failed: bool = False  # a hop could not be answered
     left: Left | None = None  # the dropped session that was offered again
+    offered: str = ""  # the question of a call before that stands open again
     locks: list[str] = field(default_factory=list)  # the cards of the caller's households that have a PIN
     opened: list[str] = field(default_factory=list)  # whose PIN was typed or chosen in this call: cards, or "staff"
     path: list[str] = field(default_factory=list)  # the screens that were shown
@@ -70,6 +72,14 @@ class Session:
     def before(self) -> list[str]:
         """The ids that the caller's next session has behind it."""
         return [self.id, *self.past][:REMEMBERED_SESSIONS]
+
+    def hop(self) -> str:
+        """Names this hop, beyond its number: a session that was lost with Redis counts anew under the same id."""
+        return f"{self.id} {self.started_s:.0f} {self.hops} {self.typed[1]}"
+
+    def question(self) -> str:
+        """Names the question that stands open: its answer is one effect, in this call or, after a drop, in the next."""
+        return self.offered or self.hop()
 
     def last_reply(self) -> tuple[str, bool]:
         """What the phone was shown last."""

@@ -193,7 +193,7 @@ class DueHere:
     def show(self, say: Say, see: See) -> Page:
         due = see.due_this_month(self.staff)
         if not due:
-            return Page(say("Nobody is due this month."))
+            return Page(say("Nobody is due this month."), [say("Home")])
         counted = say.many("{count} family is due:", "{count} families are due:", len(due))
         return Page(counted, [self._row(say, one) for one in due])
 
@@ -202,10 +202,10 @@ class DueHere:
         phone = f" {show_national(one.msisdn)}" if one.msisdn else ""
         return f"{one.head} {say.show(one.amount)}{phone}"
 
-    def take(self, choice: Choice, see: See) -> FamilyDesk | DueHere:
+    def take(self, choice: Choice, see: See) -> FamilyDesk | DueHere | GoHome:
         due = see.due_this_month(self.staff)
         if choice > len(due):  # somebody has paid meanwhile
-            return DueHere(self.staff)
+            return DueHere(self.staff) if due else GoHome(word("Nobody is due this month."))
         return FamilyDesk(self.staff, due[choice - 1].card)
 
 
@@ -274,15 +274,15 @@ class CallsToMake:
     def show(self, say: Say, see: See) -> Page:
         calls = see.calls_to_make(self.staff)
         if not calls:
-            return Page(say("Nobody waits for a call."))
+            return Page(say("Nobody waits for a call."), [say("Home")])
         return Page(
             say("Who waits for a call:"), [say("Call {phone}", phone=show_national(one.msisdn)) for one in calls]
         )
 
-    def take(self, choice: Choice, see: See) -> OneCall | CallsToMake:
+    def take(self, choice: Choice, see: See) -> OneCall | CallsToMake | GoHome:
         calls = see.calls_to_make(self.staff)
         if choice > len(calls):  # somebody else has called meanwhile
-            return CallsToMake(self.staff)
+            return CallsToMake(self.staff) if calls else GoHome(word("Nobody waits for a call."))
         return OneCall(self.staff, calls[choice - 1])
 
 

@@ -99,16 +99,18 @@ class CashToConfirm:
     def show(self, say: Say, see: See) -> Page:
         waiting = see.handovers(self.staff)
         if not waiting:
-            return Page(say("No cash waits to be confirmed."))
+            return Page(say("No cash waits to be confirmed."), [say("Home")])
         return Page(
             say("Confirm this cash before you close:") if self.closing else say("Cash to confirm:"),
             [say("{name}: {amount}", amount=one.amount, name=one.animator) for one in waiting],
         )
 
-    def take(self, choice: Choice, see: See) -> ConfirmReceived | CashToConfirm:
+    def take(self, choice: Choice, see: See) -> ConfirmReceived | CashToConfirm | GoHome:
         waiting = see.handovers(self.staff)
         if choice > len(waiting):  # another treasurer has settled some meanwhile
-            return CashToConfirm(self.staff, self.closing)
+            return (
+                CashToConfirm(self.staff, self.closing) if waiting else GoHome(word("No cash waits to be confirmed."))
+            )
         return ConfirmReceived(self.staff, waiting[choice - 1])
 
 

@@ -226,6 +226,21 @@ class GatewayContract:
         assert added(any_place, before) == once
 
     @pytest.mark.parametrize("journey", [complaint, registration, payment])
+    def test_an_effect_whose_answer_was_lost_is_not_done_again_by_the_next_call(
+        self, any_place: Place, journey: Callable[[Place, Line], Phone]
+    ) -> None:
+        """The call is cut, the next one offers the question again, and the answer is what it was."""
+        at = journey(any_place, self.line)
+        before = counts(any_place)
+        with full_redis(any_place):
+            at.types("1").hears_the_end().sees(SORRY)
+        once = added(any_place, before)
+        phone(any_place, self.line).dial().sees(CUT_OFF)
+        again = phone(any_place, self.line).dial().sees(CUT_OFF).picks("Go on").types("7").types("1")
+        assert added(any_place, before) == once
+        again.sees_not("already")
+
+    @pytest.mark.parametrize("journey", [complaint, registration, payment])
     def test_an_effect_whose_session_was_dropped_from_redis_is_not_done_again(
         self, any_place: Place, journey: Callable[[Place, Line], Phone]
     ) -> None:

@@ -13,6 +13,7 @@ from tests.ussd.handset import SECRET, Answer, Handset, checked
 from tests.ussd.world import MEMBER, OUAKE, Place
 
 BETWEEN_HOPS_S = 7
+MOST_HOPS = 200
 HIDDEN = "2290150000001" + " " * 40 + "x"  # a number that goes wrong beyond where one would look
 
 
@@ -60,6 +61,7 @@ class Phone(Handset):
     def types(self, *answers: str) -> Phone:
         for answer in answers:
             assert self.open, f"the session is over, it ended with: {self.screen}"
+            assert len(self.sent) < MOST_HOPS, f"the call never ends, it stands at: {self.screen}"
             self._sends(replace(self.hop, typed=(*self.hop.typed, answer)))
         return self
 
