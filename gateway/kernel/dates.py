@@ -16,7 +16,7 @@ def read_day(typed: str, today: date) -> date:
 
     Without its year it is the latest such day.
     """
-    text = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in typed.strip())
+    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed.strip())
     if re.fullmatch(r"\d{4}|\d{6}|\d{8}", text):
         parts = [text[:2], text[2:4], text[4:]]
     else:

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import func, select
+
 from gateway.membership import pins
 from gateway.membership.households import Household, by_card, standing
 from gateway.network import staff
 from gateway.payments.cash import CashRecorded, record_cash
+from gateway.store.schema import metadata
 from gateway.store.unit import Unit
 from tests.ussd.world import Place, sealed
 
@@ -86,6 +89,23 @@ def household(place: Place, unit: Unit, card: str) -> Household:
     found = by_card(unit.connection, place.runtime.network.tree(), card)
     assert found is not None
     return found
+
+
+# The tables that people's answers write.
+WATCHED = {
+    name: metadata.tables[name]
+    for name in (
+        "household", "beneficiary", "membership", "collection", "handover", "closing", "visit", "request", "pin",
+        "household_change", "phone", "message", "effect",
+    )
+}  # fmt: skip
+
+
+def counted(place: Place) -> dict[str, int]:
+    """How many rows stand in each table that people's answers write."""
+    numbers = (select(func.count()).select_from(one).scalar_subquery() for one in WATCHED.values())
+    (row,) = place.ask(select(*numbers))
+    return dict(zip(WATCHED, row, strict=True))
 
 
 def _hire(place: Place) -> None:

@@ -9,13 +9,21 @@ from itertools import count
 import pytest
 
 from tests.ussd.handset import Handset
-from tests.ussd.world import Place
+from tests.ussd.world import ONE_PERSON, SHARED, STAFF_PIN, Place
 
 
 @pytest.fixture(scope="module")
 def numbers() -> Iterator[str]:
     """A number of its own for every test: they share one application."""
     return (f"+22901500{number:05d}" for number in count(10_000))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def centres(town: Place) -> None:
+    """Health centres in three districts."""
+    town.facility("Centre de Kpaouya", "Séméré")
+    town.facility("Clinique d'Itchélli", "Itchélli", kind="clinic")
+    town.facility("Pharmacie d'Anandana", "Anandana", kind="pharmacy")
 
 
 @pytest.fixture
@@ -54,6 +62,87 @@ def _which_phone(phone: Handset, town: Place) -> Handset:
     return phone.types("00").picks("Payer", "Payer le versement", "Payer avec un autre numéro")
 
 
+def _member(phone: Handset, town: Place, *names: str) -> Handset:
+    town.household_with(phone.msisdn, *names)
+    return phone.types("00")
+
+
+def _months(phone: Handset, town: Place) -> Handset:
+    return _member(phone, town).picks("Payer", "Plusieurs mois")
+
+
+def _birth_name(phone: Handset, town: Place) -> Handset:
+    return _member(phone, town).picks("Ma famille", "Ajouter quelqu'un", "Une naissance", "Fils")
+
+
+def _birth_day(phone: Handset, town: Place) -> Handset:
+    return _birth_name(phone, town).types("Idrissou T")
+
+
+def _wedding_year(phone: Handset, town: Place) -> Handset:
+    return _member(phone, town).picks("Ma famille", "Ajouter quelqu'un", "Un mariage").types("Moussa T")
+
+
+def _death_day(phone: Handset, town: Place) -> Handset:
+    family = _member(phone, town, "Adjara Tchédré", "Idrissou T").picks("Ma famille", "Quelqu'un est décédé")
+    return family.picks("Idrissou T", "Décès")
+
+
+def _receipt(phone: Handset, town: Place) -> Handset:
+    return phone.picks("Autres services", "Vérifier un reçu")
+
+
+def _complaint(phone: Handset, town: Place) -> Handset:
+    return phone.picks("Autres services", "Se plaindre", "Un versement")
+
+
+def _district(phone: Handset, town: Place) -> Handset:
+    return phone.picks("Centres de santé")
+
+
+def _pay_for(phone: Handset, town: Place) -> Handset:
+    return phone.picks("Payer pour une famille")
+
+
+def _new_pin(phone: Handset, town: Place) -> Handset:
+    return _member(phone, town).picks("Autres services", "Code PIN", "Choisir un code PIN")
+
+
+def _same_pin(phone: Handset, town: Place) -> Handset:
+    return _new_pin(phone, town).types("730915")
+
+
+def _staff_pin(phone: Handset, town: Place, role: str = "animator", facility: int | None = None) -> Handset:
+    town.staff_with(phone.msisdn, role, "Chabi Orou", facility_id=facility)
+    return phone.dial().types("1")
+
+
+def _animator(phone: Handset, town: Place) -> Handset:
+    return _staff_pin(phone, town).types(STAFF_PIN)
+
+
+def _whose_phone(phone: Handset, town: Place) -> Handset:
+    return _animator(phone, town).picks("Inscrire une famille")
+
+
+def _find_family(phone: Handset, town: Place) -> Handset:
+    return _animator(phone, town).picks("Une famille")
+
+
+def _give_phone(phone: Handset, town: Place) -> Handset:
+    card = town.household_with(None)
+    return _find_family(phone, town).types(card).picks("Ajouter un téléphone")
+
+
+def _cash(phone: Handset, town: Place) -> Handset:
+    card = town.household_with(None)
+    return _find_family(phone, town).types(card).picks("Recevoir de l'argent")
+
+
+def _patient(phone: Handset, town: Place) -> Handset:
+    return _staff_pin(phone, town, "agent", town.facility()).types(STAFF_PIN)
+
+
 @dataclass(frozen=True)
 class Question:
     """A screen that is typed into: the way there, its question, a good answer, and what proves that all is there."""
@@ -85,7 +174,57 @@ QUESTIONS = {
         "0150000002",
         lambda p: p.sees("Payer 2 100 F", "01 50 00 00 02"),
     ),
-}
+    "months": Question(_months, "Combien de mois ? 367 F par mois.", "2", lambda p: p.sees("Payer 734 F pour la")),
+    "newborn's name": Question(
+        _birth_name, "Prénom et nom ?", "Ali T", lambda p: p.picks("Hier").sees("Ajouter Ali T, 2026 ?")
+    ),
+    "day of a birth": Question(
+        _birth_day, "Jour de la naissance ? Par exemple 25/12.", "20/11", lambda p: p.sees("Ajouter Idrissou T, 2026 ?")
+    ),
+    "spouse's year": Question(
+        _wedding_year, "Moussa T : année de naissance, ou âge ?", "1990",
+        lambda p: p.picks("Aujourd'hui").sees("Ajouter Moussa T, 1990 ?"),
+    ),
+    "day of a death": Question(
+        _death_day, "Quel jour ? Par exemple 25/12.", "20 11", lambda p: p.sees("Idrissou T", "20/11/2026")
+    ),
+    "receipt": Question(
+        _receipt, "Numéro et code du reçu, comme dans le SMS ?", "000018-12345", lambda p: p.sees("FAUX reçu.")
+    ),
+    "complaint": Question(
+        _complaint, "Dites en quelques mots ce qui s'est passé.", "On m'a demandé 500 F",
+        lambda p: p.sees("On m'a demandé 500 F", "1 Envoyer"),
+    ),
+    "district": Question(
+        _district, "Quel district ?", "itche", lambda p: p.sees("Itchélli :", "1 Clinique d'Itchélli")
+    ),
+    "another family": Question(
+        _pay_for, "Numéro de carte ou de téléphone de la famille ?", ONE_PERSON,
+        lambda p: p.sees("Zacharie K.", "Carte"),
+    ),
+    "new PIN": Question(_new_pin, "Choisissez un code PIN", "730915", lambda p: p.sees("Le même code PIN encore une")),
+    "the same PIN": Question(
+        _same_pin, "Le même code PIN encore une fois.", "730915", lambda p: p.sees("Votre code PIN est enregistré.")
+    ),
+    "staff PIN": Question(_staff_pin, "Votre code PIN de travail ?", STAFF_PIN, lambda p: p.sees("1 Une famille")),
+    "a family's phone": Question(
+        _whose_phone, "Numéro de téléphone de la famille ?", "0150000002", lambda p: p.sees("nom de l'adhérent ?")
+    ),
+    "the card for staff": Question(
+        _find_family, "Numéro de carte ou de téléphone de la famille ?", SHARED,
+        lambda p: p.sees("Zéphyrin Kanarivogel, carte"),
+    ),
+    "phone for a family": Question(
+        _give_phone, "Numéro de téléphone de la famille ?", "0150000003",
+        lambda p: p.sees("01 50 00 00 03 pour Adjara Tchédré ?"),
+    ),
+    "cash": Question(
+        _cash, "Choisissez, ou tapez le montant.", "700", lambda p: p.sees("Adjara Tchédré : 700 F en espèces ?")
+    ),
+    "patient": Question(
+        _patient, "Numéro de carte du patient, ou numéro de téléphone ?", ONE_PERSON, lambda p: p.sees("PAS couvert")
+    ),
+}  # fmt: skip
 
 LETTERS, FULL, LONG = "Écrivez avec des lettres seulement.", "Écrivez le nom complet.", "60 lettres au plus."
 NAMES = {
@@ -114,7 +253,43 @@ NOT_A_PHONE = "Ce n'est pas un numéro de mobile. Écrivez comme 01 50 01 0"
 PHONES = ["50", "abc", "*123#", "01500000", "0021300000", "+33140000000", "0150000002*1", "0150-00-00-02x", "😀",
           "+", "1" * 30, "9" * 200, "+999123456789", "21300000", "٠١"]  # fmt: skip
 
+MONTHS = ["0", "25", "-1", "1.5", "deux", "2 mois", "😀", "½", "²", "100", "9" * 300]
+DAY, AHEAD = "Écrivez le jour et le mois, par exemple 25/12.", "Ce jour n'est pas encore venu."
+BAD_DAYS = {
+    "hier": DAY, "31/02": DAY, "32/01": DAY, "00/00": DAY, "25-13": DAY, "29/02/2025": DAY, "1/1/1/1": DAY, "///": DAY,
+    "310": DAY, "0131": DAY, "25.12.x": DAY, "😀😀😀": DAY, "9" * 300: DAY, "²²/11": DAY, "25/12/20261": DAY,
+    "23/11/2026": AHEAD, "01/01/2027": AHEAD, "31122099": AHEAD, "25/12/26": AHEAD,
+}  # fmt: skip
+ASK_AGAIN = "Tapez un des numéros affichés."
+NO_RECEIPT, NO_WORDS = "Ce n'est pas un numéro de reçu.", "Écrivez-le avec des mots."
+NO_HOUSEHOLD = "Aucun ménage n'a ce numéro."
+NO_CARDS = ["abc", "1", "98", "*1", "208715668", "999999999", "20871566", "😀", "%", "9" * 390, "+33140000000"]
+PIN_DIGITS, PIN_WEAK = "Un code PIN a 4 à 6 chiffres.", "Ce code PIN est trop facile."
+BAD_PINS = {"123": PIN_DIGITS, "1234567": PIN_DIGITS, "12 34": PIN_DIGITS, "abcd": PIN_DIGITS, "-1234": PIN_DIGITS,
+            "12345*": PIN_DIGITS, "²²²²": PIN_DIGITS, "0": PIN_DIGITS, "98": PIN_DIGITS, "1" * 300: PIN_DIGITS,
+            "0000": PIN_WEAK, "1234": PIN_WEAK, "٩٨٧٦": PIN_WEAK, "2580": PIN_WEAK, "123123": PIN_WEAK}  # fmt: skip
+
 ROWS = [
+    *(("months", typed, "Écrivez un nombre de 1 à 24.") for typed in MONTHS if typed != "0"),
+    *(("newborn's name", typed, line) for typed, line in list(NAMES.items())[1::5]),
+    *(("day of a birth", typed, line) for typed, line in BAD_DAYS.items()),
+    *(("day of a death", typed, line) for typed, line in list(BAD_DAYS.items())[::4]),
+    *(("day of a birth", typed, ASK_AGAIN) for typed in ("3", "9", "", "٣")),
+    ("day of a birth", "-", DAY),
+    *(("spouse's year", typed, YEAR) for typed in YEARS[::3]),
+    *(("receipt", typed, NO_RECEIPT) for typed in ("abc", "1", "12-34", "😀", "*1*2*3", "00001", "%d" * 9)),
+    *(("complaint", typed, NO_WORDS) for typed in ("1", "12 500", "x", "...", "😀😀😀", "ab", "*1*2")),
+    *(("complaint", typed, "C'est trop long.") for typed in ("é" * 301, "a b " * 100, "x" * 3000)),
+    *(("district", typed, "Pas de district trouvé.") for typed in ("xyz", "😀😀😀", "%%%", "x" * 300, "\\.*")),
+    *(("another family", typed, NO_HOUSEHOLD) for typed in NO_CARDS),
+    *(("the card for staff", typed, NO_HOUSEHOLD) for typed in NO_CARDS[::2]),
+    *(("patient", typed, NO_HOUSEHOLD) for typed in NO_CARDS[::2]),
+    *(("new PIN", typed, line) for typed, line in BAD_PINS.items()),
+    *(("staff PIN", typed, line) for typed, line in BAD_PINS.items() if line == PIN_DIGITS),
+    *(("the same PIN", typed, "Ce n'est pas le même code PIN.") for typed in ("730914", "1234", "abc", "0", "😀")),
+    *(("a family's phone", typed, NOT_A_PHONE) for typed in PHONES if len(typed) > 2),
+    *(("phone for a family", typed, NOT_A_PHONE) for typed in PHONES[::2]),
+    *(("cash", typed, line) for typed, line in AMOUNTS.items() if len(typed) > 2),
     *(("head's name", typed, line) for typed, line in NAMES.items()),
     *(("kin's name", typed, line) for typed, line in list(NAMES.items())[::4]),
     *(("head's year", typed, YEAR) for typed in YEARS),

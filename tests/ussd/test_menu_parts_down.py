@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +25,16 @@ from gateway.procs.redis import PrivateRedis
 from gateway.store import migrate
 from gateway.store.engine import open_engine
 from tests.ussd.handset import PATH, SECRET, Handset
-from tests.ussd.world import MEMBER, Place, StandingRuntime, make_template, settings
+from tests.ussd.world import (
+    ANIMATOR,
+    MEMBER,
+    STAFF_PIN,
+    VILLAGE,
+    Place,
+    StandingRuntime,
+    make_template,
+    settings,
+)
 
 WITHIN_S = 5.0
 SORRY = "Désolé, le service n'est pas disponible."
@@ -115,17 +125,25 @@ def test_a_database_that_accepts_and_never_answers(redis_server: PrivateRedis, r
 
 
 def test_a_database_too_slow_for_an_effect(pg_place: Place, on_postgres: str) -> None:
-    pg_place.household_with(MEMBER)
+    card = pg_place.household_with(MEMBER)
+    pg_place.staff_with(ANIMATOR, "animator", "Chabi Orou")
     phone = pg_place.phone().dial().picks("Français").picks("Payer", "Payer le versement")
-    text = f"{phone.text}*1"
-    with psycopg.connect(on_postgres.replace("+psycopg", "")) as other:
+    desk = pg_place.phone(ANIMATOR).dial().picks("Travail d'animateur").types(STAFF_PIN)
+    desk.picks("Une famille").types(card).picks("Recevoir de l'argent").types("700").sees("700 F en espèces")
+    guess = pg_place.phone(ANIMATOR).dial(VILLAGE).picks("Travail d'animateur")
+    asked = ((phone, "1"), (desk, "1"), (guess, STAFF_PIN))
+    texts = [f"{one.text}*{typed}" for one, typed in asked]
+    with psycopg.connect(on_postgres.replace("+psycopg", "")) as other, ThreadPoolExecutor(3) as pool:
         other.execute("lock table effect in access exclusive mode")
-        apologised_to(phone, "1")
+        list(pool.map(lambda each: apologised_to(*each), asked))
     assert pg_place.counts()["collection"] == 0
-    # The aggregator delivers the same request once more: now it is done, once.
-    assert phone.posts(text).startswith("END Tapez votre code PIN")
-    phone.repeats(2)
-    assert pg_place.counts()["collection"] == 1
+    # The aggregator delivers the same requests once more: now it is done, once.
+    assert phone.posts(texts[0]).startswith("END Tapez votre code PIN")
+    assert desk.posts(texts[1]).startswith("CON 700 F enregistr")
+    assert guess.posts(texts[2]).startswith("CON Travail d'animateur")
+    for each in (phone, desk, guess):
+        each.repeats(2)
+    assert pg_place.counts()["collection"] == 2
 
 
 def test_a_sqlite_file_that_somebody_else_keeps_locked(place: Place, on_sqlite: str) -> None:

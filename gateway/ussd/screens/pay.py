@@ -171,7 +171,7 @@ class HowManyMonths:
         return Page(say("How many months? {amount} a month.", amount=self.monthly))
 
     def take(self, typed: Typed, see: See) -> ConfirmPayment | Again:
-        figures = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in typed)
+        figures = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed)
         if not re.fullmatch(r"\d{1,2}", figures) or not 1 <= int(figures) <= MOST_MONTHS:
             return Again(word("Write a number from 1 to {most}.", most=MOST_MONTHS))
         amount = Money(min(self.monthly.minor * int(figures), self.left.minor), self.left.currency)
