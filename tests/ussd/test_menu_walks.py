@@ -609,3 +609,13 @@ def test_who_registers_again_in_the_name_of_a_locked_household_is_asked_for_its_
     shown = f"{card[:3]} {card[3:6]} {card[6:]}"
     assert not [screen for screen in phone.shown if shown in screen]
     phone.types(PIN).sees("Vous êtes déjà inscrit.", shown)
+
+
+def test_a_pin_that_is_taken_away_while_it_is_asked_for_leads_home(place: Place) -> None:
+    card = place.household_with(MEMBER, LOCKED_HEAD, LOCKED_CANARY)
+    place.lock_household(card, PIN)
+    phone = place.phone().dial().picks("Français").picks("Ma couverture").sees("Code PIN de ce ménage ?")
+    with place.runtime.store.write() as unit:
+        pins.drop(unit, pins.of_household(household_named(place, unit, card).id))
+    phone.types(PIN).is_asked().sees("Le code PIN est supprimé.", f"Bonjour {LOCKED_HEAD}.")
+    assert LOCKED_CANARY in phone.picks("Ma couverture").reads()

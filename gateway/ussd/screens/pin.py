@@ -37,14 +37,15 @@ class AskPin:
                 return Again(word("A PIN has 4 to 6 digits."))
         return Do(CheckPin(self.lock, typed))
 
-    def done(self, outcome: PinAnswer, see: See) -> GoThrough | NewPin | NoPin | Again:
+    def done(self, outcome: PinAnswer, see: See) -> GoThrough | NewPin | NoPin | GoHome | Again:
         match outcome.answer:
             case "right":
                 return GoThrough()
             case "first":
                 return NewPin(self.lock, self.then)
             case "none":
-                return NoPin()
+                # Of a household, the office has taken it away while it was asked for.
+                return NoPin() if self.lock == STAFF else GoHome(word("The PIN is removed."))
             case "locked":
                 return Again(wait_word(outcome.wait_minutes))
             case "wrong":
