@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, select
@@ -12,8 +12,9 @@ from gateway.kernel.clock import Clock
 from gateway.ledger.chart import Chart
 from gateway.membership.plans import Plan, read_plan
 from gateway.network.organisations import Defaults, Network
-from gateway.payments.operators import Operators
-from gateway.payments.providers.base import Provider
+from gateway.payments.breaker import Breakers, Line
+from gateway.payments.operators import SANDBOX, SANDBOX_PUSH, Operators
+from gateway.payments.providers.base import Connected
 from gateway.payments.routes import Route
 from gateway.store.schema import plan
 from gateway.store.unit import Store
@@ -28,8 +29,8 @@ class Services:
     network: Network
     defaults: Defaults
     operators: Operators
-    providers: Mapping[str, Provider]
-    push_environment: str
+    providers: Mapping[str, Connected]
+    breakers: Breakers
     push_delay: timedelta
     chart: Chart = field(default_factory=Chart)
 
@@ -46,9 +47,19 @@ class Services:
         operator = self.operators.of(msisdn)
         if operator is not None and operator.country != country:
             return None
-        provider = self.operators.push_for(msisdn, self.push_environment)
-        if provider in self.providers:
-            return Route("push", operator.name if operator else "", provider)
+        momo = self.providers.get(SANDBOX_PUSH)
+        in_sandbox = momo is not None and momo.serves(SANDBOX)
+        down = None
+        for push in self.operators.pushes_for(msisdn, in_sandbox):
+            connected = self.providers.get(push.provider)
+            if connected is None or not connected.serves(push.environment):
+                continue
+            route = Route("push", operator.name if operator else "", push.provider, push.environment)
+            if not self.breakers.wait(Line(push.provider, push.environment)):
+                return route
+            down = down or replace(route, down=True)
+        if down is not None:
+            return down
         if operator is not None and operator.reference:
             return Route("reference", operator.name)
         return None

@@ -15,8 +15,9 @@ from gateway.kernel.clock import Clock, ShiftedClock, SystemClock
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import Defaults, Network
 from gateway.payments.asking import Cashier
+from gateway.payments.breaker import Breakers
 from gateway.payments.operators import Operators
-from gateway.payments.providers.base import Provider
+from gateway.payments.providers.base import Connected
 from gateway.payments.providers.mtn_momo import MtnMomo
 from gateway.services import Services
 from gateway.settings import Settings
@@ -68,19 +69,25 @@ class Runtime:
         return Network(self.store, self.defaults)
 
     @cached_property
-    def providers(self) -> Mapping[str, Provider]:
+    def providers(self) -> Mapping[str, Connected]:
         """The operators that this installation has keys for."""
-        found: dict[str, Provider] = {}
+        found: dict[str, Connected] = {}
         if self.settings.mtn_momo_api_user:
-            found["mtn_momo"] = MtnMomo.from_settings(self.settings)
+            served = frozenset({self.settings.mtn_momo_target_environment})
+            found["mtn_momo"] = Connected(MtnMomo.from_settings(self.settings), served)
         return found
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        return Breakers(self.store)
 
     @cached_property
     def operators(self) -> Operators:
         """The plan of countries and operators; the target environment must be one of theirs."""
         operators = Operators.load(self.settings.operators_file or None)
         environment = self.settings.mtn_momo_target_environment
-        if environment not in ("", "sandbox", *(one.environment for one in operators.all)):
+        known = {push.environment for one in operators.all for push in one.pushes if push.provider == "mtn_momo"}
+        if environment not in ("", "sandbox", *known):
             raise Fault(f"MTN_MOMO_TARGET_ENVIRONMENT {environment} is no operator's in the plan: correct it")
         return operators
 
@@ -93,7 +100,7 @@ class Runtime:
             defaults=self.defaults,
             operators=self.operators,
             providers=self.providers,
-            push_environment=self.settings.mtn_momo_target_environment,
+            breakers=self.breakers,
             push_delay=timedelta(seconds=self.settings.push_delay_s),
         )
 
@@ -125,7 +132,8 @@ class Runtime:
             self.store,
             self.network,
             self.services.chart,
-            self.providers,
+            {name: connected.provider for name, connected in self.providers.items()},
+            self.breakers,
             f"{self.settings.public_url}/payments/{{provider}}/{secret}/{{key}}",
         )
         return {

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from gateway.kernel.ids import ordered_id
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Network
+from gateway.payments.breaker import Breakers, Line
 from gateway.payments.collections import Collection, by_key, looked, move, sends
 from gateway.payments.providers.base import (
     Accepted,
@@ -64,6 +65,7 @@ class Cashier:
     network: Network
     chart: Chart
     providers: Mapping[str, Provider]
+    breakers: Breakers
     callback_base: str  # https://host/payments/{provider}/{secret}/{key}, with the two names to fill in
 
     def ask(self, task: Task) -> timedelta | None:
@@ -77,13 +79,17 @@ class Cashier:
                 move(unit, one, State.UNCLEAR, "interrupted")
                 _look_out_of_turn(unit, one, timedelta(0))
                 return None
-            if unit.now - one.created_at > ASK_AGAIN_WITHIN:
+            wait = self.breakers.wait(_line(one))
+            if wait and unit.now - one.created_at + wait < ASK_AGAIN_WITHIN:
+                return wait
+            if wait or unit.now - one.created_at > ASK_AGAIN_WITHIN:
                 move(unit, one, State.EXPIRED, "never_sent")
                 tell_not_paid(unit, self.network.tree(), one, "unavailable")
                 return None
             move(unit, one, State.SENDING)
             order = self._order(unit.connection, one)
         answer = self.providers[one.provider].ask(order)
+        self.breakers.heard(_line(one), answer)
         with self.store.write() as unit:
             one = by_key(unit.connection, task.subject, lock=True)
             # A callback can be faster than the answer to the call: then this has been decided already.
@@ -131,7 +137,11 @@ class Cashier:
             return None, False
         if one.state is State.CREATED:
             return LOOK_AFTER[0][1], False
+        wait = self.breakers.wait(_line(one))
+        if wait:
+            return wait, one.state not in UNDECIDED
         answer = self.providers[one.provider].find(order)
+        self.breakers.heard(_line(one), answer)
         with self.store.write() as unit:
             if isinstance(answer, Paid):
                 post_paid(unit, self.network.tree(), self.chart, key, answer)
@@ -189,7 +199,12 @@ class Cashier:
             country=self.network.tree()[one.organisation_id].country,
             callback_url=self.callback_base.format(provider=one.provider, key=one.key),
             handle=one.handle,
+            environment=one.environment or "",
         )
+
+
+def _line(one: Collection) -> Line:
+    return Line(one.provider, one.environment or "")
 
 
 def _ask_again(unit: Unit, one: Collection) -> None:

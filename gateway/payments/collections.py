@@ -49,6 +49,7 @@ class Collection:
     operator_id: str | None
     receipt_code: str | None
     handle: str | None = None  # how the operator names the order, where it can't be asked by our key
+    environment: str | None = None  # the provider's own word for the payer's operator or country
 
 
 def read_collection(row: Any) -> Collection:
@@ -73,6 +74,7 @@ def read_collection(row: Any) -> Collection:
         row.operator_id,
         row.receipt_code,
         row.handle,
+        row.environment,
     )
 
 
@@ -93,6 +95,7 @@ def ask_for_payment(
     payer: str,
     amount: Money,
     after: timedelta,
+    environment: str | None = None,
 ) -> Asked:
     """Write a push collection and the work of asking for it, unless one for this household is still open.
 
@@ -120,6 +123,7 @@ def ask_for_payment(
         provider=provider,
         payer=payer,
         amount=amount,
+        environment=environment,
     )
     put(
         unit,
@@ -139,6 +143,7 @@ def create(
     provider: str,
     payer: str,
     amount: Money,
+    environment: str | None = None,
 ) -> Collection:
     """Write a collection with its key, its receipt's code and the first step of its story.
 
@@ -159,6 +164,7 @@ def create(
             state=State.CREATED,
             created_at=unit.now,
             receipt_code=code,
+            environment=environment,
         )
     )
     one = Collection(
@@ -180,6 +186,7 @@ def create(
         paid_at=None,
         operator_id=None,
         receipt_code=code,
+        environment=environment,
     )
     tell_story(unit, one.id, None, State.CREATED, None, None)
     return one

@@ -14,14 +14,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
 
 SANDBOX = "sandbox"
 SANDBOX_PUSH = "mtn_momo"
-PUSHES = {"mtn_momo"}
+PUSHES = frozenset(
+    {"mtn_momo", "pawapay", "mpesa_openapi", "daraja", "airtel_money", "orange_money", "gsma"}
+)  # the files of providers/
 
 
 class BadOperators(Fault):
@@ -29,15 +31,36 @@ class BadOperators(Fault):
 
 
 @dataclass(frozen=True)
+class Push:
+    """A provider that can ask an operator's wallets for money; ``environment`` is its own word for that operator."""
+
+    provider: str
+    environment: str
+
+
+@dataclass(frozen=True)
 class Operator:
-    """An operator of one country. ``push`` names the provider that can ask its wallets for money, if one can."""
+    """An operator of one country. ``pushes``: who can ask its wallets for money, the first that is connected first."""
 
     country: str
     name: str
     prefixes: tuple[str, ...]
-    push: str | None
-    environment: str | None
+    pushes: tuple[Push, ...]
     reference: bool
+
+
+class _PushRow(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    provider: str
+    environment: Annotated[str, Field(min_length=1, max_length=40)]
+
+    @field_validator("provider")
+    @classmethod
+    def _known(cls, provider: str) -> str:
+        if provider not in PUSHES:
+            raise ValueError(f"must be one of {', '.join(sorted(PUSHES))}")
+        return provider
 
 
 class _OperatorRow(BaseModel):
@@ -45,17 +68,8 @@ class _OperatorRow(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=20)]
     prefixes: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[0-9]{1,8}$")]], Field(min_length=1)]
-    push: str | None = None
-    environment: str | None = None
+    push: list[_PushRow] = Field(default_factory=list)
     reference: bool = False
-
-    @model_validator(mode="after")
-    def _together(self) -> _OperatorRow:
-        if (self.push is None) != (self.environment is None):
-            raise ValueError("push and environment go together")
-        if self.push is not None and self.push not in PUSHES:
-            raise ValueError(f"push must be one of {', '.join(sorted(PUSHES))}")
-        return self
 
 
 class _CountryRow(BaseModel):
@@ -94,7 +108,8 @@ class Operators:
         for country, table in tables.items():
             row = _country(country, table)
             for one in row.operator:
-                operator = Operator(country, one.name, tuple(one.prefixes), one.push, one.environment, one.reference)
+                pushes = tuple(Push(each.provider, each.environment) for each in one.push)
+                operator = Operator(country, one.name, tuple(one.prefixes), pushes, one.reference)
                 found.append(operator)
                 for prefix in one.prefixes:
                     other, _ = by_prefix.setdefault(
@@ -112,16 +127,16 @@ class Operators:
                 return operator if len(msisdn) == digits + 1 else None
         return None
 
-    def push_for(self, msisdn: str, target_environment: str) -> str | None:
-        """The provider that can ask this E.164 number's wallet for money in ``target_environment``, or None.
+    def pushes_for(self, msisdn: str, in_sandbox: bool = False) -> tuple[Push, ...]:
+        """Who can ask this E.164 number's wallet for money, the preferred one first.
 
         In MTN's ``sandbox`` every mobile number of any country has a wallet, its Swedish test payers (+4673312345x)
         before all, and so every mobile number is pushed there.
         """
-        if target_environment == SANDBOX:
-            return SANDBOX_PUSH if self.of(msisdn) or _is_mobile(msisdn) else None
         operator = self.of(msisdn)
-        return operator.push if operator and operator.environment == target_environment else None
+        if in_sandbox and (operator is not None or _is_mobile(msisdn)):
+            return (Push(SANDBOX_PUSH, SANDBOX),)
+        return operator.pushes if operator is not None else ()
 
 
 def _country(country: str, table: Any) -> _CountryRow:

@@ -322,6 +322,7 @@ collection = Table(
     _ref("household_id", "household", nullable=False, index=True),
     Column("way", String(10), nullable=False),
     Column("provider", String(20), nullable=False),
+    Column("environment", String(40)),  # the provider's own word for the payer's operator or country
     Column("payer", String(16), nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
@@ -361,6 +362,116 @@ collection_event = Table(
     Column("to_state", String(10), nullable=False),
     Column("reason", String(40)),
     Column("said", String(200)),
+)
+
+# How an operator has been answering: while it doesn't, nobody is sent to it (a circuit breaker).
+operator_state = Table(
+    "operator_state",
+    metadata,
+    Column("provider", String(20), primary_key=True),
+    Column("environment", String(40), primary_key=True),
+    Column("failures", SmallInteger, nullable=False),  # in a row
+    Column("open_until", Instant),
+    Column("said", String(200), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+# Money that came without our asking: seen in an operator's SMS or statement, once by the operator's own number.
+incoming = Table(
+    "incoming",
+    metadata,
+    _id(),
+    Column("operator", String(30), nullable=False),
+    Column("operator_id", String(64), nullable=False),
+    _ref("organisation_id", "organisation", nullable=False, index=True),  # whose wallet it came to
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("payer", String(16)),
+    Column("reference", String(40)),  # as the payer typed it
+    Column("paid_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    _ref("notice_id", "notice"),
+    Column("state", String(10), nullable=False),
+    _ref("collection_id", "collection", unique=True),
+    UniqueConstraint("operator", "operator_id"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("state in ('suspense', 'posted', 'returned')", name="state"),
+)
+
+# A member says that they paid, by the operator's number; it covers nobody before the money is seen.
+declaration = Table(
+    "declaration",
+    metadata,
+    _id(),
+    Column("operator_id", String(64), nullable=False, index=True),
+    _ref("household_id", "household", nullable=False, index=True),
+    Column("msisdn", String(16), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("declared_at", Instant, nullable=False),
+    Column("state", String(10), nullable=False),
+    UniqueConstraint("operator_id", "household_id"),
+    CheckConstraint("state in ('open', 'confirmed', 'unfound')", name="state"),
+)
+
+# Something about money that a person must decide.
+money_case = Table(
+    "money_case",
+    metadata,
+    _id(),
+    Column("key", String(80), nullable=False, unique=True),
+    Column("kind", String(20), nullable=False),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("collection_id", "collection", index=True),
+    _ref("incoming_id", "incoming"),
+    Column("said", String(200), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("closed_by", String(60)),
+    Column("note", String(200)),
+)
+
+# Money given back, asked for by one person and approved by another.
+refund = Table(
+    "refund",
+    metadata,
+    _id(),
+    Column("key", String(36), nullable=False, unique=True),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("collection_id", "collection", index=True),
+    _ref("incoming_id", "incoming"),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("asked_by", String(60), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("approved_by", String(60)),
+    Column("approved_at", Instant),
+    Column("state", String(10), nullable=False),
+    Column("said", String(200)),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("approved_by <> asked_by", name="two_people"),
+    CheckConstraint("state in ('asked', 'approved', 'sent', 'paid', 'refused', 'dropped')", name="state"),
+)
+
+# Somebody who pays for many households: a cooperative, an association, a relative abroad.
+payer_group = Table(
+    "payer_group",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("code", String(40), nullable=False, unique=True),
+    Column("name", String(60), nullable=False),
+    Column("msisdn", String(16)),
+    Column("rule", String(10), nullable=False),
+    CheckConstraint("rule in ('due', 'equal', 'fixed')", name="rule"),
+)
+
+payer_group_member = Table(
+    "payer_group_member",
+    metadata,
+    Column("group_id", RowId, ForeignKey("payer_group.id"), primary_key=True),
+    Column("household_id", RowId, ForeignKey("household.id"), primary_key=True, index=True),
+    Column("amount_minor", BigInteger),  # with the rule "fixed"
 )
 
 # Cash that an animator took, on its way to the treasurer: two people, two phones.

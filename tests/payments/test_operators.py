@@ -10,7 +10,7 @@ from phonenumbers import carrier
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.msisdn import BadMsisdn, country_of, read_msisdn
-from gateway.payments.operators import BadOperators, Operator, Operators
+from gateway.payments.operators import BadOperators, Operator, Operators, Push
 
 OPERATORS = Operators.load()
 ROWS = [(one, prefix) for one in OPERATORS.all for prefix in one.prefixes]
@@ -105,23 +105,21 @@ def test_what_is_no_full_number_of_the_table_has_no_operator(msisdn: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("msisdn", "environment", "provider"),
+    ("msisdn", "in_sandbox", "push"),
     [
-        ("+2290161000001", "mtnbenin", "mtn_momo"),
-        ("+2290164000001", "mtnbenin", None),  # Moov
-        ("+250780000001", "mtnbenin", None),  # MTN, but of Rwanda
-        ("+250780000001", "mtnrwanda", "mtn_momo"),
-        ("+25779000001", "mtnbenin", None),
-        ("+25779000001", "sandbox", "mtn_momo"),
-        ("+46733123450", "sandbox", "mtn_momo"),  # a test payer of MTN's sandbox
-        ("+46733123450", "mtnbenin", None),
-        ("+22921300001", "sandbox", None),  # no mobile number
-        ("garbage", "sandbox", None),
-        ("+2290161000001", "", None),
+        ("+2290161000001", False, Push("mtn_momo", "mtnbenin")),
+        ("+2290164000001", False, None),  # Moov
+        ("+250780000001", False, Push("mtn_momo", "mtnrwanda")),
+        ("+25779000001", False, None),
+        ("+25779000001", True, Push("mtn_momo", "sandbox")),
+        ("+46733123450", True, Push("mtn_momo", "sandbox")),  # a test payer of MTN's sandbox
+        ("+46733123450", False, None),
+        ("+22921300001", True, None),  # no mobile number
+        ("garbage", True, None),
     ],
 )
-def test_who_can_be_pushed(msisdn: str, environment: str, provider: str | None) -> None:
-    assert OPERATORS.push_for(msisdn, environment) == provider
+def test_who_can_be_pushed(msisdn: str, in_sandbox: bool, push: Push | None) -> None:
+    assert next(iter(OPERATORS.pushes_for(msisdn, in_sandbox)), None) == push
 
 
 @pytest.mark.parametrize(
@@ -171,8 +169,8 @@ def test_a_file_of_ones_own_replaces_the_table(tmp_path: Path) -> None:
         ('"71"]', '"71", "73"]', "KE: Airtel Money and M-Pesa both have the prefix 73"),
         ('["73"]', "[]", "KE operator 2 (Airtel Money) prefixes: "),
         ("reference = true", "refrence = true", "KE operator 1 (M-Pesa) refrence: "),
-        ("reference = true", 'push = "mtn_momo"', "KE operator 1 (M-Pesa): Value error, push and environment"),
-        ("reference = true", 'push = "x"\nenvironment = "y"', "push must be one of mtn_momo"),
+        ("reference = true", 'push = [{ provider = "mtn_momo" }]', "KE operator 1 (M-Pesa) push 1 environment: "),
+        ("reference = true", 'push = [{ provider = "x", environment = "y" }]', "must be one of airtel_money, "),
         ("[[KE.operator]]", "[[KE.operators]]", "KE operator: "),
         (GOOD, "KE = 1", "KE: "),
     ],

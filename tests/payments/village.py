@@ -28,6 +28,7 @@ from gateway.network import staff
 from gateway.network.organisations import Network, Organisation, add_organisation
 from gateway.network.staff import Member
 from gateway.payments.asking import Cashier
+from gateway.payments.breaker import Breakers
 from gateway.payments.cash import CashRecorded, CashRefused, record_cash
 from gateway.payments.collections import Asked, Collection, ask_for_payment, by_key, move, newest, story
 from gateway.payments.providers.base import Paid, Provider
@@ -251,7 +252,9 @@ class Village:
 
     @property
     def cashier(self) -> Cashier:
-        return Cashier(self.store, self.network, self.chart, self.providers, self.callback_base)
+        return Cashier(
+            self.store, self.network, self.chart, self.providers, Breakers(self.store), self.callback_base
+        )
 
     @property
     def handlers(self) -> dict[str, Handler]:

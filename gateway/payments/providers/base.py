@@ -46,7 +46,8 @@ class Order:
     ``key`` is our UUID of version 4; ``payer`` is E.164; ``card`` is the household's card number, digits only, which
     payer and payee read as the reference; ``country`` is ISO alpha-2; ``callback_url`` is where the operator may
     notify us about this order, or None to be told nothing. ``handle`` is what :class:`Accepted` gave: how the operator
-    names the order itself, for those that can't be asked by our key.
+    names the order itself, for those that can't be asked by our key; ``environment`` is the provider's own word for the
+    payer's operator or country, as the plan of operators has it.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Order:
     country: str
     callback_url: str | None = None
     handle: str | None = None
+    environment: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,17 @@ FindAnswer = Paid | Refused | Waiting | NotFound | Unclear
 
 @dataclass(frozen=True)
 class Hint:
-    """What a notice claims; it decides nothing. ``key`` is our order's key when the notice names one."""
+    """What a notice claims; it decides nothing. ``key`` is our order's key when the notice names one.
+
+    ``handle`` is the operator's own name of the order, where it has to be asked by that name: an order whose answer was
+    lost has no handle, and gets it from the notice that came to its address. ``trusted`` says that a signature of the
+    operator's held over the whole notice, just now.
+    """
 
     key: str | None
     said: str
+    handle: str | None = None
+    trusted: bool = False
 
 
 class BadNotice(Exception):
@@ -162,6 +171,18 @@ class Provider(Protocol):
 
     def read(self, content_type: str, body: bytes, headers: Mapping[str, str]) -> Hint:
         """Read a notice that arrived from outside, without the network; raises :class:`BadNotice`."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A provider that this installation has keys for; ``environments`` it serves with them, None for all it knows."""
+
+    provider: Provider
+    environments: frozenset[str] | None = None
+
+    def serves(self, environment: str) -> bool:
+        """Can it ask wallets of this environment?"""
+        return self.environments is None or environment in self.environments
 
 
 def keep_said(text: str) -> str:

@@ -49,6 +49,7 @@ class AskForPayment:
     amount: Money
     payer: str
     provider: str
+    environment: str = ""
 
     def do(self, doing: Doing) -> PaymentAnswer:
         household = by_card(doing.unit.connection, doing.tree, self.card)
@@ -68,6 +69,7 @@ class AskForPayment:
             payer=self.payer,
             amount=self.amount,
             after=doing.services.push_delay,
+            environment=self.environment or None,
         )
         if self.payer != doing.caller and asked is Asked.NOW:
             attempts.fail(doing.unit, others, OTHERS_PROMPTS)

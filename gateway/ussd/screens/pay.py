@@ -221,6 +221,9 @@ class ConfirmPayment:
         if route is None:
             text += "\n" + say("This phone's network can't pay here yet.")
             return Page(text, [say("Pay from another phone")])
+        if route.down:
+            text += "\n" + say("{operator} does not answer now. Try later.", operator=route.operator)
+            return Page(text, [say("Pay another way"), say("Pay from another phone")])
         if route.way == "reference":
             return Page(text, [say("Yes: how to pay"), say("Pay from another phone")])
         return Page(text, [say("Yes"), say("Pay from another phone")])
@@ -229,9 +232,9 @@ class ConfirmPayment:
         route = see.route(self.payer)
         if route is None or choice == 2:
             return WhichPhone(self.card, self.amount, self.name)
-        if route.way == "reference" or route.provider is None:
+        if route.way == "reference" or route.down or route.provider is None:
             return PayByReference(self.card, self.amount, route.operator)
-        return Do(AskForPayment(self.card, self.amount, self.payer, route.provider))
+        return Do(AskForPayment(self.card, self.amount, self.payer, route.provider, route.environment))
 
     def done(self, outcome: PaymentAnswer, see: See) -> PaymentAsked:
         return PaymentAsked(outcome)

@@ -18,7 +18,7 @@ from mtn_momo_play import MomoPlay
 from gateway.kernel.faults import Fault
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
-from gateway.payments.operators import Operators
+from gateway.payments.operators import Operators, Push
 from gateway.payments.providers.base import Accepted, NotFound, Order, Paid, Reason, Refused, Unclear, Waiting
 from gateway.payments.providers.mtn_momo import ENVIRONMENTS, REASONS
 from gateway.standins import mtn_momo as standin
@@ -179,7 +179,7 @@ def test_the_sandbox_reports_only_figures_that_agree(sandbox: MomoPlay, report: 
     ],
 )
 def test_a_test_payer_of_the_sandbox(sandbox: MomoPlay, payer: str, asked: str, found: str) -> None:
-    assert Operators.load().push_for(payer, "sandbox") == "mtn_momo"
+    assert Operators.load().pushes_for(payer, in_sandbox=True) == (Push("mtn_momo", "sandbox"),)
     provider, one = sandbox.provider(), order(payer=payer)
     assert _word(provider.ask(one)) == asked
     time.sleep(0.05)
@@ -389,7 +389,9 @@ def test_what_no_header_can_hold_is_told_at_once(operator: MomoPlay, wrong: dict
 
 
 def test_the_environments_agree_with_the_table_of_operators() -> None:
-    listed = {(one.environment, one.country) for one in Operators.load().all if one.environment}
+    pushes = ((push, one.country) for one in Operators.load().all for push in one.pushes)
+    listed = {(push.environment, country) for push, country in pushes if push.provider == "mtn_momo"}
+    assert listed
     assert listed <= {(environment, country) for environment, (country, _) in ENVIRONMENTS.items()}
 
 
