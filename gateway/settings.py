@@ -95,6 +95,139 @@ class Settings(BaseSettings):
         str, Field(description="MTN MoMo's host; production's is given at go-live, the sandbox's is known.")
     ] = "https://sandbox.momodeveloper.mtn.com"
 
+    pawapay_api_token: Annotated[SecretStr, Field(description="pawaPay API token, of one environment.")] = SecretStr("")
+    pawapay_base_url: Annotated[
+        str,
+        Field(
+            description="pawaPay's host: `https://api.pawapay.io`, or `https://api.sandbox.pawapay.io` for trials with "
+            "play money; there is no default once there is a token."
+        ),
+    ] = ""
+    pawapay_signed_callbacks: Annotated[
+        bool,
+        Field(
+            description="Refuse callbacks of pawaPay's that aren't signed. Set it once signing is on in its dashboard."
+        ),
+    ] = False
+    pawapay_callback_keys_file: Annotated[
+        str,
+        Field(
+            description='A JSON file `[{"id": …, "key": PEM}, …]` of the only keys that sign callbacks; empty to '
+            "ask pawaPay for them."
+        ),
+    ] = ""
+    pawapay_signing_key_file: Annotated[
+        str, Field(description="A PEM file with an EC P-256 private key: deposits and refunds are signed with it.")
+    ] = ""
+    pawapay_signing_key_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[\x21-\x7e]{0,100}$",
+            description="The name under which pawaPay's dashboard has that key's public half.",
+        ),
+    ] = ""
+
+    airtel_money_client_id: Annotated[str, Field(description="Airtel Money client id of the Collections product.")] = ""
+    airtel_money_client_secret: Annotated[SecretStr, Field(description="Airtel Money client secret.")] = SecretStr("")
+    airtel_money_country: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Z]{2})?$", description="ISO 3166 country whose Airtel wallets the merchant account is for."
+        ),
+    ] = ""
+    airtel_money_sign: Annotated[
+        bool, Field(description="Sign payments (Airtel's message signing, version 2), where the account asks for it.")
+    ] = False
+    airtel_money_base_url: Annotated[
+        str,
+        Field(
+            description="Airtel Money's host: `https://openapi.airtel.africa`, `https://openapiuat.airtel.africa` for "
+            "trials with play money; some countries have their own."
+        ),
+    ] = ""
+
+    orange_money_client_id: Annotated[str, Field(description="Orange Money client id of the Web Payment API.")] = ""
+    orange_money_client_secret: Annotated[SecretStr, Field(description="Orange Money client secret.")] = SecretStr("")
+    orange_money_merchant_key: Annotated[SecretStr, Field(description="Orange Money merchant key.")] = SecretStr("")
+    orange_money_country: Annotated[
+        str,
+        Field(
+            pattern=r"^(dev|[a-z]{2})?$",
+            description="The country in Orange's addresses, e.g. `gn`, `ml`, `sn`; `dev` is its trial with play money.",
+        ),
+    ] = ""
+    orange_money_base_url: Annotated[str, Field(description="Orange's API host.")] = "https://api.orange.com"
+
+    gsma_api_key: Annotated[
+        SecretStr, Field(description="X-API-Key of an operator that offers the GSMA Mobile Money API.")
+    ] = SecretStr("")
+    gsma_client_id: Annotated[str, Field(description="X-Client-Id there, if the operator gave one.")] = ""
+    gsma_payee: Annotated[
+        str,
+        Field(
+            pattern=r"^([a-z]+:[A-Za-z0-9+._@-]{1,200})?$",
+            description="The account there that is paid, as `type:value`, e.g. `organisationid:4711`.",
+        ),
+    ] = ""
+    gsma_environment: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9-]*$",
+            description="The word by which the plan of operators (OPERATORS_FILE) names that operator.",
+        ),
+    ] = ""
+    gsma_base_url: Annotated[
+        str, Field(description="The operator's address of the GSMA Mobile Money API 1.2, with its path.")
+    ] = ""
+
+    mpesa_api_key: Annotated[
+        SecretStr, Field(description="M-Pesa OpenAPI key of the application on Vodacom's portal (DRC).")
+    ] = SecretStr("")
+    mpesa_public_key: Annotated[
+        str, Field(description="M-Pesa OpenAPI public key of that environment, in base64 as the portal shows it.")
+    ] = ""
+    mpesa_service_provider_code: Annotated[
+        str, Field(pattern=r"^([0-9A-Za-z]{4,12})?$", description="The M-Pesa short code that is paid.")
+    ] = ""
+    mpesa_environment: Annotated[
+        Literal["", "sandbox", "openapi"],
+        Field(
+            description="`openapi` for real money, `sandbox` for play money; there is no default once there are keys."
+        ),
+    ] = ""
+    mpesa_origin: Annotated[
+        str, Field(description="The Origin header; must be what the application on M-Pesa's portal has, `*` for any.")
+    ] = "*"
+    mpesa_session_live_after_s: Annotated[
+        float, Field(ge=0, le=300, description="Seconds that M-Pesa may take until a new session is taken as valid.")
+    ] = 30.0
+    mpesa_push_timeout_s: Annotated[
+        float,
+        Field(
+            ge=5,
+            le=80,
+            description="Seconds that M-Pesa's call may block while the payer types the PIN; a worker waits with it. "
+            "What takes longer is looked up, so a shorter time loses nothing but the call's own answer.",
+        ),
+    ] = 60.0
+    mpesa_base_url: Annotated[str, Field(description="M-Pesa OpenAPI's host.")] = "https://openapi.m-pesa.com"
+
+    daraja_consumer_key: Annotated[str, Field(description="Daraja (M-Pesa, Safaricom) consumer key.")] = ""
+    daraja_consumer_secret: Annotated[SecretStr, Field(description="Daraja consumer secret.")] = SecretStr("")
+    daraja_short_code: Annotated[
+        str, Field(pattern=r"^([0-9]{5,7})?$", description="The pay bill number that is paid by M-Pesa Express.")
+    ] = ""
+    daraja_passkey: Annotated[SecretStr, Field(description="M-Pesa Express passkey of that pay bill number.")] = (
+        SecretStr("")
+    )
+    daraja_base_url: Annotated[
+        str,
+        Field(
+            description="Daraja's host: `https://api.safaricom.co.ke`, or `https://sandbox.safaricom.co.ke` for trials "
+            "with play money."
+        ),
+    ] = ""
+
     operators_file: Annotated[
         str, Field(description="A TOML file that replaces the built-in plan of countries, prefixes and operators.")
     ] = ""
@@ -193,7 +326,16 @@ class Settings(BaseSettings):
             raise ValueError("must begin with https:// (or http:// towards a stand-in)")
         return url.rstrip("/")
 
-    @field_validator("africastalking_base_url", "mtn_momo_base_url")
+    @field_validator(
+        "africastalking_base_url",
+        "mtn_momo_base_url",
+        "pawapay_base_url",
+        "airtel_money_base_url",
+        "orange_money_base_url",
+        "gsma_base_url",
+        "mpesa_base_url",
+        "daraja_base_url",
+    )
     @classmethod
     def _url(cls, url: str) -> str:
         # Keys and numbers travel there: in clear only to this very machine.
@@ -238,11 +380,25 @@ def _at_odds(given: Mapping[str, str]) -> list[str]:
         wrong.append("MTN_MOMO_TARGET_ENVIRONMENT is missing")
     if given.get("mtn_momo_target_environment", "sandbox") != "sandbox" and not given.get("mtn_momo_base_url"):
         wrong.append("MTN_MOMO_BASE_URL is missing")
+    wrong += _incomplete(given, "pawapay", ("api_token", "base_url"))
+    wrong += _incomplete(given, "pawapay", ("signing_key_file", "signing_key_id"))
+    wrong += _incomplete(given, "airtel_money", ("client_id", "client_secret", "country", "base_url"))
+    wrong += _incomplete(given, "orange_money", ("client_id", "client_secret", "merchant_key", "country"))
+    wrong += _incomplete(given, "gsma", ("api_key", "payee", "environment", "base_url"))
+    wrong += _incomplete(given, "mpesa", ("api_key", "public_key", "service_provider_code", "environment"))
+    wrong += _incomplete(given, "daraja", ("consumer_key", "consumer_secret", "short_code", "passkey", "base_url"))
     if bool(given.get("africastalking_username")) != bool(given.get("africastalking_api_key")):
         wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
-    if given.get("operators_file") and not Path(given["operators_file"]).is_file():
-        wrong.append(f"OPERATORS_FILE {given['operators_file']} doesn't exist")
+    for name in ("operators_file", "pawapay_callback_keys_file", "pawapay_signing_key_file"):
+        if given.get(name) and not Path(given[name]).is_file():
+            wrong.append(f"{name.upper()} {given[name]} doesn't exist")
     return wrong
+
+
+def _incomplete(given: Mapping[str, str], provider: str, needed: tuple[str, ...]) -> list[str]:
+    """What is missing of the settings of ``provider`` that go together, unless none of them is there."""
+    missing = [name for name in needed if not given.get(f"{provider}_{name}")]
+    return [] if len(missing) == len(needed) else [f"{provider}_{name}".upper() + " is missing" for name in missing]
 
 
 def _told(found: ValidationError) -> list[str]:

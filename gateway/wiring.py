@@ -18,7 +18,7 @@ from gateway.payments.asking import Cashier
 from gateway.payments.breaker import Breakers
 from gateway.payments.operators import Operators
 from gateway.payments.providers.base import Connected
-from gateway.payments.providers.mtn_momo import MtnMomo
+from gateway.payments.providers.connected import connected, play_money
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.sms.africastalking import AfricasTalking
@@ -71,11 +71,7 @@ class Runtime:
     @cached_property
     def providers(self) -> Mapping[str, Connected]:
         """The operators that this installation has keys for."""
-        found: dict[str, Connected] = {}
-        if self.settings.mtn_momo_api_user:
-            served = frozenset({self.settings.mtn_momo_target_environment})
-            found["mtn_momo"] = Connected(MtnMomo.from_settings(self.settings), served)
-        return found
+        return connected(self.settings)
 
     @cached_property
     def breakers(self) -> Breakers:
@@ -145,8 +141,9 @@ class Runtime:
 
     def warn_at_start(self) -> None:
         """Say loudly what works and yet isn't fit for people's money."""
-        if self.settings.mtn_momo_target_environment == "sandbox" and not self.settings.demo:
-            log.warning("MTN MOMO'S SANDBOX IS CONNECTED: its payments are play money, and are posted all the same.")
+        if not self.settings.demo:
+            for operator in play_money(self.settings):
+                log.warning("%s IS CONNECTED: its payments are play money, and are posted all the same.", operator)
         if self.settings.ussd_phone_page and not self.settings.demo:
             log.warning(
                 "THE PHONE PAGE IS ON: whoever reaches /phone can act as any phone number, read its SMS and ask its "

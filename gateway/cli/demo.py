@@ -92,11 +92,19 @@ In another terminal:
 """
 
 
-@click.command(name="stand-in", context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("name", type=click.Choice(["mtn-momo", "africastalking"]))
+STAND_INS = (
+    "africastalking", "airtel-money", "daraja", "gsma", "mpesa-openapi", "mtn-momo", "orange-money", "pawapay",
+)  # fmt: skip
+
+
+@click.command(name="stand-in", context_settings={"ignore_unknown_options": True})
+@click.argument("name", type=click.Choice(STAND_INS))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def stand_in(name: str, options: tuple[str, ...]) -> None:
-    """A server that plays an operator or the aggregator by its documented wire format."""
+    """A server that plays an operator or the aggregator by its documented wire format.
+
+    Its own options come after its name; -- --help lists them.
+    """
     if os.environ.get("DATABASE_URL", "").startswith("postgresql"):
         raise Fault("a stand-in has no place beside a production database: unset DATABASE_URL first")
     module = f"gateway.standins.{name.replace('-', '_')}"

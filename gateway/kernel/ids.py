@@ -18,3 +18,11 @@ def ordered_id() -> uuid.UUID:
 def operator_key() -> str:
     """A UUID of version 4: the form that MTN MoMo and pawaPay ask of an idempotency key."""
     return str(uuid.uuid4())
+
+
+def is_operator_key(text: str) -> bool:
+    """Has a text the form of :func:`operator_key`?"""
+    try:
+        return str(uuid.UUID(text)) == text and uuid.UUID(text).version == 4
+    except ValueError:
+        return False

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
@@ -15,7 +15,7 @@ from gateway.network.organisations import Organisation
 from gateway.payments.receipts import new_receipt_code
 from gateway.payments.states import UNDECIDED, State, check
 from gateway.store.outbox import Ask, put
-from gateway.store.schema import collection, collection_event, household
+from gateway.store.schema import collection, collection_event, household, phone
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
 from gateway.store.unit import Unit
@@ -101,7 +101,8 @@ def ask_for_payment(
 
     Our key for the operator is made and stored here, before anything is sent.
     """
-    # Two phones that pay for one household at the same moment wait for each other here.
+    # Two phones that pay for one household at the same moment wait for each other here. What a stranger has asked of
+    # their own wallet keeps nobody else from paying.
     unit.connection.execute(select(household.c.id).where(household.c.id == household_id).with_for_update())
     still_open = unit.connection.scalar(
         select(collection.c.id)
@@ -109,6 +110,10 @@ def ask_for_payment(
             collection.c.household_id == household_id,
             collection.c.state.in_([state.value for state in UNDECIDED]),
             collection.c.created_at > unit.now - PROMPT_OPEN,
+            or_(
+                collection.c.payer == payer,
+                collection.c.payer.in_(select(phone.c.msisdn).where(phone.c.household_id == household_id)),
+            ),
         )
         .limit(1)
     )
@@ -197,6 +202,21 @@ def by_key(connection: Connection, key: str, *, lock: bool = False) -> Collectio
     query = select(collection).where(collection.c.key == key)
     row = connection.execute(query.with_for_update() if lock else query).first()
     return read_collection(row) if row else None
+
+
+def learn_handle(unit: Unit, provider: str, key: str, handle: str) -> None:
+    """Keep how the operator names an order, as its notice tells: once, and for one order only."""
+    taken = select(collection.c.id).where(collection.c.provider == provider, collection.c.handle == handle[:200])
+    unit.connection.execute(
+        update(collection)
+        .where(
+            collection.c.key == key,
+            collection.c.provider == provider,
+            collection.c.handle.is_(None),
+            ~taken.exists(),
+        )
+        .values(handle=handle[:200])
+    )
 
 
 def newest(connection: Connection, limit: int = 50, state: str | None = None) -> list[Collection]:

@@ -108,7 +108,8 @@ def test_what_is_no_full_number_of_the_table_has_no_operator(msisdn: str) -> Non
     ("msisdn", "in_sandbox", "push"),
     [
         ("+2290161000001", False, Push("mtn_momo", "mtnbenin")),
-        ("+2290164000001", False, None),  # Moov
+        ("+2290164000001", False, Push("pawapay", "MOOV_BEN")),
+        ("+2290143000001", False, None),  # Celtiis
         ("+250780000001", False, Push("mtn_momo", "mtnrwanda")),
         ("+25779000001", False, None),
         ("+25779000001", True, Push("mtn_momo", "sandbox")),

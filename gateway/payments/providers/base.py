@@ -89,7 +89,8 @@ class Unclear:
     """We don't know; never a failure, never a success.
 
     ``reason`` is a stable word of ours (``unreached``, ``no-answer``, ``busy``, ``unreadable``, ``unknown-word``,
-    ``mismatch``, ``failed``). From ``ask``: with ``safe_to_ask_again_after_s`` set, it is certain that nothing was
+    ``mismatch``, ``failed``; and, where the operator is well, ``not-ready`` for us, ``payer-busy`` with something else,
+    ``no-handle`` to ask by). From ``ask``: with ``safe_to_ask_again_after_s`` set, it is certain that nothing was
     begun, and the same order may be asked again, with the same key, after that many seconds; with None, ``find`` must
     be asked first. From ``find``: nothing is ever begun by it; the figure says how long to leave the operator alone,
     None leaves that to the caller.

@@ -64,7 +64,11 @@ class NoAnswer:
 
 
 class Http:
-    """Calls to one operator's host. Safe for threads and for forks: each thread of each process has its connections."""
+    """Calls to one operator's host. Safe for threads and for forks: each thread of each process has its connections.
+
+    With ``keeps_connections`` false every call has a new one: a kept connection may have died unnoticed, and what was
+    sent on it can't be told from what was heard and not answered.
+    """
 
     def __init__(
         self,
@@ -73,28 +77,45 @@ class Http:
         connect_timeout_s: float = 5.0,
         read_timeout_s: float = 25.0,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        keeps_connections: bool = True,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self._max_bytes = max_answer_bytes
+        self._keeps_connections = keeps_connections
         self._own = threading.local()
 
+    def url(self, path: str) -> str:
+        """The whole address that a call to ``path`` goes to, for whoever signs it."""
+        return self._base_url + path
+
     def call(
-        self, what: str, method: Literal["GET", "POST"], path: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        what: str,
+        method: Literal["GET", "POST", "PUT"],
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        reading: bool = False,
     ) -> Answer | Unreached | NoAnswer:
-        """Make one call; ``what`` names it in the fault that is raised inside a database transaction."""
+        """Make one call; ``what`` names it in the fault that is raised inside a database transaction.
+
+        ``reading`` says of a call other than GET that it changes nothing either, so that it may be made again.
+        """
         require_outside(what)
         outcome = self._once(method, path, headers, body)
-        if isinstance(outcome, NoAnswer) and outcome.connection_lost and method == "GET":
+        if isinstance(outcome, NoAnswer) and outcome.connection_lost and (reading or method == "GET"):
             outcome = self._once(method, path, headers, body)
         return outcome
 
     def _once(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Unreached | NoAnswer:
         deadline = time.monotonic() + sum(self._timeouts_s)
+        session = self._session()
         try:
-            with self._session().request(
+            with session.request(
                 method,
-                self._base_url + path,
+                self.url(path),
                 # Uncompressed, so that the limit counts what is really read and no small answer unpacks to a large one.
                 headers={**headers, "Accept": "application/json", "Accept-Encoding": "identity"},
                 data=body,
@@ -106,6 +127,9 @@ class Http:
                 return Answer(response.status_code, self._read(response, deadline), _retry_after_s(response))
         except requests.exceptions.RequestException as failure:
             return _what_failed(failure)
+        finally:
+            if not self._keeps_connections:
+                session.close()
 
     def _read(self, response: requests.Response, deadline: float) -> bytes | None:
         """The body, or None when it is too large, too slow or breaks off: the status has arrived and counts."""
@@ -120,7 +144,7 @@ class Http:
         return bytes(kept)
 
     def _session(self) -> requests.Session:
-        if getattr(self._own, "pid", None) != os.getpid():
+        if getattr(self._own, "pid", None) != os.getpid() or not self._keeps_connections:
             session = requests.Session()
             # A stand-in on this machine is never reached through the proxy of the machine.
             session.trust_env = urlsplit(self._base_url).hostname not in _LOOPBACK

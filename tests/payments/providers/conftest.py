@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 
 import pytest
+from notified import Notified, listening
 
 pytest.register_assert_rewrite("contract")
 
@@ -22,3 +24,10 @@ def closed_url() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+def notified() -> Iterator[Notified]:
+    """An address for notices, and those that came."""
+    with listening() as address:
+        yield address

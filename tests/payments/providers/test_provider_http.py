@@ -117,7 +117,8 @@ def test_a_connection_that_was_heard_and_broke_may_have_done_it(sent: bytes) -> 
         assert isinstance(call(url), NoAnswer)
 
 
-def test_only_a_reading_call_is_made_again() -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_only_a_reading_call_is_made_again(method: str) -> None:
     heard: list[bytes] = []
 
     def send(connection: socket.socket, _: bytes) -> None:
@@ -126,7 +127,7 @@ def test_only_a_reading_call_is_made_again() -> None:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
     with serving(send) as url:
-        assert isinstance(call(url, "POST"), NoAnswer)
+        assert isinstance(call(url, method), NoAnswer)
         assert len(heard) == 1
         heard.clear()
         assert isinstance(call(url, "GET"), Answer)
