@@ -130,7 +130,8 @@ def test_the_command_says_what_it_did_and_what_went_wrong(tmp_path: Path) -> Non
 
     here = f"sqlite:///{tmp_path / 'a.db'}"
     assert run(here) == (0, f"database at version {migrate.newest()}\n", "")
-    assert run(here, "--down") == (0, "database at version none\n", "")
+    assert run(here, "--down")[0] == 130  # nobody has said yes
+    assert run(here, "--down", "--yes") == (0, "database at version none\n", "")
     code, out, err = run("postgresql://u:canary-password@127.0.0.1:9/x")
     assert (code, out, len(err.splitlines())) == (1, "", 1)
     assert err.startswith("gateway: migrate: ")

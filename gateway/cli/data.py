@@ -151,7 +151,7 @@ def list_households(under: str | None, limit: int, as_json: bool) -> None:
 @json_option
 def show_household(card: str, as_json: bool) -> None:
     """One household: its people, its phones, its cover today."""
-    from gateway.membership.households import beneficiaries_of, by_card, main_phones, standing
+    from gateway.membership.households import beneficiaries_of, by_card, phones_of, standing
 
     try:
         number = read_card(card)
@@ -165,7 +165,7 @@ def show_household(card: str, as_json: bool) -> None:
             raise Fault("no household has this card")
         now = standing(connection, one, day_in(one.time_zone, parts.clock.now()))
         names = beneficiaries_of(connection, one.id)
-        phones = main_phones(connection, one.id)
+        phones = [phone.msisdn for phone in phones_of(connection, one.id)]
 
     def as_value() -> dict[str, object]:
         cover = dataclasses.asdict(now.cover) | {"state": now.cover.state.value}
@@ -176,6 +176,7 @@ def show_household(card: str, as_json: bool) -> None:
             "left_minor": now.left.minor,
             "currency": now.left.currency,
             "beneficiaries": names,
+            "phones": [mask_number(phone) for phone in phones],
         }
 
     def as_text() -> str:

@@ -8,6 +8,7 @@ from gateway.cli import json_option, show, table
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_name, mask_number
+from gateway.locale import show_money
 from gateway.network.staff import ROLES
 from gateway.settings import Settings
 from gateway.wiring import Runtime
@@ -101,9 +102,10 @@ def list_staff(as_json: bool) -> None:
 @click.argument("role", type=click.Choice(ROLES))
 @click.argument("organisation")
 def end_staff(phone: str, role: str, organisation: str) -> None:
-    """End somebody's role; with the last one their PIN goes too."""
+    """End somebody's role; with the last one their PIN goes too. Cash that they hold is handed over with it."""
     from gateway.membership.pins import drop, of_staff
     from gateway.network.staff import end, roles_of
+    from gateway.payments.cash import hand_over
 
     parts = _parts()
     one = parts.network.tree().named(organisation)
@@ -113,10 +115,14 @@ def end_staff(phone: str, role: str, organisation: str) -> None:
         ending = [each for each in roles if (each.role, each.organisation_id) == (role, one.id)]
         if not ending:
             raise Fault(f"{mask_number(number)} is not {role} of {organisation}")
+        # The treasurer still has to say that it came, or that it didn't.
+        handed = hand_over(unit, parts.network.tree(), ending[0])
         end(unit, ending[0].id, day_in(one.time_zone, unit.now))
         if len(roles) == 1:
             drop(unit, of_staff(number))
     click.echo(f"no longer {role} of {one.name}: {mask_name(ending[0].name)} {mask_number(number)}")
+    for each in handed:
+        click.echo(f"cash still to be confirmed by the treasurer: {show_money(each.amount, 'en')}")
 
 
 @staff.command("pin")

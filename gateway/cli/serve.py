@@ -19,13 +19,17 @@ from gateway.store.outbox import QUEUES
 
 @click.command()
 @click.option("--down", is_flag=True, help="Undo every migration: all data is lost.")
-def migrate(down: bool) -> None:
+@click.option("--yes", is_flag=True, help="Don't ask before all data is lost.")
+def migrate(down: bool, yes: bool) -> None:
     """Bring the database to this program's version."""
     from gateway.kernel.faults import Fault
     from gateway.store import migrate as migrations
     from gateway.store.engine import open_engine
 
-    engine = open_engine(Settings.from_env().database_url, patient=True)
+    settings = Settings.from_env()
+    if down and not yes:
+        click.confirm("all data will be lost; go on?", abort=True)
+    engine = open_engine(settings.database_url, patient=True)
     try:
         if down:
             migrations.downgrade(engine)

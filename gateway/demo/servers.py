@@ -30,6 +30,7 @@ class Servers:
     environment: dict[str, str] = field(default_factory=dict)
     redis: PrivateRedis | None = None
     _lock: IO[str] | None = None
+    _own: bool = False  # this is the demonstration that runs, not one that found another running
 
     @property
     def folder(self) -> Path:
@@ -47,6 +48,7 @@ class Servers:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Fault("a demonstration of yours is running already: stop it with Ctrl-C in its terminal") from None
+        self._own = True
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
         self.redis = PrivateRedis(self.folder / "redis").start()
@@ -116,6 +118,8 @@ class Servers:
 
     def stop(self) -> None:
         """Stop every process that was started; safe to call twice."""
+        if not self._own:
+            return
         (self.folder / "running.json").unlink(missing_ok=True)
         self.family.stop()
         if self.redis is not None:

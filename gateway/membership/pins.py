@@ -133,9 +133,17 @@ def of_staff(msisdn: str) -> str:
     return f"s:{msisdn}"
 
 
+def kept(connection: Connection, holder: str) -> Literal["none", "first", "own"]:
+    """What PIN a holder has: none, the one that the office made, or one of their own."""
+    first = connection.scalar(select(pin.c.first).where(pin.c.holder == holder))
+    if first is None:
+        return "none"
+    return "first" if first else "own"
+
+
 def has_pin(connection: Connection, holder: str) -> bool:
     """Has this holder a PIN?"""
-    return connection.scalar(select(pin.c.holder).where(pin.c.holder == holder)) is not None
+    return kept(connection, holder) != "none"
 
 
 def keep(unit: Unit, holder: str, sealed: str, first: bool = False) -> None:
@@ -188,8 +196,7 @@ def _forget_guesses(unit: Unit, own: str, phone: str) -> None:
 
     Else somebody with a PIN of their own could type it between guesses at other people's, and never wait.
     """
-    if attempts.failures_of(unit.connection, phone) <= attempts.failures_of(unit.connection, own):
-        attempts.forget(unit, phone)
+    attempts.forgive(unit, phone, attempts.failures_of(unit.connection, own))
     attempts.forget(unit, own)
 
 

@@ -6,10 +6,10 @@ A request is open until somebody has answered it, once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from gateway.kernel.numbers import read_number, with_check_digit
 from gateway.store.schema import household, organisation, request
@@ -57,6 +57,22 @@ def file_complaint(
     if category not in CATEGORIES:
         raise ValueError(f"no category of complaints: {category}")
     return _file(unit, "complaint", category, organisation_id, household_id, msisdn, language, text)
+
+
+def filed_today(unit: Unit, msisdn: str) -> int:
+    """How many complaints came from a phone within the last day."""
+    return (
+        unit.connection.scalar(
+            select(func.count())
+            .select_from(request)
+            .where(
+                request.c.msisdn == msisdn,
+                request.c.kind == "complaint",
+                request.c.created_at > unit.now - timedelta(days=1),
+            )
+        )
+        or 0
+    )
 
 
 def ask_callback(

@@ -7,13 +7,13 @@ that it came: two people, two phones.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, update
 
 from gateway.kernel.clock import day_in
-from gateway.kernel.money import BadAmount, Money
+from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
 from gateway.membership.households import Household, main_phones
@@ -29,6 +29,8 @@ from gateway.store import schema
 from gateway.store.schema import cash_taking, collection, handover
 from gateway.store.unit import Unit
 
+# The same cash within this time is asked about before it is recorded once more.
+SAME_WITHIN = timedelta(minutes=30)
 # Where the cash of each stands from the moment it is recorded.
 _STANDS_ON = {"animator": "collectors", "treasurer": "cash"}
 
@@ -48,12 +50,13 @@ class CashRecorded:
 class CashRefused:
     """Why nothing was recorded.
 
-    ``wrong-office``: the household isn't below the organisation of whoever records, or they keep no cash by their role.
-    ``too-much``: more than one payment may be, or more than an animator may ever hold. ``float``: with this an animator
-    would hold more than they may; what is handed over counts as theirs until the treasurer has confirmed it.
+    ``currency``: another one than the household's. ``wrong-office``: the household isn't below the organisation of
+    whoever records, or they keep no cash by their role. ``too-much``: more than one payment may be, or more than an
+    animator may ever hold. ``float``: with this an animator would hold more than they may; what is handed over counts
+    as theirs until the treasurer has confirmed it.
     """
 
-    why: Literal["wrong-office", "too-much", "float"]
+    why: Literal["currency", "wrong-office", "too-much", "float"]
 
 
 def record_cash(
@@ -61,10 +64,8 @@ def record_cash(
 ) -> CashRecorded | CashRefused:
     """Record cash that a household gave: posted, receipted and counted for cover today, where the mutuelle is.
 
-    Raises BadAmount for another currency than the household's, and IntegrityError for an effect key that is known.
+    Raises IntegrityError for an effect key that is known.
     """
-    if amount.currency != household.currency:
-        raise BadAmount("currency")
     refused = _refused(unit, tree, household, staff, amount)
     if refused is not None:
         return refused
@@ -88,7 +89,32 @@ def record_cash(
     return CashRecorded(receipt_number(one.id), one.receipt_code or "", amount, now.left, now.cover)
 
 
+def same_lately(unit: Unit, staff: Member, household_id: int, amount: Money) -> str | None:
+    """The number of the receipt that the same person wrote for the same family and amount within half an hour.
+
+    Whoever's call broke off before they saw it would write a second one.
+    """
+    _lock_staff(unit, staff)
+    found = unit.connection.scalar(
+        select(cash_taking.c.collection_id)
+        .join(collection, collection.c.id == cash_taking.c.collection_id)
+        .join(schema.staff, schema.staff.c.id == cash_taking.c.staff_id)
+        .where(
+            schema.staff.c.msisdn == staff.msisdn,
+            collection.c.household_id == household_id,
+            collection.c.paid_minor == amount.minor,
+            collection.c.paid_currency == amount.currency,
+            collection.c.created_at > unit.now - SAME_WITHIN,
+        )
+        .order_by(cash_taking.c.collection_id.desc())
+        .limit(1)
+    )
+    return receipt_number(int(found)) if found is not None else None
+
+
 def _refused(unit: Unit, tree: Tree, household: Household, staff: Member, amount: Money) -> CashRefused | None:
+    if amount.currency != household.currency:
+        return CashRefused("currency")
     office = tree[staff.organisation_id]
     if staff.role not in _STANDS_ON or not tree[household.section_id].under(office):
         return CashRefused("wrong-office")
@@ -100,14 +126,18 @@ def _refused(unit: Unit, tree: Tree, household: Household, staff: Member, amount
     if amount.minor > most:
         return CashRefused("too-much")
     _lock_staff(unit, staff)
-    unconfirmed = _sums(unit.connection, _takings_of(staff.id).where(_NOT_CONFIRMED)).get(amount.currency, 0)
+    own = _takings_of(schema.staff.c.msisdn == staff.msisdn).where(_NOT_CONFIRMED)
+    unconfirmed = _sums(unit.connection, own).get(amount.currency, 0)
     return CashRefused("float") if unconfirmed + amount.minor > most else None
 
 
 def _lock_staff(unit: Unit, staff: Member) -> None:
-    """Of two phones in one animator's name the second waits; rows that merely name them don't."""
+    """Of two calls in one person's name the second waits, whatever the role; rows that merely name them don't."""
     unit.connection.execute(
-        select(schema.staff.c.id).where(schema.staff.c.id == staff.id).with_for_update(key_share=True)
+        select(schema.staff.c.id)
+        .where(schema.staff.c.msisdn == staff.msisdn)
+        .order_by(schema.staff.c.id)
+        .with_for_update(key_share=True)
     )
 
 
@@ -115,7 +145,7 @@ _NOT_HANDED_OVER: ColumnElement[bool] = cash_taking.c.handover_id.is_(None)
 _NOT_CONFIRMED: ColumnElement[bool] = or_(_NOT_HANDED_OVER, handover.c.state == "open")
 
 
-def _takings_of(staff_id: int) -> Select[Any]:
+def _takings_of(whose: ColumnElement[bool]) -> Select[Any]:
     """The cash that an animator took. A treasurer's is where it belongs already."""
     return (
         select(cash_taking.c.collection_id, collection.c.organisation_id, collection.c.paid_minor,
@@ -123,7 +153,7 @@ def _takings_of(staff_id: int) -> Select[Any]:
         .join(collection, collection.c.id == cash_taking.c.collection_id)
         .join(schema.staff, schema.staff.c.id == cash_taking.c.staff_id)
         .outerjoin(handover, handover.c.id == cash_taking.c.handover_id)
-        .where(cash_taking.c.staff_id == staff_id, schema.staff.c.role == "animator")
+        .where(whose, schema.staff.c.role == "animator")
     )  # fmt: skip
 
 
@@ -139,7 +169,7 @@ def _sums(connection: Connection, takings: Select[Any]) -> dict[str, int]:
 
 def held(connection: Connection, staff_id: int) -> list[Money]:
     """The cash that an animator has taken and not handed over, by currency; nothing for anybody else."""
-    sums = _sums(connection, _takings_of(staff_id).where(_NOT_HANDED_OVER))
+    sums = _sums(connection, _takings_of(cash_taking.c.staff_id == staff_id).where(_NOT_HANDED_OVER))
     return [Money(total, currency) for currency, total in sums.items()]
 
 
@@ -157,7 +187,7 @@ def hand_over(unit: Unit, tree: Tree, staff: Member) -> tuple[Handover, ...]:
     """Hand over all that an animator holds: one handover for each mutuelle's books and currency; none for nothing."""
     _lock_staff(unit, staff)
     taken = unit.connection.execute(
-        _takings_of(staff.id).where(_NOT_HANDED_OVER).order_by(cash_taking.c.collection_id)
+        _takings_of(cash_taking.c.staff_id == staff.id).where(_NOT_HANDED_OVER).order_by(cash_taking.c.collection_id)
     ).all()
     piles: dict[tuple[int, str], list[Row[Any]]] = {}
     for row in taken:

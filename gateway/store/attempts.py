@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.schema import attempt
@@ -106,6 +106,12 @@ def fail(unit: Unit, subject: str, patience: Patience) -> timedelta:
 def failures_of(connection: Connection, subject: str) -> int:
     """How many wrong guesses stand against ``subject``, forgotten or not."""
     return connection.scalar(select(attempt.c.failures).where(attempt.c.subject == subject)) or 0
+
+
+def forgive(unit: Unit, subject: str, guesses: int) -> None:
+    """Take back so many wrong guesses of ``subject``, never more than stand against it."""
+    left = case((attempt.c.failures > guesses, attempt.c.failures - guesses), else_=0)
+    unit.connection.execute(update(attempt).where(attempt.c.subject == subject).values(failures=left))
 
 
 def forget(unit: Unit, subject: str) -> None:

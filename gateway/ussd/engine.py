@@ -55,6 +55,7 @@ MOST_CHARACTERS = 400
 SORRY = word("Sorry, the service is not available now. Nothing was lost. Please dial again later.")
 NOBODY = word("No health mutuelle answers this number yet.")
 LOST = word("The connection was lost. Please start again here.")
+NO_RIGHT = word("You can't do this any more. See your office.")
 CHANGED = word("The menu has changed. Please start again here.")
 # Where there is nothing to go back to.
 BEGINNINGS = (Home, Resume, Language)
@@ -236,8 +237,10 @@ class _Turn:
             return self._show(at)
         offered = session.offered
         after = self._step(at, typed)
-        if after is not at and session.offered == offered and not isinstance(at, DOORS):
-            session.offered = ""
+        if after is not at:
+            session.twice = False
+            if session.offered == offered and not isinstance(at, DOORS):
+                session.offered = ""
         return self._show(after)
 
     # --- beginnings ---------------------------------------------------------------------------------------------------
@@ -385,10 +388,13 @@ class _Turn:
             quiet = after.effect.QUIET
             if walked and not quiet:
                 return before
+            if not quiet and self._may_be_a_repeat():
+                self.session.twice = True
+                return self._stay(before, word("To confirm, answer once more."))
             try:
                 after = before.done(self._perform(after.effect, before), self.reads)
             except NotAllowed:
-                after = GoHome(word("You can't do this any more. See your office."))
+                after = GoHome(NO_RIGHT)
             if not isinstance(before, DOORS):
                 self.session.offered = ""
             if self.session.path == [Language.__name__] and self.session.left:
@@ -412,12 +418,20 @@ class _Turn:
             self.session.back = [*self.session.back, self.here or encode(came)][-DEEPEST_BACK:]
         return after
 
+    def _may_be_a_repeat(self) -> bool:
+        """Where only the newest input is told, the one that led to a question may have come twice."""
+        session = self.session
+        if self.dial.whole or session.twice or not session.replies:
+            return False
+        return session.replies[-1][0] == self.sessions.digest(self.dial.text)
+
     def _perform(self, effect: Effect, before: Any) -> Any:
         dial, session = self.dial, self.session
         # A door is knocked at anew each time; any other question has one answer, also when the next call repeats it.
         question = session.hop() if isinstance(before, DOORS) else session.question()
         key = effect_key(dial.gateway, dial.caller, question, type(effect).__name__, str(encode_value(effect)))
-        outcome = perform(self.services, effect, key, dial.caller, session.language, self.root)
+        opened = tuple(session.opened)
+        outcome = perform(self.services, effect, key, dial.caller, session.language, self.root, opened)
         self.reads.forget()
         if isinstance(effect, SetLanguage):
             session.language = effect.language
@@ -440,11 +454,19 @@ class _Turn:
         parts = cut(page, self.say, self.code.septets, at_home=at_home, note=self.note)
         number = min(self.session.page, len(parts))
         part = parts[number - 1]
+        # A word that comes first may push choices on: what was seen before it is still taken.
+        choices = max(
+            part.choices, cut(page, self.say, self.code.septets, at_home=at_home)[0].choices if self.note else 0
+        )
         may_go_back = page.back and (number > 1 or not at_home)
-        self.session.page, self.session.shape = number, [part.choices, int(may_go_back), len(parts)]
+        self.session.page, self.session.shape = number, [choices, int(may_go_back), len(parts)]
         return part
 
     def _show(self, at: Any) -> Reply:
+        staff = getattr(at, "staff", None)
+        if staff is not None and staff not in {one.staff for one in self.reads.roles()}:
+            self.note, self.session.back = NO_RIGHT.said(self.say), []
+            at = self._home()
         lock = self._shut_by(at)
         if lock is not None:
             at = AskPin(lock, encode(at))

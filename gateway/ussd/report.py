@@ -80,7 +80,7 @@ def place(name: str) -> Place | None:
     journey = _journey(known.cls)
     onward = {one.__name__ for one in known.destinations if _journey(one) not in (journey, HOME, PIN)}
     onward &= screens().keys()
-    if GoHome in outcomes and GoHome not in answers:
+    if GoHome in outcomes and GoHome not in answers and GoThrough not in outcomes:
         onward.add("Home")
     return Place(
         journey,

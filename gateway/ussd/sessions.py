@@ -64,6 +64,7 @@ class Session:
     failed: bool = False  # a hop could not be answered
     left: Left | None = None  # the dropped session that was offered again
     offered: str = ""  # the question of a call before that stands open again
+    twice: bool = False  # the question that stands open was asked a second time
     locks: list[str] = field(default_factory=list)  # the cards of the caller's households that have a PIN
     opened: list[str] = field(default_factory=list)  # whose PIN was typed or chosen in this call: cards, or "staff"
     path: list[str] = field(default_factory=list)  # the screens that were shown

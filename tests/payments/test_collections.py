@@ -166,7 +166,7 @@ def test_nobody_answers_the_prompt_and_the_payer_is_told_once(village: Village, 
     assert (village.shown(key).state, village.told()) == (State.PENDING, [])
     village.work_for(3 * 60)
     assert (village.shown(key).state, village.told()) == (State.EXPIRED, [("not_paid", PAYER)])
-    assert "Code secret" in village.messages()[0].text
+    assert "Code PIN" in village.messages()[0].text
     momo.refuse(key, "EXPIRED")
     village.work_for(24 * 3600, 3600)
     assert (village.shown(key).state, village.told()) == (State.REFUSED, [("not_paid", PAYER)])

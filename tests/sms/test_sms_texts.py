@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -41,6 +42,8 @@ def every_text(say: Say, amount: Money, name: str) -> Iterator[tuple[str, tuple[
         for left in (amount, nothing):
             cover = Cover(state, DAY, DAY, left.minor, amount.minor, DAY, amount.minor)
             yield texts.receipt(say, NUMBER, amount, CARD, cover, left), (NUMBER, shown)
+            over = replace(cover, year_over=True)
+            yield texts.receipt(say, NUMBER, amount, CARD, over, left), (NUMBER, shown)
     for way in ("push", "reference", "cash", "a way that nobody has told us of"):
         yield texts.treasurer(say, NUMBER, amount, way, name, CARD, amount), (NUMBER, shown)
     for reason in REASONS:
@@ -71,6 +74,11 @@ NOTHING = Money(0, "XOF")
         (Cover(State.ACTIVE, DAY, DAY, 0), NOTHING, "Covered until 31/12/2026. All is paid."),
         (Cover(State.GRACE, DAY, DAY, 7500), LEFT, "Covered only until 31/12/2026. Left to pay: 7,500 F."),
         (Cover(State.LAPSED, DAY, DAY, 7500), LEFT, "Cover ended on 31/12/2026. Left to pay: 7,500 F."),
+        (
+            Cover(State.LAPSED, None, None, 7500, year_over=True),
+            LEFT,
+            "The year is over: renew by phone. Left to pay: 7,500 F.",
+        ),
         (Cover(State.NONE, None, None, 0), NOTHING, "All is paid."),
     ],
 )
@@ -134,6 +142,6 @@ def test_in_french() -> None:
         "Carte 123 456 782, Mutuelle Alafia. Pour l'année : 12 500 F. A payer maintenant : 7 500 F. "
         "Pour payer, composez le meme code.",
         "Recu 000123-48213 : 12 500 F, en espèces. Aicha Bio, carte 123 456 782. Reste à payer : 7 500 F.",
-        "Non payé : 12 500 F, carte 123 456 782. Code secret non tapé à temps. Nous n'avons rien recu. "
+        "Non payé : 12 500 F, carte 123 456 782. Code PIN non tapé à temps. Nous n'avons rien recu. "
         "Pour réessayer, composez le meme code.",
     ]

@@ -94,7 +94,7 @@ def test_my_cover_names_everybody_on_the_card(place: Place, card: str) -> None:
         "Pas encore couvert. Payez 3 300 F pour commencer.",
         f"Carte {shown(card)}",
         "Reste à payer : 10 200 F",
-        "Prochain versement : 3 300 F avant le 22/11/2026",
+        "Prochain versement : 3 300 F, le 22/11/2026 au plus tard",
         "3 personnes :",
         *ON_CARD,
         "1 Payer",

@@ -108,10 +108,6 @@ def _new_pin(phone: Handset, town: Place) -> Handset:
     return _member(phone, town).picks("Autres services", "Code PIN", "Choisir un code PIN")
 
 
-def _same_pin(phone: Handset, town: Place) -> Handset:
-    return _new_pin(phone, town).types("730915")
-
-
 def _staff_pin(phone: Handset, town: Place, role: str = "animator", facility: int | None = None) -> Handset:
     town.staff_with(phone.msisdn, role, "Chabi Orou", facility_id=facility)
     return phone.dial().types("1")
@@ -164,7 +160,7 @@ QUESTIONS = {
     "head's year": Question(
         _head_year, "Adjara Tchédré : année de naissance, ou âge ?", "1991", lambda p: _family_kept(p.types("kado"))
     ),
-    "section": Question(_find_section, "Votre section : son numéro, ou le début de son nom ?", "kado", _family_kept),
+    "section": Question(_find_section, "Votre section : le début de son nom ?", "kado", _family_kept),
     "kin's name": Question(_kin_name, "Fils : prénom et nom ?", "Kassim T", lambda p: _family_kept(p.types("2015"))),
     "kin's year": Question(_kin_year, "Idrissou T : année de naissance, ou âge ?", "2015", _family_kept),
     "amount": Question(_how_much, "Combien ? Au moins 200 F.", "700", lambda p: p.sees("Payer 700 F pour la carte")),
@@ -203,9 +199,6 @@ QUESTIONS = {
         lambda p: p.sees("Zacharie K.", "Carte"),
     ),
     "new PIN": Question(_new_pin, "Choisissez un code PIN", "730915", lambda p: p.sees("Le même code PIN encore une")),
-    "the same PIN": Question(
-        _same_pin, "Le même code PIN encore une fois.", "730915", lambda p: p.sees("Votre code PIN est enregistré.")
-    ),
     "staff PIN": Question(_staff_pin, "Votre code PIN de travail ?", STAFF_PIN, lambda p: p.sees("1 Une famille")),
     "a family's phone": Question(
         _whose_phone, "Numéro de téléphone de la famille ?", "0150000002", lambda p: p.sees("nom de l'adhérent ?")
@@ -262,8 +255,10 @@ BAD_DAYS = {
 }  # fmt: skip
 ASK_AGAIN = "Tapez un des numéros affichés."
 NO_RECEIPT, NO_WORDS = "Ce n'est pas un numéro de reçu.", "Écrivez-le avec des mots."
-NO_HOUSEHOLD = "Aucun ménage n'a ce numéro."
-NO_CARDS = ["abc", "1", "98", "*1", "208715668", "999999999", "20871566", "😀", "%", "9" * 390, "+33140000000"]
+NO_HOUSEHOLD, NO_NUMBER = "Aucun ménage n'a ce numéro.", "Écrivez les 9 chiffres de la carte"
+NO_CARDS = {"abc": NO_NUMBER, "1": NO_NUMBER, "98": NO_NUMBER, "*1": NO_NUMBER, "208715668": NO_HOUSEHOLD,
+            "999999999": NO_HOUSEHOLD, "20871566": NO_HOUSEHOLD, "😀": NO_NUMBER, "%": NO_NUMBER,
+            "9" * 390: NO_HOUSEHOLD, "+33140000000": NO_HOUSEHOLD}  # fmt: skip
 PIN_DIGITS, PIN_WEAK = "Un code PIN a 4 à 6 chiffres.", "Ce code PIN est trop facile."
 BAD_PINS = {"123": PIN_DIGITS, "1234567": PIN_DIGITS, "12 34": PIN_DIGITS, "abcd": PIN_DIGITS, "-1234": PIN_DIGITS,
             "12345*": PIN_DIGITS, "²²²²": PIN_DIGITS, "0": PIN_DIGITS, "98": PIN_DIGITS, "1" * 300: PIN_DIGITS,
@@ -281,12 +276,11 @@ ROWS = [
     *(("complaint", typed, NO_WORDS) for typed in ("1", "12 500", "x", "...", "😀😀😀", "ab", "*1*2")),
     *(("complaint", typed, "C'est trop long.") for typed in ("é" * 301, "a b " * 100, "x" * 3000)),
     *(("district", typed, "Pas de district trouvé.") for typed in ("xyz", "😀😀😀", "%%%", "x" * 300, "\\.*")),
-    *(("another family", typed, NO_HOUSEHOLD) for typed in NO_CARDS),
-    *(("the card for staff", typed, NO_HOUSEHOLD) for typed in NO_CARDS[::2]),
-    *(("patient", typed, NO_HOUSEHOLD) for typed in NO_CARDS[::2]),
+    *(("another family", typed, line) for typed, line in NO_CARDS.items()),
+    *(("the card for staff", typed, line) for typed, line in list(NO_CARDS.items())[::2]),
+    *(("patient", typed, line) for typed, line in list(NO_CARDS.items())[::2]),
     *(("new PIN", typed, line) for typed, line in BAD_PINS.items()),
     *(("staff PIN", typed, line) for typed, line in BAD_PINS.items() if line == PIN_DIGITS),
-    *(("the same PIN", typed, "Ce n'est pas le même code PIN.") for typed in ("730914", "1234", "abc", "0", "😀")),
     *(("a family's phone", typed, NOT_A_PHONE) for typed in PHONES if len(typed) > 2),
     *(("phone for a family", typed, NOT_A_PHONE) for typed in PHONES[::2]),
     *(("cash", typed, line) for typed, line in AMOUNTS.items() if len(typed) > 2),

@@ -82,7 +82,7 @@ from gateway.ussd.screens.animator import (
     OnItsWay,
     WhichFamily,
 )
-from gateway.ussd.screens.cash import CashTaken, CashWhat, ConfirmCash
+from gateway.ussd.screens.cash import CashTaken, CashWhat, ConfirmCash, SameCash
 from gateway.ussd.screens.cover import MyCover
 from gateway.ussd.screens.facilities import (
     KINDS,
@@ -418,8 +418,10 @@ def organisation(pick: Pick) -> Organisation:
 def standing(pick: Pick) -> Standing:
     one = household(pick)
     left, due, to_start, least, monthly = (amount(pick, one.currency) for _ in range(5))
-    cover = Cover(pick.one(list(State)), day(pick), day(pick), left.minor, to_start.minor, day(pick))
-    return Standing(one, cover, left, due, to_start, least, MOST_PEOPLE, monthly, yes_or_no(pick))
+    over = pick.one((False, False, True))
+    cover = Cover(pick.one(list(State)), day(pick), day(pick), left.minor, to_start.minor, day(pick), year_over=over)
+    unpaid = pick.one((frozenset({1}), frozenset()))
+    return Standing(one, cover, left, due, to_start, least, MOST_PEOPLE, monthly, yes_or_no(pick), unpaid)
 
 
 def renewal(pick: Pick) -> Renewal:
@@ -705,6 +707,7 @@ MAKERS: dict[type, Callable[[Pick], Any]] = {
     CashWhat: cash_what,
     ConfirmCash: lambda pick: ConfirmCash(staff(pick), card(pick), name(pick), payable(pick)),
     CashTaken: cash_taken,
+    SameCash: lambda pick: SameCash(staff(pick), card(pick), name(pick), payable(pick), number(pick)),
     DueHere: lambda pick: DueHere(staff(pick)),
     CollectedToday: lambda pick: CollectedToday(staff(pick)),
     ConfirmHandOver: lambda pick: ConfirmHandOver(staff(pick), amounts(pick)),

@@ -69,7 +69,8 @@ def chooses(place: Place, chosen: str = PIN) -> Handset:
 def test_a_household_chooses_a_pin(any_place: Place) -> None:
     shared(any_place)
     phone = chooses(any_place).sees("Le même code PIN encore une fois.")
-    phone.types("4812").sees("Ce n'est pas le même code PIN.").types("x").sees("Ce n'est pas le même")
+    phone.types("4812").sees("C'étaient deux codes PIN différents.", "Choisissez un code PIN").types(PIN)
+    phone.sees("Le même code PIN encore une fois.").types("x").sees("C'étaient deux codes").types(PIN)
     assert any_place.ask(select(pin.c.holder)) == []
     phone.types("٤٨٢١").sees("Votre code PIN est enregistré. Ne le dites à personne.", "1 Ma couverture")
     # Whoever has just chosen it isn't asked for it in the same call; the next one is.
@@ -78,7 +79,7 @@ def test_a_household_chooses_a_pin(any_place: Place) -> None:
     assert any_place.ask(select(pin.c.holder, pin.c.first)) == [("h:4", False)]
     assert any_place.ask(select(household_change.c.kind, household_change.c.msisdn)) == [("pin-set", MEMBER)]
     (text,) = any_place.texts("pin", MEMBER)
-    assert text.startswith("Votre carte a un nouveau code secret.")
+    assert text.startswith("Votre carte a un nouveau code PIN.")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_pin_is_removed_by_who_knows_it(any_place: Place) -> None:
     phone.dial().picks("Ma couverture", FAMILY[0].name).sees("Pas encore couvert.")
     assert any_place.ask(select(pin.c.holder)) == []
     (text,) = any_place.texts("pin", MEMBER)
-    assert text.startswith("Votre carte n'a plus de code secret.")
+    assert text.startswith("Votre carte n'a plus de code PIN.")
 
 
 def test_staff_help_a_household_that_has_forgotten(any_place: Place) -> None:
@@ -135,7 +136,7 @@ def test_staff_help_a_household_that_has_forgotten(any_place: Place) -> None:
     assert any_place.ask(select(pin.c.holder).where(pin.c.holder == "h:4")) == [("h:4",)]
     animator.picks("Oui, le supprimer").sees("Le code PIN est supprimé.")
     (text,) = any_place.texts("pin", MEMBER)
-    assert text.startswith("Votre carte n'a plus de code secret.")
+    assert text.startswith("Votre carte n'a plus de code PIN.")
     assert any_place.ask(select(household_change.c.kind, household_change.c.staff_id)) == [("pin-removed", 1)]
     member.dial().picks("Ma couverture", FAMILY[0].name).sees("Pas encore couvert.")
     chooses(any_place, "7306").types("7306").sees("est enregistré")  # nothing waits any more
@@ -193,7 +194,7 @@ def test_what_was_half_told_in_a_call_before_waits_behind_the_pin_too(place: Pla
     place.phone().dial().picks("Ma famille", FAMILY[0].name).types(PIN).picks(
         "Ajouter", "Une naissance", "Fille"
     ).types("Amina T")
-    other_hands = place.phone().dial().picks("Continuer").sees(ASKS).types("00").sees("Bonjour")
+    other_hands = place.phone().dial().picks("Continuer").sees(ASKS).types("00").sees("1 Ma couverture")
     other_hands.sees_not("Continuer où j'étais", "Amina")
 
 
@@ -391,4 +392,4 @@ def test_a_dropped_call_of_staff_whose_role_has_ended_shows_nothing(place: Place
     phone.types("1500").sees("Adjara Tchédré")
     with place.runtime.store.write() as unit:
         staff.end(unit, staff_id, date(2026, 11, 22))
-    phone.dial().picks("Continuer").sees(ASKS_STAFF).sees_not("Adjara").types("00").sees("1 Inscrire ma famille")
+    phone.dial().picks("Continuer").sees("Vous ne pouvez plus faire cela.", "1 Inscrire ma famille").sees_not("Adjara")

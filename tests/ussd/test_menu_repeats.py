@@ -249,16 +249,16 @@ def test_staff_whose_requests_come_twice_at_the_same_instant_do_one_thing(pg_pla
     rounds = 5
     desk = pg_place.phone(ANIMATOR).dial().picks(DESKS[ANIMATOR])
     at_once(desk, f"{desk.text}*{STAFF_PIN}").sees("1 Une famille")
-    for _ in range(rounds):
+    for number in range(rounds):
         desk.picks("Une famille")
-        at_once(desk, f"{desk.text}*{told.card}").picks("Recevoir de l'argent").types("700")
-        at_once(desk, f"{desk.text}*1").sees("700 F enregistrés.").types("00").picks(DESKS[ANIMATOR])
+        at_once(desk, f"{desk.text}*{told.card}").picks("Recevoir de l'argent").types(f"70{number}")
+        at_once(desk, f"{desk.text}*1").sees(f"70{number} F enregistrés.").types("00").picks(DESKS[ANIMATOR])
     desk.picks("Reçu aujourd'hui", "Remettre")
-    at_once(desk, f"{desk.text}*1").sees("3 500 F : le trésorier le confirme")
+    at_once(desk, f"{desk.text}*1").sees("3 510 F : le trésorier le confirme")
     books = pg_place.phone(TREASURER).dial().picks(DESKS[TREASURER]).types(STAFF_PIN)
     books.picks("Argent à confirmer", "Chabi Orou")
     at_once(books, f"{books.text}*1").sees("chez vous.").picks(DESKS[TREASURER], "Clôturer le jour")
-    at_once(books, f"{books.text}*1").sees("journée clôturée.", "3 500 F")
+    at_once(books, f"{books.text}*1").sees("journée clôturée.", "3 510 F")
     more = {table: count - before[table] for table, count in counted(pg_place).items() if table != "effect"}
     assert {table: count for table, count in more.items() if count} == {
         "collection": rounds, "handover": 1, "closing": 1, "message": 2 * rounds + 1,

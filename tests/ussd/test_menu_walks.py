@@ -91,6 +91,7 @@ ASKS = {
     "WantCall": Asks("1", "CallBack", ("request", *TOLD)),
     "OneCall": Asks("1", "CallDone", ("request",)),
     "ConfirmVisit": Asks("1", "AnnounceVisit", ("visit", *TOLD)),
+    "SameCash": Asks("2", "RecordCash", ("collection", "collection_event", "cash_taking", *BOOKS, *TOLD)),
     "ConfirmCash": Asks("1", "RecordCash", ("collection", "collection_event", "cash_taking", *BOOKS, *TOLD)),
     "ConfirmHandOver": Asks("1", "HandOver", ("handover", "cash_taking")),
     "ConfirmReceived": Asks("12", "Decide", ("handover", "cash_taking", *BOOKS, *TOLD)),

@@ -17,14 +17,24 @@ from gateway.ussd.screen import decode_value, encode_value
 __all__ = ["Effect", "NotAllowed", "perform"]
 
 
-def perform(services: Services, effect: Effect, key: str, caller: str, language: str, root: Organisation) -> Any:
+def perform(
+    services: Services,
+    effect: Effect,
+    key: str,
+    caller: str,
+    language: str,
+    root: Organisation,
+    opened: tuple[str, ...] = (),
+) -> Any:
     """Do ``effect`` once under ``key`` for the phone ``caller``; gives its outcome, also to a repeat.
+
+    ``opened``: the locks whose PIN was typed in this call.
 
     Raises :class:`NotAllowed` when the caller has no right to it; nothing is stored then.
     """
 
     def do(unit: Unit) -> dict[str, object]:
-        return encode_value(effect.do(Doing(services, unit, key, caller, language, root)))
+        return encode_value(effect.do(Doing(services, unit, key, caller, language, root, opened)))
 
     stored = once(services.store, key, type(effect).__name__, do)
     return decode_value(effect.OUTCOME, stored)

@@ -15,7 +15,7 @@ from gateway.ussd.effects.doing import Doing
 
 @dataclass(frozen=True)
 class CashAnswer:
-    """The receipt that was made, or a stable word why none was."""
+    """The receipt that was made, or a stable word why none was; ``twice``: there is one like it, with this number."""
 
     number: str = ""
     code: str = ""
@@ -34,15 +34,20 @@ class RecordCash:
     staff: int
     household: str
     amount: Money
+    another: bool = False  # it was said that this is not the one that was recorded a moment ago
 
     def do(self, doing: Doing) -> CashAnswer:
         member = doing.staff(self.staff, "animator", "treasurer")
+        household = doing.household(self.household)
+        before = None if self.another else cash.same_lately(doing.unit, member, household.id, self.amount)
+        if before is not None:
+            return CashAnswer(before, amount=self.amount, refused="twice")
         made = cash.record_cash(
             doing.unit,
             doing.tree,
             doing.services.chart,
             effect_key=doing.key,
-            household=doing.household(self.household),
+            household=household,
             staff=member,
             amount=self.amount,
         )

@@ -32,6 +32,7 @@ class Doing:
     caller: str
     language: str
     root: Organisation
+    opened: tuple[str, ...] = ()  # the locks whose PIN was typed in this call
 
     @property
     def tree(self) -> Tree:

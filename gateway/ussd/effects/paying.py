@@ -77,6 +77,9 @@ class AskForPayment:
         return PaymentAnswer(answer, self.card, self.amount, self.payer)
 
 
+FEWEST_DIGITS = 8  # of a phone number; a card has nine
+
+
 @dataclass(frozen=True)
 class Seen:
     """A household that somebody else looked up: what a stranger may see of it."""
@@ -91,6 +94,7 @@ class Found:
 
     households: tuple[Seen, ...]
     wait_minutes: int = 0
+    unread: bool = False  # it was neither a card's nor a phone's number
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class LookUp:
             try:
                 found = by_phone(connection, tree, read_msisdn(self.typed, doing.root.country))
             except BadMsisdn:
-                return Found(())
+                return Found((), unread=sum(letter.isdigit() for letter in self.typed) < FEWEST_DIGITS)
         network = network_path(doing.root.path)
         found = [each for each in found if tree[each.section_id].path.startswith(network)]
         if not found:

@@ -20,6 +20,15 @@ def _holder(doing: Doing, lock: str) -> str:
     return pins.of_household(doing.own_household(lock).id)
 
 
+def _require_opened(doing: Doing, lock: str, holder: str) -> None:
+    """Only who has typed a PIN in this call takes another in its place; staff get their first from the office."""
+    if lock in doing.opened:
+        return
+    kept = pins.kept(doing.unit.connection, holder)
+    if kept == "own" or (kept == "none" and lock == STAFF):
+        raise NotAllowed
+
+
 @dataclass(frozen=True)
 class PinAnswer:
     """``right`` opens ``lock`` for this call; ``first``: right, but another must be chosen; ``none``: there is none."""
@@ -58,8 +67,7 @@ class SetPin:
 
     def do(self, doing: Doing) -> PinAnswer:
         holder = _holder(doing, self.lock)
-        if self.lock == STAFF and not pins.has_pin(doing.unit.connection, holder):
-            raise NotAllowed  # the first one comes from the office
+        _require_opened(doing, self.lock, holder)
         pins.keep(doing.unit, holder, self.sealed)
         if self.lock != STAFF:
             household = doing.own_household(self.lock)
@@ -81,11 +89,13 @@ class DropPin:
     def do(self, doing: Doing) -> PinAnswer:
         if self.staff is None:
             household = doing.own_household(self.card)
+            _require_opened(doing, self.card, pins.of_household(household.id))
         else:
             household = doing.household_of_staff(self.card, doing.staff(self.staff, "animator", "treasurer"))
         pins.drop(doing.unit, pins.of_household(household.id))
         write_change(doing.unit, household.id, "pin-removed", doing.by(self.staff))
-        for phone in households.phones_of(doing.unit.connection, household.id):
-            pins.forgive_phone(doing.unit, phone.msisdn)
+        if self.staff is not None:
+            for phone in households.phones_of(doing.unit.connection, household.id):
+                pins.forgive_phone(doing.unit, phone.msisdn)
         doing.tell_family("pin", household, notices.pin_removed)
         return PinAnswer("right", self.card)

@@ -10,10 +10,12 @@ from gateway.membership import requests
 from gateway.sms import notices
 from gateway.ussd.effects.doing import Doing
 
+MOST_A_DAY = 5  # complaints from one phone: each is read, and costs an SMS
+
 
 @dataclass(frozen=True)
 class Filed:
-    """The number of a request; ``already``: the same wish was open before."""
+    """The number of a request; ``already``: the same wish was open before. No number: too many came from this phone."""
 
     number: str
     already: bool = False
@@ -31,6 +33,8 @@ class Complain:
     text: str
 
     def do(self, doing: Doing) -> Filed:
+        if requests.filed_today(doing.unit, doing.caller) >= MOST_A_DAY:
+            return Filed("")
         household = doing.own_household(self.card) if self.card else None
         books = doing.tree.books_of(household.section_id) if household else doing.root
         number = requests.file_complaint(

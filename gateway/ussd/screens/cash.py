@@ -88,10 +88,38 @@ class ConfirmCash:
         household = see.household(self.household)
         return cash_what(self.staff, household, see) if household is not None else GoHome()
 
-    def done(self, outcome: CashAnswer, see: See) -> CashTaken | Again:
+    def done(self, outcome: CashAnswer, see: See) -> CashTaken | SameCash | Again:
+        if outcome.refused == "twice":
+            return SameCash(self.staff, self.household, self.head, self.amount, outcome.number)
         if outcome.refused:
             return Again(refused(outcome.refused))
         return CashTaken(self.staff, outcome)
+
+
+@screen
+class SameCash:
+    """The same was recorded a moment ago: the call may have broken off before its receipt was seen."""
+
+    staff: int
+    household: str
+    head: str
+    amount: Money
+    number: str
+
+    def show(self, say: Say, see: See) -> Page:
+        lines = [
+            say("{amount} from {name} is recorded already.", amount=self.amount, name=self.head),
+            say("Receipt {number}", number=self.number),
+        ]
+        return Page("\n".join(lines), [say("It is this one"), say("No, it is more money")])
+
+    def take(self, choice: Choice, see: See) -> Do | GoHome:
+        if choice == 1:
+            return GoHome()
+        return Do(RecordCash(self.staff, self.household, self.amount, another=True))
+
+    def done(self, outcome: CashAnswer, see: See) -> CashTaken | Again:
+        return Again(refused(outcome.refused)) if outcome.refused else CashTaken(self.staff, outcome)
 
 
 @screen

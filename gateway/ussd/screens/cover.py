@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.locale import Say
 from gateway.membership.households import Household, Standing
+from gateway.membership.people import Beneficiary
 from gateway.membership.rules import State
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Choice, See, screen
@@ -20,8 +21,9 @@ def cover_line(say: Say, standing: Standing) -> str:
         return say("Covered until {date}. Pay before then.", date=cover.until)
     if cover.state is State.WAITING:
         return say("Cover starts on {date}.", date=cover.begins_on)
-    if cover.state is State.LAPSED and not standing.left:
-        return say("Cover has ended. Renew for a new year.")
+    if cover.year_over:
+        ended = cover.begins_on is not None and not standing.left
+        return say("Cover has ended. Renew for a new year.") if ended else say("The year is over: renew by phone.")
     if cover.state is State.LAPSED:
         return say("Cover has stopped. Pay to start again.")
     if cover.state is State.UNPAID:
@@ -50,9 +52,7 @@ class MyCover:
                 say("Next: {amount} by {date}", amount=standing.due, date=max(standing.cover.due_on, see.today))
             )
         lines.append(say.many("{count} person covered:", "{count} people covered:", len(people)))
-        for one in people:
-            later = one.covered_from is not None and one.covered_from > see.today
-            lines.append(say("{name}, from {date}", name=one.name, date=one.covered_from) if later else one.name)
+        lines.extend(_on_card(say, one, standing, see) for one in people)
         renew = [say("Renew for a new year")] if standing.renewable else []
         return Page("\n".join(lines), [say("Pay"), *renew])
 
@@ -60,3 +60,12 @@ class MyCover:
         if choice == 2:
             return RenewYear(self.card)
         return pay_what(self.household, see)
+
+
+def _on_card(say: Say, one: Beneficiary, standing: Standing, see: See) -> str:
+    """Somebody's name, with why they aren't covered like the others, where that is so."""
+    if one.id in standing.unpaid:
+        return say("{name}, not yet paid", name=one.name)
+    if one.covered_from is not None and one.covered_from > see.today:
+        return say("{name}, from {date}", name=one.name, date=one.covered_from)
+    return one.name

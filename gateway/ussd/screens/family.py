@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import ClassVar
 
 from gateway.kernel.dates import BadDay, read_day
+from gateway.kernel.money import Money
 from gateway.locale import Say, mark
 from gateway.membership.family import Beneficiary, Joins, Leaves
 from gateway.membership.people import BadName, BadYear, Person, read_birth_year, read_name
@@ -223,12 +224,22 @@ class JoinDay:
         return ConfirmJoin(replace(self.joining, happened_on=day, birth_year=year))
 
 
+def covered_from(say: Say, due: Money | None, day: date | None) -> list[str]:
+    """A joiner's own first day, where they have one; what is due for them must be paid by then."""
+    if day is None:
+        return []
+    return [say("Covered from {date}, if paid", date=day) if due else say("Covered from {date}", date=day)]
+
+
 def day_from(typed: str, today: date) -> date | Again:
     """A day as typed, or what is wrong with it."""
     try:
         return read_day(typed, today)
     except BadDay as bad:
         return Again(REFUSED["future"] if bad.args[0] == "future" else word("Write day and month, like 25/12."))
+
+
+DAYS = {"birth": mark("Born on {date}"), "marriage": mark("Wedding on {date}")}
 
 
 @screen
@@ -250,11 +261,12 @@ class ConfirmJoin:
     def show(self, say: Say, see: See) -> Page:
         one = self.joining
         lines = [say("Add {name}, {year}?", name=one.name, year=one.birth_year)]
+        if one.happened_on is not None and one.because in DAYS:
+            lines.append(say(DAYS[one.because], date=one.happened_on))
         price = see.price_of_joining(one.card, one.person(), one.because, one.happened_on or see.today)
         if price is not None:
             lines.append(say("To pay: {amount}", amount=price.due) if price.due else say("Nothing to pay now."))
-            if price.covered_from is not None:
-                lines.append(say("Covered from {date}", date=price.covered_from))
+            lines.extend(covered_from(say, price.due, price.covered_from))
         return Page("\n".join(lines), [say("Add")])
 
     def take(self, choice: Choice, see: See) -> Do:
@@ -281,8 +293,7 @@ class FamilyIsNow:
         lines = [say("{name} is on the card.", name=name) if self.joined else say("{name} is off the card.", name=name)]
         if self.change.due:
             lines.append(say("To pay: {amount}", amount=self.change.due))
-        if self.change.covered_from is not None:
-            lines.append(say("Covered from {date}", date=self.change.covered_from))
+        lines.extend(covered_from(say, self.change.due, self.change.covered_from))
         pay = [say("Pay now")] if self._pays() else []
         return Page("\n".join(lines), [*pay, say("The family")])
 

@@ -11,4 +11,6 @@ def not_found(found: Found) -> Word:
     """Why a search gave nothing."""
     if found.wait_minutes:
         return wait_word(found.wait_minutes)
+    if found.unread:
+        return word("Write the 9 digits of the card, or a phone number.")
     return word("No household has this number. Look at the card again.")

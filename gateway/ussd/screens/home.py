@@ -71,10 +71,8 @@ class Home:
 
     def show(self, say: Say, see: See) -> Page:
         households = self.households
-        if not households:
-            text = see.root.name
-        else:
-            text = say("Welcome, {name}.", name=households[0].head if len(households) == 1 else see.root.name)
+        # Whose phone it is, where it is one family's.
+        text = say("Welcome, {name}.", name=households[0].head) if len(households) == 1 else see.root.name
         return Page(text, [self._label(say, see, item, role) for item, role in self._items()])
 
     def _label(self, say: Say, see: See, item: Item, role: Role | None) -> str:

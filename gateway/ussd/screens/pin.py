@@ -66,9 +66,11 @@ class NewPin:
 
     lock: str
     then: Place
+    differed: bool = False  # the two that were typed weren't the same
 
     def show(self, say: Say, see: See) -> Page:
-        return Page(say("Choose a PIN: 4 to 6 digits that you keep to yourself."), back=False)
+        text = say("Choose a PIN: 4 to 6 digits that you keep to yourself.")
+        return Page("\n".join([*([say("These were two different PINs.")] if self.differed else []), text]), back=False)
 
     def take(self, typed: Typed, see: See) -> RepeatPin | Again:
         try:
@@ -90,12 +92,13 @@ class RepeatPin:
     def show(self, say: Say, see: See) -> Page:
         return Page(say("The same PIN once more, please."), back=False)
 
-    def take(self, typed: Typed, see: See) -> Do | Again:
+    def take(self, typed: Typed, see: See) -> Do | NewPin:
         try:
             same = matches(self.sealed, read_pin(typed))
         except BadPin:
             same = False
-        return Do(SetPin(self.lock, self.sealed)) if same else Again(word("This is not the same PIN. Once more."))
+        # Which of the two was the slip, nobody knows: both are typed anew.
+        return Do(SetPin(self.lock, self.sealed)) if same else NewPin(self.lock, self.then, differed=True)
 
     def done(self, outcome: PinAnswer, see: See) -> GoThrough | GoHome:
         return GoThrough() if self.then else GoHome(word("Your PIN is set. Don't tell it to anyone."))

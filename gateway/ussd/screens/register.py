@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -160,7 +159,7 @@ class HeadYear:
 
 @screen
 class FindSection:
-    """The section by its number, or by the first letters of its name."""
+    """The section by the first letters of its name."""
 
     RESUMES: ClassVar[bool] = True
 
@@ -172,8 +171,8 @@ class FindSection:
 
     def show(self, say: Say, see: See) -> Page:
         if self.staff is not None:
-            return Page(say("The family's section: its number, or the start of its name?"))
-        return Page(say("Your section: its number, or the start of its name?"))
+            return Page(say("The family's section: the start of its name?"))
+        return Page(say("Your section: the start of its name?"))
 
     def take(self, typed: Typed, see: See) -> PickSection | PickPlan | Family | Again:
         found = find_sections(self.draft.sections(see), typed)
@@ -187,9 +186,7 @@ class FindSection:
 
 
 def find_sections(sections: Sequence[Organisation], typed: str) -> list[Organisation]:
-    """Sections by number or by name, whatever the accents; those whose name begins so come first."""
-    if re.fullmatch(r"\d+", typed):
-        return [one for one in sections if one.id == int(typed)]
+    """Sections by name, whatever the accents; those whose name begins so come first."""
     sought = plain(typed)
     if not sought:
         return []

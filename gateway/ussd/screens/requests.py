@@ -7,7 +7,7 @@ from typing import ClassVar
 from gateway.locale import Say, mark
 from gateway.ussd.effects.requests import CallBack, Complain, Filed
 from gateway.ussd.pages import Page
-from gateway.ussd.screen import Again, Choice, Do, See, Typed, screen, word
+from gateway.ussd.screen import Again, Choice, Do, GoHome, See, Typed, screen, word
 
 CATEGORIES = (
     ("cover", mark("My cover")),
@@ -68,7 +68,9 @@ class ConfirmComplaint:
             return ComplaintText(self.card, self.category)
         return Do(Complain(self.card, self.category, self.text))
 
-    def done(self, outcome: Filed, see: See) -> ComplaintFiled:
+    def done(self, outcome: Filed, see: See) -> ComplaintFiled | GoHome:
+        if not outcome.number:
+            return GoHome(word("You have written often today. Ask to be called back."))
         return ComplaintFiled(outcome.number)
 
 

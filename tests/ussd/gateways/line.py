@@ -14,6 +14,7 @@ from tests.ussd.world import MEMBER, OUAKE, Place
 
 BETWEEN_HOPS_S = 7
 MOST_HOPS = 200
+CONFIRM = "To confirm, answer once more."
 HIDDEN = "2290150000001" + " " * 40 + "x"  # a number that goes wrong beyond where one would look
 
 
@@ -34,6 +35,7 @@ class Line(Protocol):
     name: str
     method: str
     shows: int  # the most septets of a screen
+    whole: bool  # it tells the whole history, not only the newest input
 
     def request(self, hop: Hop) -> dict[str, Any]:
         """What is sent for a hop, as arguments of the Flask test client."""
@@ -63,6 +65,8 @@ class Phone(Handset):
             assert self.open, f"the session is over, it ended with: {self.screen}"
             assert len(self.sent) < MOST_HOPS, f"the call never ends, it stands at: {self.screen}"
             self._sends(replace(self.hop, typed=(*self.hop.typed, answer)))
+            if CONFIRM in self.screen and not self.line.whole:
+                self._sends(replace(self.hop, typed=(*self.hop.typed, answer)))
         return self
 
     def _sends(self, hop: Hop) -> Phone:

@@ -20,7 +20,7 @@ from tests.ussd.world import MEMBER, OUAKE, Place, StandingRuntime, settings
 class AfricasTalkingLine:
     """Africa's Talking: a form with the whole history there, a line of text back."""
 
-    name, method, shows = "africastalking", "POST", 182
+    name, method, shows, whole = "africastalking", "POST", 182, True
 
     def request(self, hop: Hop) -> dict[str, Any]:
         return {"data": self.asked(hop)}

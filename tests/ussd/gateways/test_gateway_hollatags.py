@@ -23,7 +23,7 @@ VALUES = st.one_of(st.text(max_size=12), st.sampled_from(["begin", "continue", "
 class HollatagsLine:
     """Hollatags' gateway: seven parameters there, one JSON object back."""
 
-    name, method, shows = "hollatags", "GET", 160
+    name, method, shows, whole = "hollatags", "GET", 160, False
 
     def request(self, hop: Hop) -> dict[str, Any]:
         return {"query_string": self.asked(hop)}

@@ -27,7 +27,7 @@ JSON = st.one_of(VALUES, st.dictionaries(FIELDS, VALUES))
 class OltranzLine:
     """Oltranz's gateway: one JSON object there and back."""
 
-    name, method, shows = "oltranz", "POST", 160
+    name, method, shows, whole = "oltranz", "POST", 160, False
 
     def request(self, hop: Hop) -> dict[str, Any]:
         return {"json": self.asked(hop)}
