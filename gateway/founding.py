@@ -107,7 +107,7 @@ def found(store: Store, defaults: Defaults, file: Path) -> int:
         raise Fault(f"{file}: {place}: {first['msg']}") from None
     try:
         with store.write() as unit:
-            return _found(unit, root, _Above(None, defaults.country, defaults.currency, None))
+            return _found(unit, root, _Above(None, defaults.country, defaults.currency, None, None))
     except IntegrityError as twice:
         raise Fault(
             f"{file}: a code, short code or facility's code in it is there already: {twice.orig}".splitlines()[0]
@@ -116,12 +116,13 @@ def found(store: Store, defaults: Defaults, file: Path) -> int:
 
 @dataclass(frozen=True)
 class _Above:
-    """What an organisation stands below (its id and path) and inherits."""
+    """What an organisation stands below (its id and path) and inherits; ``plans_in``: the currency of its plans."""
 
     place: tuple[int, str] | None
     country: str
     currency: str
     district: str | None
+    plans_in: str | None
 
 
 def _found(unit: Unit, part: Part, above: _Above) -> int:
@@ -130,13 +131,16 @@ def _found(unit: Unit, part: Part, above: _Above) -> int:
     country, currency = part.country or above.country, part.currency or above.currency
     if currency not in EXPONENT:
         raise Fault(f"{part.code}: currency {currency}: must be one of {', '.join(sorted(EXPONENT))}")
+    plans_in = currency if part.plans else above.plans_in
+    if not part.below and plans_in not in (None, currency):
+        raise Fault(f"{part.code}: its currency is {currency}, but the plans above it are in {plans_in}")
     own = part.model_dump(exclude={"short_codes", "plans", "facilities", "staff", "below", "languages"})
     place = add_organisation(unit, above.place, **own, languages=",".join(part.languages) if part.languages else None)
     for code in part.short_codes:
         unit.connection.execute(insert(service_code).values(code=code, organisation_id=place[0]))
     for plan in part.plans:
         add_plan(unit, place[0], plan.code, plan.name, currency, _terms(part, plan, currency), plan.opens_on)
-    here = _Above(place, country, currency, part.district or above.district)
+    here = _Above(place, country, currency, part.district or above.district, plans_in)
     for each in part.facilities:
         _add_facility(unit, part, each, place[0], here)
     for member in part.staff:

@@ -97,6 +97,11 @@ def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
         ('per_household = "2000"', 'per_household = "20,5"', "plan famille: '20,5' is no amount in XOF"),
         ('phone = "01 50 00 00 00"', 'phone = "12"', "treasurer's name or phone can't be read for BJ"),
         ("instalments = 4", "instalments = 40", "instalments"),
+        (
+            'code = "section-exemple"',
+            'code = "section-exemple"\ncurrency = "USD"',
+            "section-exemple: its currency is USD, but the plans above it are in XOF",
+        ),
         ("keeps_books", "keeps_book", "keeps_book"),
         ('code = "section-exemple"', 'code = "mutuelle-exemple"', "mutuelle-exemple: there is an organisation"),
         ("[[plans]]", "[[plans]", "network.toml"),

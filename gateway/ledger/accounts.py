@@ -53,7 +53,8 @@ def read_statement(rows: Sequence[Any]) -> Statement:
     dues, credits = [], []
     for row in rows:
         if row.due_on is not None:
-            dues.append(Due(row.membership_id, row.due_on, row.amount_minor, row.key.startswith(JOINED)))
+            added = int(row.key.removeprefix(JOINED)) if row.key.startswith(JOINED) else None
+            dues.append(Due(row.membership_id, row.due_on, row.amount_minor, added))
         else:
             credits.append(Credit(row.happened_on, -row.amount_minor))
     return Statement(tuple(dues), tuple(credits))

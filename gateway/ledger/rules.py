@@ -11,13 +11,13 @@ from datetime import date
 class Due:
     """A due as it stands in the ledger: a debit of the household's receivable with a date.
 
-    ``added``: it came later than the year's own dues, for somebody who joined the household.
+    ``added``: who joined the household later than the year was enrolled, where it is due for them alone: their id.
     """
 
     membership_id: int
     due_on: date
     amount_minor: int
-    added: bool = False
+    added: int | None = None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, cast, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.kernel.card import new_card_number
@@ -20,12 +33,26 @@ from gateway.ledger.rules import Due, position
 from gateway.membership.changes import By, write_change
 from gateway.membership.people import Beneficiary, Person, to_strangers
 from gateway.membership.plans import Plan
-from gateway.membership.rules import Cover, Membership, Year, cover, dues_for, in_time, part_of_year, renewal_is_open
+from gateway.membership.rules import (
+    Cover,
+    Membership,
+    Year,
+    cover,
+    dues_for,
+    in_time,
+    not_paid_for,
+    part_of_year,
+    renewal_is_open,
+)
+from gateway.network.facilities import same_network
 from gateway.network.organisations import Tree
 from gateway.store.if_new import if_new
 from gateway.store.schema import beneficiary, caller, household, membership, phone, pin, plan
 from gateway.store.together import Ask, together
 from gateway.store.unit import Unit
+
+# So long after its registration a family without a phone that staff register again is taken for the same one.
+REGISTERED_AGAIN_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -53,7 +80,10 @@ class Household:
 
 @dataclass(frozen=True)
 class Standing:
-    """A household's cover on a day, with who is covered and the plan's least payment."""
+    """A household's cover on a day, and the plan's least payment.
+
+    ``unpaid``: the ids of those on the card who joined later and aren't covered, because money is missing for them.
+    """
 
     household: Household
     cover: Cover
@@ -64,6 +94,7 @@ class Standing:
     beneficiaries: int
     monthly: Money  # a twelfth of the last year's contribution, in whole units of the currency
     renewable: bool  # the last year is near its end or past it, and no other is enrolled
+    unpaid: frozenset[int] = frozenset()
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -198,7 +229,8 @@ def read_enrolments(rows: Sequence[Any]) -> list[Enrolment]:
 
 def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statement, on: date) -> Standing:
     """How a household stands on a day, as a pure function of its memberships and its lines in the ledger."""
-    found = cover([each.membership for each in enrolments], lines.dues, lines.credits, on)
+    memberships = [each.membership for each in enrolments]
+    found = cover(memberships, lines.dues, lines.credits, on)
     last = enrolments[-1] if enrolments else None
     currency = last.currency if last else one.currency
     return Standing(
@@ -211,6 +243,7 @@ def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statemen
         last.beneficiaries if last else 0,
         Money(part_of_year(last.contribution_minor, 1, currency) if last else 0, currency),
         last is None or renewal_is_open(last.membership.ends_on, on),
+        not_paid_for(memberships, lines.dues, lines.credits, on),
     )
 
 
@@ -364,7 +397,7 @@ class Registered:
     card: str
     total: Money
     first: Money  # due at once
-    known: bool = False  # the same head was registered from the same phone before; nothing new was made
+    known: bool = False  # the same family was registered before; nothing new was made
 
 
 def register(
@@ -379,11 +412,13 @@ def register(
 ) -> Registered:
     """Register a household with its head (the first of ``people``) and enrol it in a plan from today.
 
-    Somebody who registers again from the same phone (two sessions, a dial after a drop) gets the card that they have.
+    Who registers again gets the card that they have: a head of the same name and year of birth, from the same phone in
+    the same network (two sessions, a dial after a drop); or, where there is no phone, in the same section within
+    :data:`REGISTERED_AGAIN_DAYS` (staff whose answer was lost).
     """
     section = tree[section_id]
     today = day_in(section.time_zone, unit.now)
-    twin = _same_head(unit, tree, people[0], msisdn) if msisdn is not None else None
+    twin = _registered_before(unit, tree, section_id, people[0], msisdn)
     if twin is not None:
         now = standing(unit.connection, twin, today)
         return Registered(twin.id, twin.card, now.left, now.due, known=True)
@@ -414,9 +449,18 @@ def register(
     return Registered(household_id, card, Money(total, chosen.currency), Money(first, chosen.currency))
 
 
-def _same_head(unit: Unit, tree: Tree, head: Person, msisdn: str) -> Household | None:
-    same = [one for one in by_phone(unit.connection, tree, msisdn) if one.head.casefold() == head.name.casefold()]
-    return same[0] if same else None
+def _registered_before(unit: Unit, tree: Tree, section_id: int, head: Person, msisdn: str | None) -> Household | None:
+    """The household that is registered once more, if this is one: the first of them."""
+    phones = select(phone.c.household_id)
+    if msisdn is not None:
+        candidates: ColumnElement[bool] = household.c.id.in_(phones.where(phone.c.msisdn == msisdn))
+    else:
+        lately = household.c.registered_at >= unit.now - timedelta(days=REGISTERED_AGAIN_DAYS)
+        without_phone = ~exists(phones.where(phone.c.household_id == household.c.id))
+        candidates = (household.c.section_id == section_id) & lately & without_phone
+    rows = unit.connection.execute(_HOUSEHOLD.where(candidates, beneficiary.c.birth_year == head.birth_year))
+    same = (one for one in (_read(row, tree) for row in rows) if one.head.casefold() == head.name.casefold())
+    return next((one for one in same if same_network(tree, one.section_id, section_id)), None)
 
 
 def enrol(
@@ -439,7 +483,7 @@ def enrol(
         select(func.max(membership.c.ends_on)).where(membership.c.household_id == household_id)
     )
     goes_on = last_day is not None and in_time(last_day, chosen.terms.grace_days, on)
-    year = dues_for(chosen.terms, on, beneficiaries, newcomer=last_day is None, begins_on=begins_on)
+    year = dues_for(chosen.terms, on, beneficiaries, newcomer=last_day is None, begins_on=begins_on, last_day=last_day)
     made = unit.connection.execute(
         insert(membership).values(
             household_id=household_id,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import Enum
@@ -50,26 +51,36 @@ def add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def membership_year(terms: Terms, begins_on: date) -> tuple[date, date]:
-    """First and last day of the year that somebody joins who is to be a member from ``begins_on``."""
-    if terms.year_starts_month is None:
-        starts_on = begins_on
-    else:
-        starts_on = date(begins_on.year, terms.year_starts_month, 1)
-        if starts_on > begins_on:
-            starts_on = add_months(starts_on, -12)
+def membership_year(terms: Terms, begins_on: date, last_day: date | None = None) -> tuple[date, date]:
+    """First and last day of the year that somebody joins who is to be a member from ``begins_on``.
+
+    ``last_day`` is that of the year before, if there was one: a calendar year that had begun by then would make them
+    pay twice for the same months, so they get twelve months of their own.
+    """
+    starts_on = begins_on
+    if terms.year_starts_month is not None:
+        first = date(begins_on.year, terms.year_starts_month, 1)
+        calendar_start = first if first <= begins_on else add_months(first, -12)
+        if last_day is None or calendar_start > last_day:
+            starts_on = calendar_start
     return starts_on, add_months(starts_on, 12) - timedelta(days=1)
 
 
 def dues_for(
-    terms: Terms, enrolled_on: date, beneficiaries: int, newcomer: bool, begins_on: date | None = None
+    terms: Terms,
+    enrolled_on: date,
+    beneficiaries: int,
+    newcomer: bool,
+    begins_on: date | None = None,
+    last_day: date | None = None,
 ) -> Year:
     """What a household of ``beneficiaries`` owes for the year from ``begins_on`` (or the enrolment), by instalment.
 
     Instalments are spread evenly over the year; one whose date has passed at enrolment falls due that day. What doesn't
     divide evenly is in the first one; the registration fee (*droit d'adhésion*) of a newcomer is due at once.
+    ``last_day`` is that of the household's last year, if it had one.
     """
-    starts_on, ends_on = membership_year(terms, begins_on or enrolled_on)
+    starts_on, ends_on = membership_year(terms, begins_on or enrolled_on, last_day)
     total = terms.household_minor + terms.beneficiary_minor * beneficiaries
     each, rest = divmod(total, terms.instalments)
     dues: dict[date, int] = {}
@@ -96,7 +107,7 @@ def next_year(terms: Terms, last_day: date | None, beneficiaries: int, on: date)
     """
     goes_on = last_day is not None and in_time(last_day, terms.grace_days, on)
     begins_on = last_day + timedelta(days=1) if last_day is not None and goes_on else on
-    return dues_for(terms, on, beneficiaries, newcomer=last_day is None, begins_on=begins_on)
+    return dues_for(terms, on, beneficiaries, newcomer=last_day is None, begins_on=begins_on, last_day=last_day)
 
 
 def renewal_is_open(last_day: date, on: date) -> bool:
@@ -172,7 +183,8 @@ class Membership:
 class Cover:
     """Cover on a day. ``begins_on``: when it starts (also when that lies ahead). ``until``: its last day if no more is
     paid. ``left_minor``: left to pay (*reste à payer*) on all years, of it ``to_start_minor`` before cover can start;
-    ``due_minor`` by ``due_on`` is what comes next, of whatever year; what is overdue is in it."""
+    ``due_minor`` by ``due_on`` is what comes next, of whatever year; what is overdue is in it. ``year_over``: whatever
+    is paid, this year gives no cover any more, only a new one does."""
 
     state: State
     begins_on: date | None
@@ -181,63 +193,96 @@ class Cover:
     to_start_minor: int = 0
     due_on: date | None = None
     due_minor: int = 0
+    year_over: bool = False
 
 
 def cover(memberships: Sequence[Membership], dues: Sequence[Due], credits: Sequence[Credit], on: date) -> Cover:
-    """Cover on the day ``on``, from everything that was known by that day."""
+    """Cover on the day ``on``, from everything that was known by that day.
+
+    It is the cover of those for whom the years were enrolled, as if nobody had joined them since: who joins takes none
+    away (:func:`not_paid_for` tells who of those isn't covered). What is left to pay counts everybody.
+    """
+    own = [due for due in dues if due.added is None]
+    found = _cover(memberships, own, position(own, credits, on), _activated(memberships, own, credits, on), on)
     paid = position(dues, credits, on)
-    begun = [one for one in memberships if one.starts_on <= on] or sorted(memberships, key=lambda m: m.starts_on)[:1]
-    if not begun:
-        return Cover(State.NONE, None, None, paid.left_minor)
-    ordered = sorted(begun, key=lambda m: m.starts_on)
-    current = _of_membership(ordered[-1], dues, credits, paid, on)
-    if current.state.covered:
-        ahead = sorted((one for one in memberships if one.starts_on > on), key=lambda m: m.starts_on)
-        return replace(current, until=_until(current, ordered[-1], ahead, dues, credits, paid, on))
+    due_on, due_minor = _next_due(paid, on)
+    return replace(found, left_minor=paid.left_minor, due_on=due_on, due_minor=due_minor)
+
+
+def not_paid_for(
+    memberships: Sequence[Membership], dues: Sequence[Due], credits: Sequence[Credit], on: date
+) -> frozenset[int]:
+    """Who of those that joined a household (by :attr:`Due.added`) has no share in its cover on a day: money is missing.
+
+    What has fallen due for them is paid in full; and since money that was paid ahead goes to them first, they stay
+    covered as long as with their dues all instalments are paid. Who joined after them takes nothing from them.
+    """
+    joiners = {due.added for due in dues if due.added is not None}
+    if not joiners:
+        return frozenset()
+    own = [due for due in dues if due.added is None]
+    activated = _activated(memberships, own, credits, on)
+    household = _cover(memberships, own, position(own, credits, on), activated, on)
+    found = set()
+    for joiner in joiners:
+        theirs = [due for due in dues if due.added is None or due.added <= joiner]
+        paid = position(theirs, credits, on)
+        owing = any(one.left_minor for one in paid.filled if one.due.added == joiner and one.due.due_on <= on)
+        # What opened the family's cover stays enough for them too.
+        if owing or (household.state.covered and not _cover(memberships, theirs, paid, activated, on).state.covered):
+            found.add(joiner)
+    return frozenset(found)
+
+
+def _cover(
+    memberships: Sequence[Membership], dues: Sequence[Due], paid: Position, activated: Mapping[int, date], on: date
+) -> Cover:
+    if not memberships:
+        return Cover(State.NONE, None, None, 0)
+    ordered = sorted(memberships, key=lambda one: one.starts_on)
+    years = [_of_year(ordered[: number + 1], dues, paid, activated, on) for number in range(len(ordered))]
+    # The year that has begun last; before the first one has, that.
+    current = max(0, sum(one.starts_on <= on for one in ordered) - 1)
+    if years[current].state.covered:
+        return replace(years[current], until=_until(ordered[current:], years[current:], paid))
     # An earlier year may still carry over while the new one isn't paid for, or waits.
-    earlier = (_of_membership(one, dues, credits, paid, on) for one in reversed(ordered[:-1]))
-    before = next((each for each in earlier if each.state.covered), None)
+    before = next((each for each in reversed(years[:current]) if each.state.covered), None)
     if before is not None:
-        return replace(current, state=State.GRACE, begins_on=before.begins_on, until=before.until)
-    return current
+        return replace(before, state=State.GRACE, to_start_minor=years[current].to_start_minor)
+    # Where this year can give no cover any more, what counts is the one that is enrolled ahead.
+    return next((each for each in years[current:] if not each.year_over), years[current])
 
 
-def _until(
-    cover: Cover,
-    its: Membership,
-    ahead: Sequence[Membership],
-    dues: Sequence[Due],
-    credits: Sequence[Credit],
-    paid: Position,
-    on: date,
-) -> date | None:
-    """The last day of cover once years that are enrolled and paid for ahead of their time follow on it."""
-    until = cover.until
-    for one in ahead:
-        following = _of_membership(one, dues, credits, paid, on)
+def _until(years: Sequence[Membership], covers: Sequence[Cover], paid: Position) -> date | None:
+    """The last day of a year's cover once those that are enrolled and paid for ahead of their time follow on it."""
+    until = covers[0].until
+    for its, following in zip(years, covers[1:], strict=False):
         unpaid = any(filled.left_minor for filled in paid.filled if filled.due.membership_id == its.id)
-        last_day = its.ends_on + timedelta(days=its.grace_days)
-        if unpaid or following.begins_on is None or following.begins_on > last_day + timedelta(days=1):
+        if unpaid or following.begins_on is None or following.begins_on > _last_day(its) + timedelta(days=1):
             break
-        until, its = following.until, one
+        until = following.until
     return until
 
 
-def _of_membership(one: Membership, dues: Sequence[Due], credits: Sequence[Credit], paid: Position, on: date) -> Cover:
-    own = [filled for filled in paid.filled if filled.due.membership_id == one.id]
-    # Who joins a household later takes no cover away from the others: their dues don't raise what opens it.
-    total = sum(filled.due.amount_minor for filled in own if not filled.due.added)
-    threshold = -(-total * one.activation_percent // 100)
-    due_on = next((filled.due.due_on for filled in own if filled.left_minor), None)
-    next_on, next_minor = _next_due(paid, on)
-    activated_on = _activated_on(one, threshold, dues, credits, on)
-    if activated_on is None:
-        still = _to_reach(threshold, one, paid)
-        return Cover(State.UNPAID, None, None, paid.left_minor, still, next_on, next_minor)
-    begins_on = max(activated_on, one.starts_on) + timedelta(days=one.waiting_days)
-    grace = timedelta(days=one.grace_days)
+def _last_day(one: Membership) -> date:
+    """The last day on which a year can give any cover."""
+    return one.ends_on + timedelta(days=one.grace_days)
+
+
+def _of_year(
+    years: Sequence[Membership], dues: Sequence[Due], paid: Position, activated: Mapping[int, date], on: date
+) -> Cover:
+    """What the last of these years gives; those before it say whether its household has waited."""
+    one = years[-1]
+    begins_on = _begins_on(years, {one.id: on, **activated})  # what isn't paid yet may be paid today
+    if begins_on > _last_day(one):
+        return Cover(State.LAPSED, None, None, 0, year_over=True)
+    if one.id not in activated:
+        return Cover(State.UNPAID, None, None, 0, _to_reach(_threshold(one, dues), one, paid))
+    unpaid = (filled.due.due_on for filled in paid.filled if filled.due.membership_id == one.id and filled.left_minor)
+    due_on = next(unpaid, None)
     good_until = min(due_on, one.ends_on) if due_on else one.ends_on
-    until = good_until + grace
+    until = good_until + timedelta(days=one.grace_days)
     if on < begins_on:
         state = State.WAITING
     elif on <= good_until:
@@ -245,7 +290,18 @@ def _of_membership(one: Membership, dues: Sequence[Due], credits: Sequence[Credi
     else:
         state = State.GRACE if on <= until else State.LAPSED
     shown_until = until if due_on or state is State.GRACE else one.ends_on
-    return Cover(state, begins_on, shown_until, paid.left_minor, 0, next_on, next_minor)
+    return Cover(state, begins_on, shown_until, 0, year_over=on > _last_day(one))
+
+
+def _begins_on(years: Sequence[Membership], activated: Mapping[int, date]) -> date:
+    """The first day of cover of the last of these years.
+
+    Who renews in time doesn't wait anew, but goes on with the waiting period of the year that it follows: that began on
+    the first day on which enough was paid for any of them.
+    """
+    first = next((number for number in reversed(range(len(years))) if years[number].waiting_days), 0)
+    days = [max(activated[one.id], one.starts_on) for one in years[first:] if one.id in activated]
+    return max(days[-1], min(days) + timedelta(days=years[first].waiting_days))
 
 
 def _next_due(paid: Position, on: date) -> tuple[date | None, int]:
@@ -274,17 +330,25 @@ def _to_reach(threshold: int, one: Membership, paid: Position) -> int:
     return needed
 
 
-def _activated_on(
-    one: Membership, threshold: int, dues: Sequence[Due], credits: Sequence[Credit], on: date
-) -> date | None:
-    """The first day from which the threshold was reached and has been held ever since."""
-    if threshold == 0:
-        return one.starts_on
-    since = None
+def _threshold(one: Membership, dues: Sequence[Due]) -> int:
+    """What must be paid of a year's own dues to open its cover; who joined later doesn't raise it."""
+    total = sum(due.amount_minor for due in dues if due.membership_id == one.id and due.added is None)
+    return -(-total * one.activation_percent // 100)
+
+
+def _activated(
+    memberships: Sequence[Membership], dues: Sequence[Due], credits: Sequence[Credit], on: date
+) -> dict[int, date]:
+    """The first day from which enough was paid for each year, and has been ever since; without those it wasn't for."""
+    thresholds = {one.id: _threshold(one, dues) for one in memberships}
+    since = {one.id: one.starts_on for one in memberships if thresholds[one.id] == 0}
     for day in sorted({credit.on for credit in credits if credit.on <= on}):
-        reached = sum(f.paid_minor for f in position(dues, credits, day).filled if f.due.membership_id == one.id)
-        if reached < threshold:
-            since = None
-        elif since is None:
-            since = day
+        reached: Counter[int] = Counter()
+        for filled in position(dues, credits, day).filled:
+            reached[filled.due.membership_id] += filled.paid_minor
+        for its_id, threshold in thresholds.items():
+            if reached[its_id] >= threshold:
+                since.setdefault(its_id, day)
+            else:
+                since.pop(its_id, None)
     return since

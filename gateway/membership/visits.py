@@ -56,14 +56,15 @@ def who_is_covered(connection: Connection, tree: Tree, one: Household, today: da
     cover, people = stands.cover, []
     for each in roster:
         ahead = each.covered_from if each.covered_from is not None and each.covered_from > today else None
+        paid = each.id not in stands.unpaid
         people.append(
             OnCard(
                 each.id,
                 each.name,
                 each.sex,
                 each.birth_year,
-                cover.state.covered and ahead is None,
-                _starts_on(cover, ahead),
+                paid and cover.state.covered and ahead is None,
+                _starts_on(cover, ahead) if paid else None,
             )
         )
     return Covered(

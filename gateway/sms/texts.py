@@ -97,6 +97,8 @@ def not_paid(say: Say, amount: Money, card: str, reason: str) -> str:
 
 
 def _cover(say: Say, cover: Cover, currency: str) -> str:
+    if cover.year_over:
+        return say("The year is over: renew by phone.")
     match cover.state:
         case State.NONE:
             return ""

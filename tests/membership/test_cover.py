@@ -22,6 +22,7 @@ from gateway.membership.rules import (
     in_time,
     membership_year,
     next_year,
+    not_paid_for,
 )
 
 # A family of four pays 1 000 once and 11 600 a year, 2 900 a quarter; a quarter of it all opens the cover.
@@ -63,12 +64,10 @@ class Joiner:
     owes: int
 
 
-def computed(
-    enrolments: Sequence[Enrolment], payments: Sequence[Credit], on: date, joiners: Sequence[Joiner] = ()
-) -> Cover:
-    """Cover on a day, with memberships and dues made as they are at enrolment."""
+def made(enrolments: Sequence[Enrolment], joiners: Sequence[Joiner] = ()) -> tuple[list[Membership], list[Due]]:
+    """Memberships and dues as they are made at enrolment; who joined is known by their place in the list, from 1 on."""
     memberships: list[Membership] = []
-    dues = [Due(one.year, one.on, one.owes, added=True) for one in joiners]
+    dues = [Due(one.year, one.on, one.owes, added=number) for number, one in enumerate(joiners, 1)]
     for number, one in enumerate(enrolments):
         last_day = memberships[-1].ends_on if memberships else None
         year = next_year(one.terms, last_day, 4, one.on)
@@ -80,7 +79,25 @@ def computed(
             )
         )
         dues += [Due(number, due_on, amount) for due_on, amount in year.dues]
+    return memberships, dues
+
+
+def computed(
+    enrolments: Sequence[Enrolment], payments: Sequence[Credit], on: date, joiners: Sequence[Joiner] = ()
+) -> Cover:
+    """Cover on a day."""
+    memberships, dues = made(enrolments, joiners)
     return cover(memberships, dues, payments, on)
+
+
+def covered_joiners(
+    enrolments: Sequence[Enrolment], payments: Sequence[Credit], on: date, joiners: Sequence[Joiner]
+) -> set[int]:
+    """Who of those that joined is covered on a day, as far as it depends on money."""
+    memberships, dues = made(enrolments, joiners)
+    if not cover(memberships, dues, payments, on).state.covered:
+        return set()
+    return {due.added for due in dues if due.added is not None} - not_paid_for(memberships, dues, payments, on)
 
 
 # Worked examples: the year begins on 15 January 2026 with 3 900 to pay; 2 900 more on 15 April, 15 July, 15 October.
@@ -91,6 +108,9 @@ AHEAD = (*JOINED, ("2026-12-01", QUARTERS))  # enrolled early: the same year
 LATE = (*JOINED, ("2027-02-13", QUARTERS))  # on the last day of grace: the same year
 TO_FREE = (*JOINED, ("2026-12-01", FREE))
 LATE_ONCE = (("2026-05-10", replace(ONCE, grace_days=20)), ("2027-01-20", replace(ONCE, grace_days=20)))
+THREE = (*RENEWED, ("2028-01-15", QUARTERS))
+WAITS_LONG = replace(ONCE, waiting_days=90, grace_days=30)
+AT_ITS_END = (("2026-12-30", WAITS_LONG), ("2026-12-30", WAITS_LONG))
 CAME_BACK = (*JOINED, ("2027-03-01", QUARTERS))
 STRICT = replace(QUARTERS, activation_percent=10, grace_days=0)
 TO_STRICT = (*JOINED, ("2027-01-15", STRICT))
@@ -196,6 +216,34 @@ ALL_OF_IT = ("2026-01-15", 12_600)
         # Taken back
         (JOINED, (FIRST, ("2026-03-01", -3_900)), "2026-02-28", "active", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST, ("2026-03-01", -3_900)), "2026-03-01", "unpaid", None, None, 12_600),
+        # Nothing was paid in time: what comes later in the year's days of grace, or after, starts nothing any more
+        (JOINED, (), "2027-01-14", "unpaid", None, None, 12_600),
+        (JOINED, (), "2027-01-15", "lapsed", None, None, 12_600),
+        (JOINED, (("2027-01-14", 12_600),), "2027-01-14", "waiting", "2027-02-13", "2027-01-14", 0),
+        (JOINED, (("2027-01-14", 12_600),), "2027-02-13", "grace", "2027-02-13", "2027-02-13", 0),
+        (JOINED, (("2027-01-15", 12_600),), "2027-01-15", "lapsed", None, None, 0),
+        (JOINED, (("2027-06-01", 3_900),), "2027-06-01", "lapsed", None, None, 8_700),
+        # Nothing was paid for the first year before it was renewed: its waiting period is waited for now
+        (LATE, (), "2027-02-13", "unpaid", None, None, 24_200),
+        (LATE, (("2027-02-13", 15_500),), "2027-02-13", "waiting", "2027-03-15", "2027-05-15", 8_700),
+        (LATE, (("2027-02-13", 15_500),), "2027-03-15", "active", "2027-03-15", "2027-05-15", 8_700),
+        # Enough was paid for the first year a while ago: the rest of its waiting period
+        (RENEWED, (("2027-01-10", 15_500),), "2027-01-15", "waiting", "2027-02-09", "2027-05-15", 8_700),
+        (RENEWED, (("2027-01-10", 15_500),), "2027-02-09", "active", "2027-02-09", "2027-05-15", 8_700),
+        # Nothing has to be paid for the new year, but the first one was never waited for
+        (TO_FREE, (), "2027-01-20", "waiting", "2027-02-14", "2028-01-14", 12_600),
+        (TO_FREE, (("2027-01-20", 12_600),), "2027-01-20", "waiting", "2027-02-14", "2028-01-14", 0),
+        # A third year goes on from the second as that did from the first
+        (THREE, (("2028-01-10", 24_200),), "2028-01-12", "waiting", "2028-02-09", "2028-01-14", 11_600),
+        (THREE, (("2028-01-10", 24_200),), "2028-01-20", "unpaid", None, None, 11_600),
+        (THREE, (("2028-01-10", 24_200),), "2028-02-09", "grace", "2028-02-09", "2028-02-13", 11_600),
+        (THREE, (("2028-01-10", 35_800),), "2028-02-08", "waiting", "2028-02-09", "2029-01-14", 0),
+        # Registered at the end of a calendar year and renewed at once: cover starts in the new year, after the waiting
+        (AT_ITS_END, (), "2026-12-30", "unpaid", None, None, 24_000),
+        (AT_ITS_END, (("2026-12-30", 24_000),), "2026-12-30", "waiting", "2027-03-30", "2027-12-31", 0),
+        (AT_ITS_END, (("2026-12-30", 24_000),), "2027-01-02", "waiting", "2027-03-30", "2027-12-31", 0),
+        (AT_ITS_END, (("2026-12-30", 24_000),), "2027-03-30", "active", "2027-03-30", "2027-12-31", 0),
+        (AT_ITS_END[:1], (("2026-12-30", 12_000),), "2026-12-30", "lapsed", None, None, 0),
         # A day before the year begins
         (JOINED, (("2026-01-10", 3_900),), "2026-01-10", "waiting", "2026-02-14", "2026-05-15", 8_700),
     ],
@@ -270,13 +318,14 @@ def test_what_is_to_pay_over_two_years(
     ("payments", "on", "state", "begins_on", "until", "due"),
     [
         # 3 150 of 12 600 opened the cover; 1 800 more for somebody who joined on 1 April don't close it
-        ((FIRST,), "2026-04-01", "active", "2026-02-14", "2026-05-01", 1_800),
-        ((FIRST,), "2026-05-01", "grace", "2026-02-14", "2026-05-01", 4_700),
-        ((FIRST,), "2026-05-02", "lapsed", "2026-02-14", "2026-05-01", 4_700),
+        ((FIRST,), "2026-04-01", "active", "2026-02-14", "2026-05-15", 1_800),
+        ((FIRST,), "2026-05-15", "grace", "2026-02-14", "2026-05-15", 4_700),
+        ((FIRST,), "2026-05-16", "lapsed", "2026-02-14", "2026-05-15", 4_700),
         ((FIRST, ("2026-04-01", 1_800)), "2026-04-01", "active", "2026-02-14", "2026-05-15", 2_900),
-        # What was paid ahead goes to it first
-        ((("2026-01-15", 6_800),), "2026-04-01", "active", "2026-02-14", "2026-05-15", 1_800),
-        # It counts towards opening, and asks for nothing more
+        # What was paid ahead stays theirs, whatever is due next
+        ((("2026-01-15", 6_800),), "2026-04-01", "active", "2026-02-14", "2026-08-14", 1_800),
+        ((ALL_OF_IT,), "2026-04-01", "active", "2026-02-14", "2027-01-14", 1_800),
+        # Opening the cover asks for nothing more
         ((), "2026-04-01", "unpaid", None, None, 5_700),
         ((("2026-04-01", 3_149),), "2026-04-01", "unpaid", None, None, 2_551),
         ((("2026-04-01", 3_150),), "2026-04-01", "waiting", "2026-05-01", "2026-02-14", 2_550),
@@ -291,6 +340,64 @@ def test_who_joins_takes_no_cover_away(
     shown = (found.state.value, found.begins_on, found.until)
     assert tuple(None if one is None else str(one) for one in shown) == (state, begins_on, until)
     assert found.due_minor == due
+
+
+@pytest.mark.parametrize(
+    ("payments", "on", "unpaid"),
+    [
+        # Two join, on 1 April (1 800) and on 1 May (1 600); the family has paid its first instalment, or two of them
+        ((FIRST,), "2026-04-01", {1}),
+        ((FIRST, ("2026-04-01", 1_799)), "2026-04-01", {1}),
+        ((FIRST, ("2026-04-01", 1_800)), "2026-04-01", set()),
+        # Of who joins later nothing is asked before
+        ((FIRST, ("2026-04-01", 1_800)), "2026-04-30", set()),
+        ((FIRST, ("2026-04-01", 1_800)), "2026-05-01", {2}),
+        # The oldest dues come first: the second instalment, then the second joiner
+        ((FIRST, ("2026-04-01", 1_800), ("2026-05-01", 1_600)), "2026-05-01", {2}),
+        ((FIRST, ("2026-04-01", 1_800), ("2026-05-01", 4_500)), "2026-05-01", set()),
+        # What was paid ahead goes to them first, until the days of grace of the instalment that is short by it are over
+        ((ALL_OF_IT,), "2026-05-01", set()),
+        ((ALL_OF_IT,), "2026-08-14", set()),
+        ((ALL_OF_IT,), "2026-08-15", {2}),  # for both, 500 of July's are missing; for the first alone, nothing
+        ((ALL_OF_IT,), "2026-11-14", {2}),
+        ((ALL_OF_IT,), "2026-11-15", {1, 2}),
+        ((ALL_OF_IT, ("2026-11-15", 1_800)), "2026-11-15", {2}),
+        ((ALL_OF_IT, ("2026-11-15", 3_399)), "2026-11-15", {2}),
+        ((ALL_OF_IT, ("2026-11-15", 3_400)), "2026-11-15", set()),
+    ],
+)
+def test_who_joined_is_covered_once_they_are_paid_for(payments: Payments, on: str, unpaid: set[int]) -> None:
+    credits = [Credit(date.fromisoformat(day), amount) for day, amount in payments]
+    joiners = [Joiner(0, date(2026, 4, 1), 1_800), Joiner(0, date(2026, 5, 1), 1_600)]
+    memberships, dues = made([Enrolment(date(2026, 1, 15), QUARTERS)], joiners)
+    due = [one for one in dues if one.added is None or one.due_on <= date.fromisoformat(on)]  # who has joined by then
+    assert not_paid_for(memberships, due, credits, date.fromisoformat(on)) == unpaid
+    assert cover(memberships, due, credits, date.fromisoformat(on)).state.covered
+
+
+@pytest.mark.parametrize(
+    ("years", "payments", "on", "over"),
+    [
+        (JOINED, (), "2027-01-14", False),
+        (JOINED, (), "2027-01-15", True),  # thirty days of waiting would outlast the thirty of grace
+        (JOINED, (FIRST,), "2027-02-13", False),  # the rest would cover today
+        (JOINED, (FIRST,), "2027-02-14", True),
+        (JOINED, (ALL_OF_IT,), "2027-02-13", False),
+        (JOINED, (ALL_OF_IT,), "2027-02-14", True),
+        (RENEWED, (FIRST,), "2027-02-14", False),  # there is a new year to pay for
+        (RENEWED, (FIRST,), "2028-02-14", True),
+        (AT_ITS_END, (), "2026-12-30", False),
+        (AT_ITS_END[:1], (), "2026-12-30", True),
+    ],
+)
+def test_a_year_that_gives_no_cover_any_more_is_over(
+    years: Sequence[tuple[str, Terms]], payments: Payments, on: str, over: bool
+) -> None:
+    enrolments = [Enrolment(date.fromisoformat(day), terms) for day, terms in years]
+    credits = [Credit(date.fromisoformat(day), amount) for day, amount in payments]
+    found = computed(enrolments, credits, date.fromisoformat(on))
+    assert found.year_over is over
+    assert found.to_start_minor == 0 or not over
 
 
 @pytest.mark.parametrize(
@@ -421,13 +528,78 @@ def test_paying_what_it_needs_starts_the_cover_and_a_franc_less_does_not(
     assert less.to_start_minor == 1
 
 
-@given(histories(), CREDITS, st.lists(st.builds(Joiner, st.just(0), DAYS, st.integers(1, 3_000)), max_size=3), DAYS)
-def test_a_household_that_pays_for_who_joins_is_covered_as_before(
+JOINERS = st.lists(st.builds(Joiner, st.just(0), DAYS, st.integers(1, 3_000)), max_size=3)
+
+
+@given(histories(), CREDITS, JOINERS, DAYS)
+def test_a_household_is_covered_as_if_nobody_had_joined_it(
     years: list[Enrolment], paid: list[Credit], joiners: list[Joiner], on: date
 ) -> None:
-    for_them = [Credit(START - timedelta(days=100), one.owes) for one in joiners]
-    with_them = computed(years, [*paid, *for_them], on, joiners)
-    assert with_them.state.covered >= computed(years, paid, on).state.covered
+    with_them, alone = computed(years, paid, on, joiners), computed(years, paid, on)
+    to_pay = (with_them.left_minor, with_them.due_on, with_them.due_minor)
+    assert with_them == replace(alone, left_minor=to_pay[0], due_on=to_pay[1], due_minor=to_pay[2])
+    assert with_them.left_minor >= alone.left_minor
+
+
+@given(histories(), CREDITS, CREDITS, JOINERS, DAYS)
+def test_more_money_never_gives_less_cover_to_who_joined(
+    years: list[Enrolment], paid: list[Credit], more: list[Credit], joiners: list[Joiner], on: date
+) -> None:
+    assert covered_joiners(years, paid, on, joiners) <= covered_joiners(years, [*paid, *more], on, joiners)
+
+
+@given(histories(), CREDITS, JOINERS, JOINERS, DAYS)
+def test_who_joins_takes_nothing_from_who_joined_before(
+    years: list[Enrolment], paid: list[Credit], joiners: list[Joiner], later: list[Joiner], on: date
+) -> None:
+    covered = covered_joiners(years, paid, on, joiners)
+    assert covered == covered_joiners(years, paid, on, [*joiners, *later]) & set(range(1, len(joiners) + 1))
+
+
+@given(histories(), CREDITS, JOINERS, DAYS)
+def test_where_all_is_paid_everybody_is_covered_and_where_nothing_is_nobody_who_joined(
+    years: list[Enrolment], paid: list[Credit], joiners: list[Joiner], on: date
+) -> None:
+    left = computed(years, paid, on, joiners).left_minor
+    whole = [Credit(START - timedelta(days=100), left), *paid]
+    everybody = set(range(1, len(joiners) + 1)) if computed(years, whole, on).state.covered else set()
+    assert covered_joiners(years, whole, on, joiners) == everybody
+    assert covered_joiners(years, [], on, joiners) <= {n for n, one in enumerate(joiners, 1) if one.on > on}
+
+
+@st.composite
+def renewed_in_time(draw: st.DrawFn) -> list[Enrolment]:
+    """One to three years of one plan, each renewed before the end of the one before or within its days of grace."""
+    terms = draw(TERMS.filter(lambda one: one.household_minor > 0))
+    found = [Enrolment(START, terms)]
+    _, last_day = membership_year(terms, START)
+    for _ in range(draw(st.integers(0, 2))):
+        found.append(Enrolment(last_day + timedelta(days=draw(st.integers(-60, max(1, terms.grace_days)))), terms))
+        last_day = next_year(terms, last_day, 4, found[-1].on).ends_on
+    return found
+
+
+@given(renewed_in_time(), CREDITS, DAYS)
+def test_nobody_is_covered_before_they_have_waited_from_their_first_payment(
+    years: list[Enrolment], paid: list[Credit], on: date
+) -> None:
+    if computed(years, paid, on).state.covered:
+        assert on >= min(one.on for one in paid) + timedelta(days=years[0].terms.waiting_days)
+
+
+@given(histories(), CREDITS, DAYS, st.integers(0, 800))
+def test_cover_that_is_promised_can_start_and_after_a_year_nothing_is_promised(
+    years: list[Enrolment], paid: list[Credit], on: date, days: int
+) -> None:
+    found = computed(years, paid, on)
+    all_paid = [*(one for one in paid if one.on <= on), Credit(on, found.left_minor)]
+    after = computed(years, all_paid, on)
+    if found.year_over:
+        assert not computed(years, all_paid, on + timedelta(days=days)).state.covered or len(years) > 1
+        assert after.state is State.LAPSED
+    elif found.state in (State.UNPAID, State.WAITING):
+        assert after.begins_on is not None
+        assert computed(years, all_paid, max(on, after.begins_on)).state.covered
 
 
 @given(histories(), CREDITS, DAYS)
@@ -450,8 +622,8 @@ def test_cover_says_what_it_means(years: list[Enrolment], paid: list[Credit], on
         assert found.until is not None
         assert found.begins_on <= on <= found.until
     if found.state is State.LAPSED:
-        assert found.until is not None
-        assert on > found.until
+        assert (found.until is None) == (found.begins_on is None)  # it never began, and can't any more
+        assert on > found.until if found.until is not None else found.year_over
     if found.state is State.UNPAID:
         assert found.to_start_minor > 0
 

@@ -16,7 +16,7 @@ from gateway.membership.rules import State
 from gateway.store.schema import beneficiary, household_change, membership
 from gateway.store.unit import Store
 from tests.membership.money import put_money
-from tests.payments.village import FAMILY, FIRST_DUE, ON_SQLITE, PAYER, YEAR_DUE, Village, at_once, francs
+from tests.payments.village import FAMILY, FIRST_DUE, ON_SQLITE, PAYER, TERMS, YEAR_DUE, Village, at_once, francs
 
 TODAY = date(2026, 11, 22)
 HALF_WAY = date(2027, 5, 22)  # six months of the year are left
@@ -93,7 +93,7 @@ def test_a_wife_joins_half_way_through_the_year(village: Village, home: int) -> 
         added.beneficiary_id, "Assana Orou", "F", 1995, "spouse", date(2027, 6, 21),
     )  # fmt: skip
     stands = village.stands(home)
-    # What was paid ahead for the last instalment goes to her first; so it is that one which is short now.
+    # What was paid ahead for the last instalment goes to her first; so it is that one which is short now, for her.
     assert (stands.left, stands.due, stands.cover.due_on) == (francs(1_200), francs(1_200), date(2027, 8, 22))
     assert (stands.cover.state, stands.beneficiaries) == (State.ACTIVE, 4)  # what the year's own dues were counted for
     assert village.balance() == {"receivable": 1_200, "income": -YEAR_DUE - 1_200, "cash": YEAR_DUE}
@@ -149,8 +149,28 @@ def test_joining_closes_no_cover_that_was_open(village: Village) -> None:
     assert village.stands(home).cover.state is State.ACTIVE
     for number in range(3):
         add(village, home, replace(WIFE, name=f"Assana {'ABC'[number]}"))
-    assert village.stands(home).cover.state is State.ACTIVE
-    assert village.stands(home, date(2026, 12, 24)).cover.state is State.GRACE  # what is due is due
+    for day in (date(2026, 12, 23), date(2026, 12, 24), date(2027, 2, 22)):
+        assert village.stands(home, day).cover.state is State.ACTIVE
+    assert village.stands(home, date(2027, 3, 25)).cover.state is State.LAPSED  # their own second instalment
+    assert village.stands(home).left == francs(YEAR_DUE - FIRST_DUE + 3 * 2_200)
+
+
+@pytest.mark.parametrize("grace_days", [0, 30])
+@ON_SQLITE
+def test_whoever_adds_somebody_unpaid_closes_nobodys_cover(village: Village, grace_days: int) -> None:
+    """One instalment, all of it paid: no day of the year is taken from the family, and the joiner gets none."""
+    terms = replace(TERMS, instalments=1, activation_percent=100, grace_days=grace_days)
+    village.place = replace(village.place, plan=replace(village.place.plan, terms=terms))
+    home = village.register().household_id
+    put_money(village, home, YEAR_DUE, TODAY)
+    on(village, HALF_WAY)
+    joined = add(village, home).beneficiary_id
+    for day in (HALF_WAY, HALF_WAY + timedelta(days=grace_days + 1), date(2027, 11, 21)):
+        stands = village.stands(home, day)
+        assert (stands.cover.state, stands.cover.until) == (State.ACTIVE, date(2027, 11, 21))
+        assert (stands.left, stands.unpaid) == (francs(1_200), frozenset({joined}))
+    put_money(village, home, 1_200, HALF_WAY)
+    assert village.stands(home).unpaid == frozenset()
 
 
 @ON_SQLITE

@@ -121,8 +121,9 @@ def test_a_renewal_leaves_no_gap_and_owes_the_plan_once(terms: Terms, last_day: 
     year = next_year(terms, last_day, people, on)
     goes_on = in_time(last_day, terms.grace_days, on)
     begins_on = last_day + timedelta(days=1) if goes_on else on
-    assert year.starts_on <= begins_on <= year.ends_on
-    if terms.year_starts_month is None:
+    assert last_day < year.starts_on <= begins_on <= year.ends_on  # no month is paid for twice
+    assert add_months(year.starts_on, 12) == year.ends_on + timedelta(days=1)
+    if terms.year_starts_month is None or goes_on:
         assert year.starts_on == begins_on
     yearly = terms.household_minor + terms.beneficiary_minor * people
     assert sum(amount for _, amount in year.dues) == yearly  # no registration fee

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,6 +19,7 @@ from gateway.membership.households import beneficiaries_of, by_card, by_phone, e
 from gateway.membership.people import Person
 from gateway.membership.plans import add_plan, plans_for
 from gateway.membership.rules import Cover, Membership, State, Year, add_months, cover
+from gateway.network.organisations import add_organisation
 from gateway.store.schema import household, membership
 from tests.membership.money import put_money
 from tests.payments.village import (
@@ -29,10 +31,12 @@ from tests.payments.village import (
     TERMS,
     YEAR_DUE,
     Village,
+    found,
     francs,
 )
 
 TODAY = date(2026, 11, 22)
+NUMBERS = itertools.count()
 
 
 def renew(village: Village, household_id: int, on: date, people: int = 4) -> Year:
@@ -79,8 +83,51 @@ def test_another_head_on_the_same_phone_is_another_household(village: Village) -
     assert cards == {first.card, second.card}
 
 
-def test_who_has_no_phone_is_registered_each_time(village: Village) -> None:
-    assert village.register(None).card != village.register(None).card
+def test_a_father_and_his_son_of_one_name_are_two_families(village: Village) -> None:
+    father = village.register()
+    son = village.register(people=(replace(FAMILY[0], birth_year=FAMILY[0].birth_year + 25),))
+    assert (son.known, son.card != father.card) == (False, True)
+
+
+def test_a_family_of_another_network_is_not_told_of(village: Village) -> None:
+    here = village.register()
+    village.place = found(village.store, village.network, code="abroad", treasurer=NEIGHBOUR)
+    abroad = village.register()
+    assert (abroad.known, abroad.card != here.card) == (False, True)
+    assert village.register() == replace(abroad, known=True)
+
+
+@pytest.mark.parametrize(
+    ("days", "head", "known"),
+    [
+        (0, FAMILY[0], True),
+        (30, replace(FAMILY[0], name="ADJARA TCHÉDRÉ"), True),
+        (31, FAMILY[0], False),
+        (0, replace(FAMILY[0], birth_year=1990), False),
+        (0, replace(FAMILY[0], name="Adjara Bio"), False),
+    ],
+)
+def test_a_family_without_a_phone_that_is_registered_again(
+    village: Village, days: int, head: Person, known: bool
+) -> None:
+    """Staff whose answer was lost register the family once more."""
+    first = village.register(None)
+    village.clock.move(timedelta(days=days))
+    again = village.register(None, people=(head, *FAMILY[1:]))
+    assert (again.known, again.card == first.card) == (known, known)
+    assert village.balance()["income"] == -YEAR_DUE * (1 if known else 2)
+
+
+@ON_SQLITE
+def test_without_a_phone_another_section_and_who_has_a_phone_are_others(village: Village) -> None:
+    cards = {village.register().card, village.register(None).card}
+    with village.store.write() as unit:
+        books = village.place.books
+        section_id, _ = add_organisation(unit, (books.id, books.path), kind="section", code="m-2", name="Pélébina")
+    village.network.forget()
+    village.place = replace(village.place, section_id=section_id)
+    cards.add(village.register(None).card)
+    assert len(cards) == 3
 
 
 def test_a_fault_in_the_middle_leaves_nothing_behind(village: Village) -> None:
@@ -177,7 +224,8 @@ def test_standing_is_the_pure_function_of_the_ledger_the_plan_and_the_day(
     village: Village, payments: list[tuple[int, int]], renewed_after: int | None, on: int
 ) -> None:
     """What the database gives is what the rules give for the same lines; nobody sets cover by hand."""
-    home = village.register(None).household_id
+    # Another family each time: the database is the same for all examples.
+    home = village.register(None, people=(replace(FAMILY[0], name=f"Adjara {next(NUMBERS)}"), *FAMILY[1:])).household_id
     for days, amount in payments:
         put_money(village, home, amount, TODAY + timedelta(days=days))
     if renewed_after is not None:

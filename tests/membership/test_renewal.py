@@ -219,6 +219,33 @@ def test_without_an_open_plan_there_is_no_renewal(village: Village, home: int) -
 
 
 @ON_SQLITE
+def test_a_version_that_turns_to_the_calendar_bills_no_month_twice(village: Village, home: int) -> None:
+    newest = new_plan(village, "famille", replace(TERMS, year_starts_month=12), version=2)
+    on(village, OPENS)
+    offer = offered(village, home)
+    assert offer is not None
+    assert (offer.plan.id, offer.starts_on, offer.ends_on) == (newest, date(2027, 11, 22), date(2028, 11, 21))
+    made = renew(village, home, newest)
+    assert made is not None
+    assert (made.starts_on, made.total) == (offer.starts_on, francs(NEXT))
+    assert [start for start, _, _ in years(village, home)] == [TODAY, date(2027, 11, 22)]
+
+
+@ON_SQLITE
+def test_who_never_paid_waits_after_renewing(village: Village) -> None:
+    """The renewal asks for no waiting of its own; that of the year before begins with the first money."""
+    home = village.register().household_id
+    paid_on = LAST_DAY + timedelta(days=25)
+    on(village, paid_on)
+    renew(village, home)
+    assert years(village, home)[1] == (date(2027, 11, 22), 0, 4)
+    put_money(village, home, YEAR_DUE + 2_900, paid_on)
+    cover = village.stands(home).cover
+    assert (cover.state, cover.begins_on) == (State.WAITING, paid_on + timedelta(days=30))
+    assert village.stands(home, paid_on + timedelta(days=30)).cover.state is State.ACTIVE
+
+
+@ON_SQLITE
 def test_a_plan_that_follows_the_calendar(village: Village) -> None:
     """Enrolled in November for a year that began in January: it ends with December, and goes on with January."""
     calendar = new_plan(village, "calendrier", replace(TERMS, year_starts_month=1), opens_on=TODAY)

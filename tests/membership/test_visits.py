@@ -11,8 +11,9 @@ from sqlalchemy import func, select, update
 
 from gateway.kernel.numbers import read_number
 from gateway.membership.changes import By
-from gateway.membership.family import remove
+from gateway.membership.family import add, remove
 from gateway.membership.households import by_card
+from gateway.membership.people import Person
 from gateway.membership.rules import State
 from gateway.membership.visits import (
     Announced,
@@ -176,6 +177,24 @@ def test_who_joined_later_is_covered_from_their_own_day(
     *others, daughter = clinic.sees(made.card, on).people
     assert (daughter.name, daughter.covered, daughter.covered_from) == (DAUGHTER.name, covered, shown)
     assert {one.covered for one in others} == {BEGINS <= on <= date(2027, 3, 24)}
+
+
+def test_who_joined_and_is_not_paid_for_is_not_covered_and_closes_nobodys_cover(clinic: Clinic) -> None:
+    card = clinic.covered_family(amount=FIRST_DUE)
+    village, person = clinic.village, Person("Sani Tchédré", "M", 1990, "other")
+    with village.store.write() as unit:
+        one = by_card(unit.connection, village.network.tree(), card)
+        assert one is not None
+        add(unit, village.network.tree(), village.chart, one, person, "arrival", BEGINS, By(PAYER))
+    waited = BEGINS + timedelta(days=30)
+    for today in (BEGINS, waited):
+        *others, sani = clinic.sees(card, today).people
+        assert {each.covered for each in others} == {True}
+        assert (sani.name, sani.covered, sani.covered_from) == (person.name, False, None)
+    village.clock.move(timedelta(days=30))
+    assert clinic.announce(card, person.name) == NotCovered("not-covered")
+    village.give(one.id, village.treasurer, 2_200)
+    assert isinstance(clinic.announce(card, person.name), Announced)
 
 
 # --- a visit ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from gateway.locale import show_money
 from gateway.membership import family, renewal
 from gateway.membership.family import By
 from gateway.membership.people import Person
+from gateway.membership.rules import next_year
+from gateway.membership.visits import who_is_covered
 from gateway.store.schema import membership
 from tests.membership.money import put_money
-from tests.payments.village import ON_SQLITE, PAYER, YEAR_DUE, Village, francs
+from tests.payments.village import ON_SQLITE, PAYER, TERMS, YEAR_DUE, Village, francs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "membership.md").read_text()
 BY = By(PAYER)
@@ -35,15 +38,20 @@ def home(village: Village) -> int:
     return made.household_id
 
 
+def minor(shown: str) -> int:
+    return int(shown.removesuffix(" F").replace(" ", ""))
+
+
 def go_to(village: Village, day: str) -> None:
     village.clock.at = datetime.combine(date.fromisoformat(day), time(9), village.clock.at.tzinfo)
 
 
 JOINING, RENEWING = table("told on"), table("renews on")
+PAYING, CALENDAR = table("the family paid"), table("last year ended")
 
 
 def test_the_page_has_its_tables() -> None:
-    assert (len(JOINING), len(RENEWING)) == (12, 6)
+    assert [len(one) for one in (JOINING, RENEWING, PAYING, CALENDAR)] == [12, 6, 12, 6]
     assert "rounded up to whole francs: 967 F" in PAGE
 
 
@@ -63,6 +71,36 @@ def test_somebody_joins(village: Village, home: int, told_on: str, what: Any, on
         added = family.add(*args)
     shown = f"from {added.covered_from}" if added.covered_from else "with the household"
     assert (show_money(added.due, "en").replace(",", " "), shown) == (owes, covered)
+
+
+@pytest.mark.parametrize(("paid", "came", "on", "the_family", "who_joined"), PAYING)
+@ON_SQLITE
+def test_who_joined_is_paid_for(
+    village: Village, paid: str, came: str, on: str, the_family: str, who_joined: str
+) -> None:
+    """As a health facility sees them, and as the standing tells why."""
+    home, today = village.register().household_id, date.fromisoformat(on)
+    put_money(village, home, minor(paid), date(2026, 11, 22))
+    go_to(village, "2027-05-23")
+    with village.store.write() as unit:
+        args = (unit, village.network.tree(), village.chart, village.family(home))
+        joined = family.add(*args, Person("Sani Tchédré", "M", 1990, "other"), "arrival", date(2027, 5, 23), BY)
+    if minor(came):
+        put_money(village, home, minor(came), date(2027, 5, 23))
+    with village.store.read() as connection:
+        found = who_is_covered(connection, village.network.tree(), village.family(home), today)
+    *others, last = found.people
+    assert {"covered" if one.covered else "not covered" for one in others} == {the_family}
+    unpaid = joined.beneficiary_id in village.stands(home, today).unpaid
+    without = f"from {last.covered_from}" if last.covered_from else "not yet paid" if unpaid else "not covered"
+    assert ("covered" if last.covered else without) == who_joined
+
+
+@pytest.mark.parametrize(("ended", "on", "year"), CALENDAR)
+def test_a_year_in_the_calendar(ended: str, on: str, year: str) -> None:
+    terms = replace(TERMS, year_starts_month=1)
+    found = next_year(terms, date.fromisoformat(ended), 4, date.fromisoformat(on))
+    assert f"{found.starts_on} to {found.ends_on}" == year
 
 
 @pytest.mark.parametrize(("on", "year", "waits", "first"), RENEWING)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.kernel.clock import FixedClock
-from gateway.kernel.money import EXPONENT, BadAmount, Money
+from gateway.kernel.money import EXPONENT, Money
 from gateway.membership.households import by_id
 from gateway.membership.rules import State as Cover
 from gateway.network.organisations import Network, add_organisation
@@ -216,13 +216,15 @@ def test_what_may_be_recorded(office: Village, home: int, role: str, amount: int
 
 
 @ON_SQLITE
-def test_another_currency_is_a_defect_of_whoever_asks(office: Village, home: int) -> None:
+def test_another_currency_is_refused(office: Village, home: int) -> None:
     tree = office.network.tree()
-    with pytest.raises(BadAmount), office.store.write() as unit:
-        record_cash(
+    with office.store.write() as unit:
+        recorded = record_cash(
             unit, tree, office.chart, effect_key="k", household=office.family(home), staff=office.treasurer,
             amount=Money(100, "USD"),
         )  # fmt: skip
+    assert recorded == CashRefused("currency")
+    assert (office.entries(), office.messages()) == ([], [])
 
 
 def test_the_limits_hold_in_every_currency() -> None:

@@ -27,6 +27,7 @@ REFUSED = {
     "too-much": word("This is too much for one receipt."),
     "float": word("You hold too much cash. Hand it over first."),
     "wrong-office": word("This family belongs to another office."),
+    "currency": word("This family pays in another currency. See your office."),
 }
 
 
