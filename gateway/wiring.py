@@ -16,6 +16,7 @@ from gateway.kernel.faults import Fault
 from gateway.network.organisations import Defaults, Network
 from gateway.payments.asking import Cashier
 from gateway.payments.breaker import Breakers
+from gateway.payments.forwarded import Forwarded
 from gateway.payments.operators import Operators
 from gateway.payments.providers.base import Connected
 from gateway.payments.providers.connected import connected, play_money
@@ -137,6 +138,7 @@ class Runtime:
             "collection.look": cashier.look,
             "collection.hint": cashier.hint,
             "sms.send": Sender(self.store, self.sms),
+            "sms.read": Forwarded(self.store, self.network, self.services.chart),
         }
 
     def warn_at_start(self) -> None:

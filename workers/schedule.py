@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from gateway.kernel.faults import Unavailable
+from gateway.payments import cases, incoming
 from gateway.store import lease, outbox
 from gateway.store.bell import RqBell
 from gateway.store.unit import Store
@@ -27,6 +28,8 @@ TICK_S = 1
 SLICE_S = 0.25
 COUNT_EVERY_S = 60
 FORGET_EVERY_S = 3600
+ESCALATE_EVERY_S = 600
+EXPIRE_EVERY_S = 6 * 3600
 
 
 class Round:
@@ -81,7 +84,15 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     return [
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
+        Round(store, holder, "escalate cases", ESCALATE_EVERY_S, lambda _: _once(cases.escalate, store)),
+        Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(incoming.expire, store)),
     ]
+
+
+def _once(do: Callable[[Store], object], store: Store) -> Iterator[int]:
+    """Work that is one step."""
+    do(store)
+    yield 1
 
 
 def tick(parts: Runtime, holder: str) -> set[str]:

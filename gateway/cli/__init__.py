@@ -35,6 +35,7 @@ COMMANDS = {
     "ledger": "money",
     "takings": "money",
     "receipt": "money",
+    **dict.fromkeys(("incoming", "cases", "refunds", "groups"), "incoming"),
     "phone": "phones",
     "sms": "phones",
     "menu-map": "phones",
@@ -59,6 +60,10 @@ JOINS = {
     "ledger",
     "takings",
     "receipt",
+    "incoming",
+    "cases",
+    "refunds",
+    "groups",
     "phone",
 }
 

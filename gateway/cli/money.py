@@ -8,6 +8,7 @@ from datetime import datetime
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.cli.incoming import undecided
 from gateway.kernel.card import show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
@@ -26,6 +27,9 @@ def _parts() -> Runtime:
 @click.group()
 def collections() -> None:
     """What was asked of wallets, and what became of it."""
+
+
+collections.add_command(undecided)
 
 
 @collections.command("list")

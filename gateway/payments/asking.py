@@ -14,6 +14,7 @@ from gateway.kernel.ids import ordered_id
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Network
 from gateway.payments.breaker import Breakers, Line
+from gateway.payments.cases import open_case
 from gateway.payments.collections import Collection, by_key, looked, move, sends
 from gateway.payments.providers.base import (
     Accepted,
@@ -129,7 +130,8 @@ class Cashier:
         with self.store.read() as connection:
             one = by_key(connection, key)
             order = self._order(connection, one) if one is not None else None
-        if one is None or order is None or one.state is State.REVERSED:
+        # Only a push has an operator to ask: what came by reference or in cash bears a name that isn't a provider's.
+        if one is None or order is None or one.way != "push" or one.state is State.REVERSED:
             return None, False
         if one.state is State.PAID:
             if hinted:
@@ -162,6 +164,8 @@ class Cashier:
         answer = self.providers[one.provider].find(order)
         if isinstance(answer, Refused):
             log.error("collection %s is posted, and its operator says now: %s", one.key, answer.said)
+            with self.store.write() as unit:
+                open_case(unit, "conflict", one.organisation_id, one.id, None, answer.said, f"conflict:{one.key}")
 
     def _not_paid_yet(self, unit: Unit, one: Collection, answer: FindAnswer) -> timedelta | None:
         looked(unit, one, answer.said)

@@ -8,7 +8,7 @@ from enum import StrEnum
 class State(StrEnum):
     """Where a collection stands."""
 
-    CREATED = "created"  # asked for in the menu, the operator not yet called; cash is paid in the same transaction
+    CREATED = "created"  # asked for, the operator not yet called; cash and unasked money are paid at once
     SENDING = "sending"  # the call is being made
     PENDING = "pending"  # the operator holds it, the payer decides
     UNCLEAR = "unclear"  # a call got no answer: the operator is asked what it knows
@@ -23,7 +23,7 @@ class IllegalMove(AssertionError):
 
 
 EDGES: dict[State, frozenset[State]] = {
-    # Cash alone goes straight to paid: nobody is asked for it.
+    # Cash, and money that came without our asking, go straight to paid: nobody is asked for it.
     State.CREATED: frozenset({State.SENDING, State.EXPIRED, State.PAID}),
     State.SENDING: frozenset({State.PENDING, State.UNCLEAR, State.REFUSED, State.PAID}),
     State.UNCLEAR: frozenset({State.SENDING, State.PENDING, State.PAID, State.REFUSED, State.EXPIRED}),

@@ -109,20 +109,25 @@ def to_close(connection: Connection, tree: Tree, organisation_id: int, day: date
 
 
 _original = entry.alias("original")
-# An entry of a payment bears the key of its collection; a reversal's is found by the entry that it reverses.
-_COLLECTION_KEY = func.substr(func.coalesce(_original.c.key, entry.c.key), len("collection:") + 1)
+# An entry of a payment bears the key of its collection; a reversal's is found by the entry that it reverses. Money that
+# nobody has identified yet has no collection: it came by itself, and is counted when it came.
+_CAUSE = func.coalesce(_original.c.key, entry.c.key)
+_COLLECTION_KEY = func.substr(_CAUSE, len("collection:") + 1)
+_UNIDENTIFIED = _CAUSE.like("incoming:%")
 
 
 def _posted(connection: Connection, tree: Tree, organisation_id: int, *which: ColumnElement[bool]) -> _Sums:
-    way = case((entry.c.reverses_id.is_(None), collection.c.way), else_=literal(REVERSED)).label("came_by")
+    by_itself = func.coalesce(collection.c.way, literal("reference"))
+    way = case((entry.c.reverses_id.is_(None), by_itself), else_=literal(REVERSED)).label("came_by")
     rows = connection.execute(
         select(way, entry.c.currency, func.count(), func.sum(line.c.amount_minor))
         .select_from(entry)
         .join(line, line.c.entry_id == entry.c.id)
         .join(account, and_(account.c.id == line.c.account_id, account.c.role.in_(MONEY_ROLES)))
         .outerjoin(_original, _original.c.id == entry.c.reverses_id)
-        .join(collection, collection.c.key == _COLLECTION_KEY)
+        .outerjoin(collection, collection.c.key == _COLLECTION_KEY)
         .where(
+            or_(collection.c.id.is_not(None), _UNIDENTIFIED),
             entry.c.organisation_id.in_(_books_below(tree, organisation_id)),
             or_(entry.c.journal.in_(_JOURNALS), entry.c.reverses_id.is_not(None)),
             *which,

@@ -66,6 +66,51 @@ def _if_wrong(say: Say) -> str:
     return say("If this is wrong, tell your mutuelle.")
 
 
+def taken_back(say: Say, number: str, amount: Money, card: str) -> str:
+    """To the members and the treasurers: an operator took back money that a receipt was given for."""
+    sentences = (
+        say("Receipt {number}: the operator took back {amount}, card {card}.", number=number, amount=amount,
+            card=say.card(card)),
+        say("It no longer counts."),
+    )  # fmt: skip
+    return fold(" ".join(sentences))
+
+
+def unfound(say: Say, number: str, card: str) -> str:
+    """To whoever said that they paid: no money with this number of the operator's came."""
+    said = say("Payment {number} was not found. Card {card}: nothing counted.", number=number, card=say.card(card))
+    return fold(" ".join((said, say("Show the operator's SMS to your treasurer."))))
+
+
+def refunded(say: Say, number: str, amount: Money, card: str | None) -> str:
+    """To whoever paid, and to the member: money was given back, under an operator's number."""
+    sentences = [say("Paid back: {amount}, number {number}.", amount=amount, number=number)]
+    if card is not None:
+        sentences.append(say("Card {card}: it no longer counts.", card=say.card(card)))
+    return fold(" ".join(sentences))
+
+
+# --- about money that nobody asked for --------------------------------------------------------------------------------
+
+
+def to_identify(say: Say, amount: Money, operator: str, number: str) -> str:
+    """To the treasurers: money came, and nobody knows for whom."""
+    sentences = (
+        say("Money to identify: {amount}, {operator} {number}.", amount=amount, operator=operator, number=number),
+        say("It counts for nobody until somebody says whose it is."),
+    )
+    return fold(" ".join(sentences))
+
+
+def unidentified(say: Say, amount: Money, number: str, code: str | None) -> str:
+    """To whoever paid: it came, and what to do so that it counts; ``code`` is the short code to dial, if there is."""
+    sentences = (
+        say("{amount} received, number {number}, but without a right card number.", amount=amount, number=number),
+        say("Dial {code} and say that you paid.", code=code) if code else say("Tell your treasurer whose it is."),
+    )
+    return fold(" ".join(sentences))
+
+
 # --- to whoever asked for something -----------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from gateway.kernel.msisdn import BadMsisdn, read_caller
 from gateway.membership.households import stop_sms
 from gateway.sms.africastalking import ID_CHARACTERS, clean, read_form, read_report
 from gateway.sms.reports import apply_report
+from gateway.store.outbox import Ask, put
 from gateway.store.schema import notice
 from gateway.store.unit import Store, Unit
 
@@ -49,11 +50,12 @@ def _take_delivery(unit: Unit, body: bytes) -> None:
 
 
 def _take_inbound(unit: Unit, body: bytes) -> None:
-    """Posted again for up to twelve hours until it is answered: a message is kept once, by its ``id``."""
+    """Posted again for up to twelve hours until it is answered: a message is kept once, by its ``id``, and read."""
     its_id = clean(read_form(body).get("id", ""), ID_CHARACTERS)
     same = (notice.c.source == "at.inbound") & (notice.c.reference == its_id)
     if not its_id or unit.connection.scalar(select(notice.c.id).where(same).limit(1)) is None:
-        _keep(unit, "at.inbound", its_id, body)
+        kept = _keep(unit, "at.inbound", its_id, body)
+        put(unit, Ask("replies", "sms.read", str(kept), f"sms.read:{kept}"))
 
 
 def _take_optout(unit: Unit, body: bytes) -> None:
@@ -67,8 +69,8 @@ def _take_optout(unit: Unit, body: bytes) -> None:
 _TAKE = {"delivery": _take_delivery, "inbound": _take_inbound, "optout": _take_optout}
 
 
-def _keep(unit: Unit, source: str, reference: str, body: bytes) -> None:
-    unit.connection.execute(
+def _keep(unit: Unit, source: str, reference: str, body: bytes) -> int:
+    kept = unit.connection.execute(
         insert(notice).values(
             source=source,
             reference=reference,
@@ -77,3 +79,4 @@ def _keep(unit: Unit, source: str, reference: str, body: bytes) -> None:
             body=body,
         )
     )
+    return int(kept.inserted_primary_key[0])  # type: ignore[index]

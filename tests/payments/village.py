@@ -252,9 +252,7 @@ class Village:
 
     @property
     def cashier(self) -> Cashier:
-        return Cashier(
-            self.store, self.network, self.chart, self.providers, Breakers(self.store), self.callback_base
-        )
+        return Cashier(self.store, self.network, self.chart, self.providers, Breakers(self.store), self.callback_base)
 
     @property
     def handlers(self) -> dict[str, Handler]:

@@ -21,6 +21,8 @@ DAY = date(2026, 12, 31)
 F = Money(12_500, "XOF")
 NOTHING = Money(0, "XOF")
 NUMBER = "9" * 20
+OPERATOR_NUMBER = "A9" * 15  # as long as any is shown
+CARD = "123456782"
 PHONE = "+2290100000101"
 AMOUNTS = [Money(MAX_MINOR, "BIF"), Money(MAX_MINOR - 1, "CDF"), Money(MAX_MINOR - 1, "KES")]
 NAMES = [
@@ -51,6 +53,14 @@ def every_notice(say: Say, amount: Money, name: str, other: str) -> Iterator[tup
     yield notices.visit(say, NUMBER, name, other), (NUMBER,)
     yield notices.cash_confirmed(say, amount, name), (shown,)
     yield notices.cash_disputed(say, amount, name), (shown,)
+    card = say.card(CARD)
+    yield notices.taken_back(say, NUMBER, amount, CARD), (NUMBER, shown, card)
+    yield notices.unfound(say, OPERATOR_NUMBER, CARD), (OPERATOR_NUMBER, card)
+    yield notices.refunded(say, OPERATOR_NUMBER, amount, CARD), (OPERATOR_NUMBER, shown, card)
+    yield notices.refunded(say, OPERATOR_NUMBER, amount, None), (OPERATOR_NUMBER, shown)
+    yield notices.to_identify(say, amount, "M" * 20, OPERATOR_NUMBER), (OPERATOR_NUMBER, shown)
+    yield notices.unidentified(say, amount, OPERATOR_NUMBER, "*384*22900#"), (OPERATOR_NUMBER, shown, "*384*22900#")
+    yield notices.unidentified(say, amount, OPERATOR_NUMBER, None), (OPERATOR_NUMBER, shown)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,0 +1,305 @@
+"""Money given back: one person asks, another approves, and the books say so only when it was really paid out.
+
+``asked → approved → sent → paid``; the second person may refuse, and whoever asked may drop it, until it is paid. No
+provider here gives money back by itself: somebody does it by hand and writes down the operator's number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
+from gateway.kernel.clock import day_in
+from gateway.kernel.ids import operator_key
+from gateway.kernel.money import Money
+from gateway.kernel.numbers import read_number as read_checked
+from gateway.kernel.numbers import with_check_digit
+from gateway.kernel.spelling import plain
+from gateway.ledger.accounts import statement_of
+from gateway.ledger.chart import Chart
+from gateway.ledger.entries import Entry, Line, record
+from gateway.ledger.rules import position
+from gateway.locale import Say
+from gateway.membership.households import by_id, lock_household
+from gateway.network.organisations import Tree
+from gateway.payments.cases import close_cases_of
+from gateway.payments.names import read_number
+from gateway.payments.readers import Reader, readers
+from gateway.payments.states import State
+from gateway.sms import notices
+from gateway.sms.outgoing import Outgoing, queue_messages
+from gateway.store.schema import collection, entry, incoming, line, organisation, refund
+from gateway.store.unit import Unit
+
+RUNNING = ("asked", "approved", "sent")
+REASON_CHARACTERS = 200
+NAME_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class Refund:
+    """A refund as it stands; ``number`` is what people name it by."""
+
+    id: int
+    number: str
+    key: str
+    organisation_id: int
+    collection_id: int | None
+    incoming_id: int | None
+    amount: Money
+    reason: str
+    asked_by: str
+    asked_at: datetime
+    approved_by: str | None
+    state: str
+    said: str | None
+
+
+@dataclass(frozen=True)
+class NoRefund:
+    """Why a refund can't be asked for, or go on.
+
+    ``gone``: nothing paid is there any more, or the refund is past this step. ``too-much``: more than was paid, less
+    what was given or taken back and what is being given back. ``currency``: another than was paid. ``part``: money that
+    nobody has identified goes back whole. ``same-person``: it takes two. ``nobody``: no name or no reason was given.
+    ``number``: no operator's number of the paying back.
+    """
+
+    why: Literal["gone", "too-much", "currency", "part", "same-person", "nobody", "number"]
+
+
+def ask_refund(
+    unit: Unit, tree: Tree, *, collection_key: str | None = None, incoming_id: int | None = None, amount: Money,
+    reason: str, by: str,
+) -> Refund | NoRefund:  # fmt: skip
+    """One person asks that money be given back: of a payment that counts, or of money on suspense.
+
+    Raises ValueError unless exactly one of the two is named.
+    """
+    if (collection_key is None) == (incoming_id is None):
+        raise ValueError("a refund is of a collection or of money that came")
+    if not by.strip() or not reason.strip():
+        return NoRefund("nobody")
+    row = _lock(unit, collection_key, incoming_id)
+    if row is None:
+        return NoRefund("gone")
+    refused = _can_be_given(unit.connection, row, collection_key is not None, amount)
+    if refused is not None:
+        return refused
+    made = unit.connection.execute(
+        insert(refund).values(
+            key=operator_key(),
+            organisation_id=tree.books_of(row.organisation_id).id,
+            collection_id=row.id if collection_key is not None else None,
+            incoming_id=incoming_id,
+            amount_minor=amount.minor,
+            currency=amount.currency,
+            reason=reason.strip()[:REASON_CHARACTERS],
+            asked_by=by.strip()[:NAME_CHARACTERS],
+            asked_at=unit.now,
+            state="asked",
+        )
+    )
+    return _by_id(unit.connection, int(made.inserted_primary_key[0]))  # type: ignore[index]
+
+
+def _lock(unit: Unit, collection_key: str | None, incoming_id: int | None) -> Row[Any] | None:
+    if collection_key is not None:
+        query: Select[Any] = select(collection).where(collection.c.key == collection_key)
+    else:
+        query = select(incoming).where(incoming.c.id == incoming_id)
+    return unit.connection.execute(query.with_for_update()).first()
+
+
+def _can_be_given(connection: Connection, row: Row[Any], posted: bool, amount: Money) -> NoRefund | None:
+    if row.state != (State.PAID.value if posted else "suspense"):
+        return NoRefund("gone")
+    paid = Money(row.paid_minor, row.paid_currency) if posted else Money(row.amount_minor, row.currency)
+    if amount.currency != paid.currency:
+        return NoRefund("currency")
+    own = refund.c.collection_id == row.id if posted else refund.c.incoming_id == row.id
+    given = connection.scalar(
+        select(func.coalesce(func.sum(refund.c.amount_minor), 0)).where(own, refund.c.state.in_([*RUNNING, "paid"]))
+    )
+    left = paid.minor - int(given or 0) - (_taken_back(connection, row.key) if posted else 0)
+    if not 0 < amount.minor <= left:
+        return NoRefund("too-much")
+    return NoRefund("part") if not posted and amount != paid else None
+
+
+def _taken_back(connection: Connection, key: str) -> int:
+    """What the operator has taken back of a collection."""
+    original = entry.alias()
+    total = connection.scalar(
+        select(func.sum(line.c.amount_minor))
+        .join(entry, entry.c.id == line.c.entry_id)
+        .join(original, original.c.id == entry.c.reverses_id)
+        .where(original.c.key == f"collection:{key}", line.c.amount_minor > 0)
+    )
+    return int(total or 0)
+
+
+def approve(unit: Unit, number: str, by: str) -> Refund | NoRefund:
+    """Another person approves."""
+    one = _locked(unit, number)
+    if one is None or one.state != "asked":
+        return NoRefund("gone")
+    if not by.strip():
+        return NoRefund("nobody")
+    if _same_person(by, one.asked_by):
+        return NoRefund("same-person")
+    return _move(unit, one, state="approved", approved_by=by.strip()[:NAME_CHARACTERS], approved_at=unit.now)
+
+
+def sent(unit: Unit, number: str, said: str | None = None) -> Refund | NoRefund:
+    """It is on its way, and nobody knows yet whether it arrived."""
+    one = _locked(unit, number)
+    if one is None or one.state != "approved":
+        return NoRefund("gone")
+    return _move(unit, one, state="sent", said=said[:200] if said else None)
+
+
+def drop(unit: Unit, number: str, by: str, reason: str) -> Refund | NoRefund:
+    """It won't be given: dropped by whoever asked, refused by anybody else."""
+    one = _locked(unit, number)
+    if one is None or one.state not in RUNNING:
+        return NoRefund("gone")
+    if not by.strip() or not reason.strip():
+        return NoRefund("nobody")
+    state = "dropped" if _same_person(by, one.asked_by) else "refused"
+    return _move(unit, one, state=state, said=f"{by.strip()}: {reason.strip()}"[:200])
+
+
+def _same_person(one: str, other: str) -> bool:
+    """Names as people type them: accents, capitals and the order of the words make nobody another person."""
+    return sorted(plain(one).split()) == sorted(plain(other).split())
+
+
+def paid(unit: Unit, tree: Tree, chart: Chart, number: str, operator_number: str) -> Refund | NoRefund:
+    """It was paid out, under the operator's number: now it is in the books, and the payer and the member are told.
+
+    What was given back to a household is taken from what it has in advance first, then it is due again.
+    """
+    one = _locked(unit, number)
+    if one is None or one.state not in ("approved", "sent"):
+        return NoRefund("gone")
+    number_paid = read_number(operator_number)
+    if number_paid is None:
+        return NoRefund("number")
+    row = _source(unit, one)
+    if row.state != (State.PAID.value if one.collection_id is not None else "suspense"):
+        return NoRefund("gone")  # its operator took it back, or it was assigned, before this was paid out
+    if one.collection_id is not None and one.amount.minor > row.paid_minor - _taken_back(unit.connection, row.key):
+        return NoRefund("too-much")
+    if one.collection_id is not None:
+        lock_household(unit, row.household_id)
+    books = tree[one.organisation_id]
+    lines = _lines(unit, chart, one, row)
+    today = day_in(books.time_zone, unit.now)
+    record(unit, Entry(f"refund:{one.key}", books.id, "corrections", one.amount.currency, today, lines))
+    if one.incoming_id is not None:
+        unit.connection.execute(update(incoming).where(incoming.c.id == one.incoming_id).values(state="returned"))
+        close_cases_of(unit, one.incoming_id, one.approved_by or one.asked_by, f"paid back: {one.reason}")
+    _tell(unit, tree, one, row, number_paid)
+    return _move(unit, one, state="paid", said=number_paid)
+
+
+def _source(unit: Unit, one: Refund) -> Row[Any]:
+    if one.collection_id is not None:
+        query: Select[Any] = select(collection).where(collection.c.id == one.collection_id)
+    else:
+        query = select(incoming).where(incoming.c.id == one.incoming_id)
+    return unit.connection.execute(query.with_for_update()).one()
+
+
+def _lines(unit: Unit, chart: Chart, one: Refund, row: Row[Any]) -> tuple[Line, ...]:
+    accounts = chart.of(unit, one.organisation_id, one.amount.currency)
+    amount = one.amount.minor
+    if one.collection_id is None:
+        return Line(accounts["suspense"], amount), Line(accounts["wallet"], -amount)
+    out = Line(accounts["cash" if row.way == "cash" else "wallet"], -amount)
+    if row.paid_currency != row.currency:  # what came in another currency never left suspense
+        return Line(accounts["suspense"], amount, row.household_id), out
+    before = statement_of(unit.connection, row.household_id)
+    from_advance = min(position(before.dues, before.credits).advance_minor, amount)
+    parts = (("advance", from_advance), ("receivable", amount - from_advance))
+    return (*(Line(accounts[role], part, row.household_id) for role, part in parts if part), out)
+
+
+def _tell(unit: Unit, tree: Tree, one: Refund, row: Row[Any], number: str) -> None:
+    books = tree[one.organisation_id]
+    family = by_id(unit.connection, tree, row.household_id) if one.collection_id is not None else None
+    told = readers(
+        unit.connection,
+        tree,
+        books,
+        family.id if family else 0,
+        family.language if family else None,
+        row.payer or "",
+    )
+    messages = []
+    for each in told.members:
+        text = notices.refunded(Say(each.language), number, one.amount, family.card if family else None)
+        messages.append(_message(one, each, text, family.id if family else None))
+    queue_messages(unit, "receipts", *messages)
+
+
+def _message(one: Refund, reader: Reader, text: str, household_id: int | None) -> Outgoing:
+    digest = hashlib.blake2b(reader.msisdn.encode(), digest_size=8).hexdigest()
+    key = f"refund:{one.key}:{digest}"
+    return Outgoing("refund", reader.msisdn, reader.language, text, one.organisation_id, household_id, key)
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def refunds(connection: Connection, under_path: str = "/", every: bool = False, limit: int = 1000) -> list[Refund]:
+    """The refunds that wait for somebody, of the organisations at or below a path; with ``every`` all, newest first."""
+    query = (
+        select(refund)
+        .join(organisation, organisation.c.id == refund.c.organisation_id)
+        .where(organisation.c.path.like(under_path + "%"))
+        .limit(limit)
+    )
+    if every:
+        query = query.order_by(refund.c.id.desc())
+    else:
+        query = query.where(refund.c.state.in_(RUNNING)).order_by(refund.c.id)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def _by_id(connection: Connection, refund_id: int) -> Refund:
+    return _read(connection.execute(select(refund).where(refund.c.id == refund_id)).one())
+
+
+def _locked(unit: Unit, number: str) -> Refund | None:
+    query = select(refund).where(refund.c.id == (read_checked(number) or 0)).with_for_update()
+    row = unit.connection.execute(query).first()
+    return _read(row) if row else None
+
+
+def _move(unit: Unit, one: Refund, **changes: object) -> Refund:
+    unit.connection.execute(update(refund).where(refund.c.id == one.id).values(changes))
+    return _by_id(unit.connection, one.id)
+
+
+def _read(row: Row[Any]) -> Refund:
+    return Refund(
+        row.id,
+        with_check_digit(row.id),
+        row.key,
+        row.organisation_id,
+        row.collection_id,
+        row.incoming_id,
+        Money(row.amount_minor, row.currency),
+        row.reason,
+        row.asked_by,
+        row.asked_at,
+        row.approved_by,
+        row.state,
+        row.said,
+    )

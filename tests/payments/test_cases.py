@@ -1,0 +1,317 @@
+"""What a person must decide is a case, once; what an operator takes back counts no more, in parts and any order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from gateway.kernel.card import show_card
+from gateway.kernel.faults import Fault
+from gateway.kernel.money import BadAmount, Money
+from gateway.payments import cases
+from gateway.payments.cases import KINDS, Case, close_case, close_cases_of, escalate, open_case, open_cases, undecided
+from gateway.payments.collections import by_key, move
+from gateway.payments.incoming import (
+    Known,
+    LeftToPerson,
+    Posted,
+    Seen,
+    Suspense,
+    TakenBack,
+    assign,
+    see,
+    take_back,
+)
+from gateway.payments.providers.base import Paid
+from gateway.payments.settle import post_paid, reverse
+from gateway.payments.states import State
+from gateway.payments.takings import takings
+from gateway.store.schema import collection, incoming, money_case
+from tests.payments.commands import Run, on_database_of
+from tests.payments.village import ON_SQLITE, PAYER, TREASURER, YEAR_DUE, Village, found, francs
+
+YESTERDAY = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def home(office: Village) -> int:
+    return office.register().household_id
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, office: Village) -> Run:
+    return on_database_of(office, monkeypatch)
+
+
+def listed(office: Village, under: str = "/") -> list[Case]:
+    with office.store.read() as connection:
+        return open_cases(connection, under)
+
+
+def kinds(office: Village) -> list[str]:
+    return [one.kind for one in listed(office)]
+
+
+def came(office: Village, reference: str | None, number: str = "", amount: int = 2_000) -> Posted | Suspense | Known:
+    number = number or f"7{next(_numbers):09d}"
+    seen = Seen("MTN MoMo", number, office.place.books.id, francs(amount), PAYER, reference, YESTERDAY)
+    with office.store.write() as unit:
+        return see(unit, office.network.tree(), office.chart, seen)
+
+
+# Once, and by whom
+
+
+def test_a_case_is_opened_once_and_closed_once(office: Village) -> None:
+    books = office.place.books
+    with office.store.write() as unit:
+        first = open_case(unit, "conflict", books.id, None, None, "FAILED for +2290100000101", "conflict:1")
+        assert open_case(unit, "conflict", books.id, None, None, "again", "conflict:1") == first
+        other = open_case(unit, "twin", books.id, None, None, "x", "twin:1")
+    assert [(one.id, one.kind) for one in listed(office)] == [(first, "conflict"), (other, "twin")]
+    assert "0100000101" not in listed(office)[0].said
+    with office.store.write() as unit:
+        assert close_case(unit, first, "Bio Sarre", "the operator was wrong")
+        assert not close_case(unit, first, "Bio Sarre", "again")
+        assert not close_case(unit, 9_999, "Bio Sarre", "none")
+    assert kinds(office) == ["twin"]
+    with office.store.write() as unit:  # what is closed isn't opened again by the same event
+        assert open_case(unit, "conflict", books.id, None, None, "again", "conflict:1") == first
+    assert kinds(office) == ["twin"]
+
+
+def test_cases_are_listed_for_a_part_of_the_network(office: Village) -> None:
+    elsewhere = found(office.store, office.network, code="n", treasurer="+2290100000905").books
+    with office.store.write() as unit:
+        for place in (office.place.books, elsewhere):
+            open_case(unit, "twin", place.id, None, None, "x", f"twin:{place.id}")
+        assert close_cases_of(unit, 1, "x", "y") == 0
+    assert [one.organisation_id for one in listed(office, elsewhere.path)] == [elsewhere.id]
+    assert len(listed(office)) == 2
+
+
+def test_every_kind_fits_its_column() -> None:
+    kind, key = money_case.c.kind.type.length, money_case.c.key.type.length  # type: ignore[attr-defined]
+    assert all(len(word) <= kind and len(word) + 1 + 36 <= key for word in KINDS)
+
+
+# What operators answer differently
+
+
+def test_another_amount_or_currency_is_posted_and_shown(office: Village, home: int) -> None:
+    for paid in (francs(100), Money(2_000, "BIF")):
+        office.clock.move(timedelta(hours=1))
+        key = office.pay(home, 2_000)
+        with office.store.write() as unit:
+            one = by_key(unit.connection, key, lock=True)
+            assert one is not None
+            move(unit, one, State.SENDING)
+            answer = Paid(paid, f"op-{key}", PAYER, "SUCCESSFUL", None)
+            assert post_paid(unit, office.network.tree(), office.chart, key, answer)
+    assert kinds(office) == ["amount", "currency"]
+    assert office.balance()["wallet"] == 100
+    assert office.balance("BIF") == {"wallet": 2_000, "suspense": -2_000}
+
+
+# What nobody decides
+
+
+def test_what_stays_undecided_becomes_a_case_after_an_hour_a_day_and_three(office: Village, home: int) -> None:
+    key = office.pay(home)
+    with office.store.write() as unit:
+        one = by_key(unit.connection, key, lock=True)
+        assert one is not None
+        move(unit, one, State.SENDING)
+    told = []
+    for hours in (0.9, 0.2, 22, 1, 47, 1):
+        office.clock.move(timedelta(hours=hours))
+        escalate(office.store)
+        escalate(office.store)
+        told.append(kinds(office))
+    steps = ["undecided-1h", "undecided-24h", "undecided-72h"]
+    assert told == [[], steps[:1], steps[:1], steps[:2], steps[:2], steps]
+    with office.store.write() as unit:
+        answer = Paid(francs(1_500), "op-1", PAYER, "SUCCESSFUL", None)
+        post_paid(unit, office.network.tree(), office.chart, key, answer)
+    escalate(office.store)
+    assert kinds(office) == []
+    with office.store.read() as connection:
+        assert set(connection.scalars(select(money_case.c.closed_by))) == {cases.GATEWAY}
+
+
+def test_the_undecided_are_listed_with_age_and_next_step(office: Village, home: int) -> None:
+    other = office.register("+2290100000102").household_id
+    keys = [office.pay(home), office.pay(other)]
+    with office.store.write() as unit:
+        one = by_key(unit.connection, keys[1], lock=True)
+        assert one is not None
+        move(unit, one, State.SENDING)
+        one = by_key(unit.connection, keys[1], lock=True)
+        assert one is not None
+        move(unit, one, State.UNCLEAR, "no-answer")
+
+    def shown(older_than: timedelta = timedelta(0)) -> list[tuple[str, str, timedelta]]:
+        with office.store.read() as connection:
+            now = office.clock.now()
+            return [(one.collection.key, one.reason, one.age) for one in undecided(connection, now, older_than)]
+
+    office.clock.move(timedelta(minutes=20))
+    assert shown() == [(keys[0], "created", timedelta(minutes=20)), (keys[1], "no-answer", timedelta(minutes=20))]
+    assert shown(timedelta(minutes=30)) == []
+    with office.store.write() as unit:
+        for key, reason in zip(keys, ("never_sent", "no_answer"), strict=True):
+            unit.connection.execute(
+                update(collection).where(collection.c.key == key).values(state="expired", reason=reason)
+            )
+    assert [key for key, *_ in shown()] == keys[1:]  # the first was never sent: that is an answer
+    office.clock.move(timedelta(days=4))
+    escalate(office.store)
+    last = listed(office)[-1]
+    assert last.kind == "undecided-72h"
+    with office.store.write() as unit:
+        close_case(unit, last.id, "Bio Sarre", "the operator's support knows nothing of it")
+    assert shown() == []
+
+
+@ON_SQLITE
+def test_the_command_tells_what_comes_next(office: Village, home: int, run: Run) -> None:
+    key = office.pay(home)
+    with office.store.write() as unit:  # the command asks the machine's clock
+        unit.connection.execute(update(collection).values(created_at=datetime.now(UTC) - timedelta(hours=80)))
+    [one] = json.loads(run("collections", "undecided", "--json"))
+    assert (one["key"], one["state"]) == (key, "created")
+    assert one["age_s"] >= 80 * 3600
+    assert "ask the operator's support" in run("collections", "undecided", "--hours", "72")
+    assert json.loads(run("collections", "undecided", "--hours", "100", "--json")) == []
+
+
+# What an operator takes back
+
+
+def parts_of(office: Village, key: str, *parts: tuple[int, str]) -> list[bool]:
+    done = []
+    for amount, reversal_id in parts:
+        with office.store.write() as unit:
+            done.append(reverse(unit, office.network.tree(), key, "REVERSAL", francs(amount), reversal_id))
+    return done
+
+
+def test_a_part_that_is_taken_back_counts_no_more_and_the_members_are_told(office: Village, home: int) -> None:
+    key = office.push(home, YEAR_DUE + 500)
+    assert parts_of(office, key, (300, "R1"), (300, "R1"), (700, "R2")) == [True, False, True]
+    # The surplus goes first, then what it paid.
+    assert office.balance()["wallet"] == YEAR_DUE - 500
+    assert "advance" not in office.balance()
+    assert office.stands(home).left == francs(500)
+    assert office.shown(key).state is State.PAID
+    assert kinds(office) == ["reversed", "reversed"]
+    assert office.told("reversed") == [("reversed", PAYER)] * 2 + [("reversed", TREASURER)] * 2
+    with pytest.raises(BadAmount):
+        parts_of(office, key, (YEAR_DUE, "R3"))
+    with pytest.raises(BadAmount):
+        parts_of(office, key, (0, "R3"))
+    assert parts_of(office, key, (YEAR_DUE - 500, "R3")) == [True]
+    assert office.shown(key).state is State.REVERSED
+    assert office.stands(home).left == francs(YEAR_DUE)
+    assert "wallet" not in office.balance()
+    with office.store.read() as connection:
+        day = office.clock.now().date()
+        taken = takings(connection, office.network.tree(), office.place.books.id, day).rows
+    assert taken == (("push", 1, francs(YEAR_DUE + 500)), ("reversed", 3, francs(-YEAR_DUE - 500)))
+
+
+def test_what_was_identified_and_is_taken_back_leaves_the_wallet_not_suspense(office: Village, home: int) -> None:
+    answer = came(office, None, "9000001")
+    assert isinstance(answer, Suspense)
+    with office.store.write() as unit:
+        family = office.family(home)
+        done = assign(unit, office.network.tree(), office.chart, answer.incoming_id, family, "Bio Sarre", "asked")
+    assert isinstance(done, Posted)
+    assert back(office, "9000001") == TakenBack(True)
+    assert back(office, "9000001") == TakenBack(False)
+    assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
+
+
+def back(office: Village, number: str, amount: int | None = None, operator: str = "mtn_momo") -> object:
+    with office.store.write() as unit:
+        return take_back(
+            unit,
+            office.network.tree(),
+            operator=operator,
+            operator_id=number,
+            organisation_id=office.place.books.id,
+            amount=francs(amount) if amount else None,
+            reversal_id=f"R-{number}",
+            said="Reversal",
+        )
+
+
+def test_money_on_suspense_that_is_taken_back_is_gone(office: Village, home: int) -> None:
+    answer = came(office, None, "9000001")
+    assert isinstance(answer, Suspense)
+    assert isinstance(back(office, "9000001", 500), LeftToPerson)  # a part: a person decides
+    assert back(office, "9000001") == TakenBack(True)
+    assert back(office, "9000001") == TakenBack(False)
+    assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
+    assert kinds(office) == []
+    with office.store.read() as connection:
+        assert connection.scalar(select(incoming.c.state)) == "returned"
+
+
+def test_a_push_is_taken_back_by_the_operators_number(office: Village, home: int) -> None:
+    key = office.push(home, 2_000)
+    assert back(office, f"op-{key}", 500) == TakenBack(True)
+    assert office.balance()["wallet"] == 1_500
+
+
+def test_a_reversal_that_is_told_of_before_what_it_reverses(office: Village, home: int) -> None:
+    """C3: the money then counts for nobody, though its reference names a card."""
+    assert isinstance(back(office, "9000001"), LeftToPerson)
+    assert isinstance(back(office, "9000001"), LeftToPerson)
+    assert kinds(office) == ["reversed"]
+    assert isinstance(came(office, office.family(home).card, "9000001"), Suspense)
+    assert office.stands(home).left == francs(YEAR_DUE)
+    assert back(office, "9000001") == TakenBack(True)
+    assert kinds(office) == []
+    assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
+    assert isinstance(came(office, office.family(home).card, "9000002"), Posted)
+
+
+# Commands
+
+
+@ON_SQLITE
+def test_the_office_lists_assigns_and_closes(office: Village, home: int, run: Run) -> None:
+    came(office, "merci", "9000001")
+    card = office.family(home).card
+    [waits] = json.loads(run("incoming", "list", "--json"))
+    assert waits["operator_number"] == "9000001"
+    assert waits["proposals"] == [{"card": card, "why": ["phone"]}]
+    text = run("incoming", "list", "--under", "m")
+    assert f"  {show_card(card)}: the payer's number is one of its phones" in text
+    assert "merci" in text
+    assert PAYER not in text
+    [case] = json.loads(run("cases", "list", "--json"))
+    assert case["kind"] == "unknown-payer"
+    assert case["incoming"] == waits["number"]
+    assert "unknown-payer" in run("cases", "list")
+    who = ("--by", "Bio Sarre", "--reason", "asked the payer")
+    with pytest.raises(Fault, match="no card number"):
+        run("incoming", "assign", waits["number"], "123456789", *who)
+    with pytest.raises(Fault, match="nothing with this number"):
+        run("incoming", "assign", "999990", card, *who)
+    assert "counted for card" in run("incoming", "assign", waits["number"], card, *who)
+    assert json.loads(run("incoming", "list", "--json")) == json.loads(run("cases", "list", "--json")) == []
+    with office.store.write() as unit:
+        open_case(unit, "twin", office.place.books.id, None, None, "x", "twin:1")
+    [case] = json.loads(run("cases", "list", "--json"))
+    with pytest.raises(Fault, match="a name and a note"):
+        run("cases", "close", case["number"], "--by", " ", "--note", "x")
+    run("cases", "close", case["number"], "--by", "Bio Sarre", "--note", "one payment, told of twice")
+    with pytest.raises(Fault, match="no case"):
+        run("cases", "close", case["number"], "--by", "Bio Sarre", "--note", "again")

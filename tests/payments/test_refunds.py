@@ -1,0 +1,273 @@
+"""Money is given back by two people, never more than was paid, and is in the books when it was paid out, not before."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from gateway.kernel.faults import Fault
+from gateway.kernel.money import Money
+from gateway.membership.rules import State as Cover
+from gateway.payments.cases import open_cases
+from gateway.payments.collections import newest
+from gateway.payments.incoming import NotAssigned, Seen, Suspense, assign, held, see
+from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, drop, paid, refunds, sent
+from gateway.payments.settle import reverse
+from gateway.store.schema import refund
+from tests.payments.commands import Run, on_database_of
+from tests.payments.village import FIRST_DUE, ON_SQLITE, PAYER, YEAR_DUE, Village, at_once, francs
+
+STRANGER = "+2290100000199"
+ASKS, APPROVES = "Bio Sarre", "Fati Bawa"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def home(office: Village) -> int:
+    return office.register().household_id
+
+
+def asked(
+    office: Village, key: str, amount: int | Money, by: str = ASKS, reason: str = "paid twice"
+) -> Refund | NoRefund:
+    money = amount if isinstance(amount, Money) else francs(amount)
+    with office.store.write() as unit:
+        return ask_refund(unit, office.network.tree(), collection_key=key, amount=money, reason=reason, by=by)
+
+
+def number_of(one: Refund | NoRefund) -> str:
+    assert isinstance(one, Refund), one
+    return one.number
+
+
+def approved(office: Village, number: str, by: str = APPROVES) -> Refund | NoRefund:
+    with office.store.write() as unit:
+        return approve(unit, number, by)
+
+
+def paid_out(office: Village, number: str, operator_number: str = "MP26.1234") -> Refund | NoRefund:
+    with office.store.write() as unit:
+        return paid(unit, office.network.tree(), office.chart, number, operator_number)
+
+
+def dropped(office: Village, number: str, by: str, reason: str = "a mistake") -> Refund | NoRefund:
+    with office.store.write() as unit:
+        return drop(unit, number, by, reason)
+
+
+def given(office: Village, key: str, amount: int) -> Refund:
+    number = number_of(asked(office, key, amount))
+    approved(office, number)
+    done = paid_out(office, number)
+    assert isinstance(done, Refund)
+    return done
+
+
+def on_suspense(office: Village, amount: int = 2_000) -> int:
+    at = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+    number = f"8{next(_numbers):09d}"
+    seen = Seen("MTN MoMo", number, office.place.books.id, francs(amount), STRANGER, None, at)
+    with office.store.write() as unit:
+        done = see(unit, office.network.tree(), office.chart, seen)
+    assert isinstance(done, Suspense)
+    return done.incoming_id
+
+
+# The way of one refund
+
+
+def test_two_people_and_then_the_books(office: Village, home: int) -> None:
+    key = office.push(home, FIRST_DUE)
+    before = office.balance()
+    one = asked(office, key, 1_000)
+    number = number_of(one)
+    assert isinstance(one, Refund)
+    assert (one.state, one.asked_by, one.approved_by) == ("asked", ASKS, None)
+    assert paid_out(office, number) == NoRefund("gone")
+    two = approved(office, number)
+    assert isinstance(two, Refund)
+    assert (two.state, two.approved_by) == ("approved", APPROVES)
+    assert approved(office, number) == NoRefund("gone")
+    assert office.balance() == before
+    assert office.stands(home).cover.state is Cover.WAITING
+    three = paid_out(office, number, "mp26.1234")
+    assert isinstance(three, Refund)
+    assert (three.state, three.said) == ("paid", "MP261234")
+    assert office.balance()["wallet"] == FIRST_DUE - 1_000
+    assert office.stands(home).left == francs(YEAR_DUE - FIRST_DUE + 1_000)
+    assert office.stands(home).cover.state is Cover.UNPAID
+    assert paid_out(office, number) == NoRefund("gone")
+    assert office.told("refund") == [("refund", PAYER)]
+    text = office.messages("refund")[0].text
+    assert "1 000 F" in text
+    assert "MP261234" in text
+
+
+@pytest.mark.parametrize(
+    "by", ["Bio Sarre", "bio sarré", "SARRE Bio", " Bio  Sarre "], ids=["same", "accent", "order", "spaces"]
+)
+@ON_SQLITE
+def test_who_asked_never_approves(office: Village, home: int, by: str) -> None:
+    number = number_of(asked(office, office.push(home, 2_000), 2_000))
+    assert approved(office, number, by) == NoRefund("same-person")
+    assert approved(office, number, " ") == NoRefund("nobody")
+
+
+def test_the_database_refuses_one_person_alone(office: Village, home: int) -> None:
+    number_of(asked(office, office.push(home, 2_000), 2_000))
+    with pytest.raises(IntegrityError), office.store.write() as unit:
+        unit.connection.execute(refund.update().values(approved_by=ASKS))
+
+
+def test_a_refund_is_of_the_advance_first(office: Village, home: int) -> None:
+    key = office.push(home, YEAR_DUE + 500)
+    given(office, key, 700)
+    assert "advance" not in office.balance()
+    assert office.stands(home).left == francs(200)
+
+
+@ON_SQLITE
+def test_cash_is_given_back_from_the_box(office: Village, home: int) -> None:
+    office.give(home, office.treasurer, 2_000)
+    with office.store.read() as connection:
+        key = newest(connection, 1)[0].key
+    given(office, key, 500)
+    assert office.balance()["cash"] == 1_500
+    assert "wallet" not in office.balance()
+
+
+# Never more than was paid
+
+
+def test_never_more_than_was_paid_whatever_is_asked_beside_it(office: Village, home: int) -> None:
+    key = office.push(home, 2_000)
+    first = number_of(asked(office, key, 1_500))
+    assert asked(office, key, 501) == NoRefund("too-much")
+    assert asked(office, key, 0) == NoRefund("too-much")
+    assert asked(office, key, Money(100, "BIF")) == NoRefund("currency")
+    dropped(office, first, ASKS)
+    given(office, key, 1_900)
+    assert asked(office, key, 101) == NoRefund("too-much")
+    given(office, key, 100)
+    assert office.stands(home).left == francs(YEAR_DUE)
+
+
+def test_of_many_who_ask_at_once_no_more_than_was_paid_is_given(office: Village, home: int) -> None:
+    key = office.push(home, 2_000)
+    answers = at_once(4, lambda: asked(office, key, 1_500))
+    assert sorted(type(one).__name__ for one in answers) == ["NoRefund"] * 3 + ["Refund"]
+
+
+def test_what_the_operator_took_back_meanwhile_is_not_given_too(office: Village, home: int) -> None:
+    key = office.push(home, 2_000)
+    number = number_of(asked(office, key, 1_500))
+    approved(office, number)
+    with office.store.write() as unit:
+        reverse(unit, office.network.tree(), key, "REVERSED", francs(1_000), "R1")
+    assert paid_out(office, number) == NoRefund("too-much")
+    assert asked(office, key, 1) == NoRefund("too-much")
+    with office.store.write() as unit:
+        reverse(unit, office.network.tree(), key, "REVERSED")
+    assert paid_out(office, number) == NoRefund("gone")
+    assert asked(office, key, 1) == NoRefund("gone")
+    assert "wallet" not in office.balance()
+
+
+@ON_SQLITE
+def test_what_was_not_paid_is_not_given_back(office: Village, home: int) -> None:
+    assert asked(office, office.pay(home), 100) == NoRefund("gone")
+    assert asked(office, "no-such-key", 100) == NoRefund("gone")
+    key = office.push(office.register("+2290100000102").household_id, 2_000)
+    assert asked(office, key, 100, by=" ") == asked(office, key, 100, reason="") == NoRefund("nobody")
+    with pytest.raises(ValueError, match="of a collection or of money"), office.store.write() as unit:
+        ask_refund(unit, office.network.tree(), amount=francs(1), reason="x", by="y")
+
+
+# Its other ends
+
+
+def test_a_refund_is_dropped_by_who_asked_and_refused_by_another(office: Village, home: int) -> None:
+    key = office.push(home, 2_000)
+    states = []
+    for by in (ASKS, APPROVES):
+        number = number_of(asked(office, key, 2_000))
+        approved(office, number)
+        with office.store.write() as unit:
+            on_its_way = sent(unit, number, "sent by phone")
+        assert isinstance(on_its_way, Refund)
+        done = dropped(office, number, by)
+        assert isinstance(done, Refund)
+        states.append((on_its_way.state, done.state, done.said))
+        assert dropped(office, number, by) == paid_out(office, number) == NoRefund("gone")
+    assert states == [("sent", "dropped", f"{ASKS}: a mistake"), ("sent", "refused", f"{APPROVES}: a mistake")]
+    assert office.balance()["wallet"] == 2_000
+    with office.store.read() as connection:
+        assert refunds(connection) == []
+        assert [one.state for one in refunds(connection, every=True)] == ["refused", "dropped"]
+
+
+@ON_SQLITE
+def test_without_the_operators_number_it_is_not_in_the_books(office: Village, home: int) -> None:
+    number = number_of(asked(office, office.push(home, 2_000), 2_000))
+    approved(office, number)
+    assert paid_out(office, number, "done") == NoRefund("number")
+    assert office.balance()["wallet"] == 2_000
+
+
+# Money that nobody has identified
+
+
+def test_a_strangers_money_goes_back_whole(office: Village, home: int) -> None:
+    """D4."""
+    its_id = on_suspense(office)
+    tree = office.network.tree()
+    with office.store.write() as unit:
+        part = ask_refund(unit, tree, incoming_id=its_id, amount=francs(1_000), reason="a stranger's", by=ASKS)
+        assert part == NoRefund("part")
+        number = number_of(
+            ask_refund(unit, tree, incoming_id=its_id, amount=francs(2_000), reason="a stranger's", by=ASKS)
+        )
+    with office.store.write() as unit:  # while it is being given back it isn't assigned
+        no = assign(unit, tree, office.chart, its_id, office.family(home), ASKS, "asked the payer")
+    assert no == NotAssigned("refund")
+    approved(office, number)
+    assert isinstance(paid_out(office, number), Refund)
+    assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
+    assert office.told("refund") == [("refund", STRANGER)]
+    with office.store.read() as connection:
+        assert held(connection, tree) == open_cases(connection) == []
+    with office.store.write() as unit:
+        no = assign(unit, tree, office.chart, its_id, office.family(home), ASKS, "asked the payer")
+    assert no == NotAssigned("gone")
+
+
+# Commands
+
+
+@ON_SQLITE
+def test_the_commands(office: Village, home: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    run: Run = on_database_of(office, monkeypatch)
+    key = office.push(home, 2_000)
+    ask = ("refunds", "ask", "--collection", key, "--by", ASKS, "--reason", "paid twice")
+    assert "500 F, asked" in run(*ask, "--amount", "500")
+    [one] = json.loads(run("refunds", "list", "--json"))
+    assert (one["asked_by"], one["state"], one["amount_minor"]) == (ASKS, "asked", 500)
+    with pytest.raises(Fault, match="it takes two"):
+        run("refunds", "approve", one["number"], "--by", ASKS)
+    run("refunds", "approve", one["number"], "--by", APPROVES)
+    assert "500 F, paid" in run("refunds", "paid", one["number"], "MP26.1234")
+    assert json.loads(run("refunds", "list", "--under", "m", "--json")) == []
+    assert "paid twice" in run("refunds", "list", "--all")
+    with pytest.raises(Fault, match="more than is left"):
+        run(*ask, "--amount", "1501")
+    with pytest.raises(Fault, match="can't be read"):
+        run(*ask, "--amount", "many")
+    on_suspense(office)
+    [waits] = json.loads(run("incoming", "list", "--json"))
+    said = run("refunds", "ask", "--incoming", waits["number"], "--amount", "2000", "--by", ASKS, "--reason", "x")
+    number = said.split()[1].rstrip(":")
+    assert "refused" in run("refunds", "drop", number, "--by", APPROVES, "--reason", "it is a member's")
