@@ -20,8 +20,8 @@ dev:  ## the same, with all that developing needs
 demo: install  ## the whole product on this machine: a family registers, pays and is covered
 	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/gateway demo $(ARGS)
 
-test: dev  ## the tests, against a real PostgreSQL and a real Redis (ARGS="-k word" for some of them)
-	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/pytest $(ARGS)
+test: dev  ## the tests, against a real PostgreSQL and a real Redis (ARGS="-k word" for some; TEST_PROCESSES=4)
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/pytest -n $${TEST_PROCESSES:-2} $(ARGS)
 
 lint: dev  ## style, format and the layers between packages
 	@$(BIN)/ruff check .

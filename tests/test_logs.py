@@ -24,7 +24,7 @@ from gateway.store.schema import beneficiary, household, message
 from gateway.store.unit import Store
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.sms.helpers import StandIn
-from tests.ussd.handset import SECRET, Handset
+from tests.ussd.handset import PATH, SECRET, Handset
 from tests.ussd.world import CANARIES, MEMBER, Place, StandingRuntime, populate, settings
 from workers import jobs
 
@@ -191,6 +191,8 @@ def test_a_family_registers_pays_and_is_told_while_everything_goes_wrong(
         here.runtime.engine, "hop", lambda dial: (_ for _ in ()).throw(RuntimeError(f"{dial.caller} {dial.text}"))
     )
     assert here.phone(MEMBER).dial().screen
+    # What Flask itself says of a route that fails names its address.
+    here.app.logger.error("Exception on %s [POST]", PATH)
 
     with here.runtime.store.read() as connection:
         texts = list(connection.scalars(select(message.c.text)))
