@@ -327,10 +327,7 @@ def _tell_unidentified(unit: Unit, tree: Tree, books: Organisation, one: Row[Any
         ("to_identify", each, notices.to_identify(Say(each.language), amount, seen.operator[:20], number))
         for each in told.treasurers
     ]
-    code = dial_code(tree, books)
-    texts += [
-        ("unidentified", each, notices.unidentified(Say(each.language), amount, number, code)) for each in told.members
-    ]
+    texts += [("unidentified", each, notices.unidentified(Say(each.language), amount, number)) for each in told.members]
     queue_messages(unit, "receipts", *(message_about(one.id, *each, books.id) for each in texts))
 
 
@@ -339,13 +336,6 @@ def message_about(incoming_id: int, event: str, reader: Reader, text: str, organ
     digest = hashlib.blake2b(reader.msisdn.encode(), digest_size=8).hexdigest()
     key = f"{event}:{incoming_id}:{digest}"
     return Outgoing(event, reader.msisdn, reader.language, text, organisation_id, None, key)
-
-
-def dial_code(tree: Tree, books: Organisation) -> str | None:
-    """The short code that members of these books dial: the nearest one, of themselves or above."""
-    above = [one.id for one in tree.upward(books.id)]
-    found = [one for one in tree.codes.values() if one.organisation_id in above]
-    return min(found, key=lambda one: (above.index(one.organisation_id), one.code)).code if found else None
 
 
 # --- what a person decides --------------------------------------------------------------------------------------------

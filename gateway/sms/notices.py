@@ -102,11 +102,11 @@ def to_identify(say: Say, amount: Money, operator: str, number: str) -> str:
     return fold(" ".join(sentences))
 
 
-def unidentified(say: Say, amount: Money, number: str, code: str | None) -> str:
-    """To whoever paid: it came, and what to do so that it counts; ``code`` is the short code to dial, if there is."""
+def unidentified(say: Say, amount: Money, number: str) -> str:
+    """To whoever paid: it came, and what to do so that it counts."""
     sentences = (
         say("{amount} received, number {number}, but without a right card number.", amount=amount, number=number),
-        say("Dial {code} and say that you paid.", code=code) if code else say("Tell your treasurer whose it is."),
+        say("Tell your treasurer whose it is."),
     )
     return fold(" ".join(sentences))
 

@@ -59,8 +59,7 @@ def every_notice(say: Say, amount: Money, name: str, other: str) -> Iterator[tup
     yield notices.refunded(say, OPERATOR_NUMBER, amount, CARD), (OPERATOR_NUMBER, shown, card)
     yield notices.refunded(say, OPERATOR_NUMBER, amount, None), (OPERATOR_NUMBER, shown)
     yield notices.to_identify(say, amount, "M" * 20, OPERATOR_NUMBER), (OPERATOR_NUMBER, shown)
-    yield notices.unidentified(say, amount, OPERATOR_NUMBER, "*384*22900#"), (OPERATOR_NUMBER, shown, "*384*22900#")
-    yield notices.unidentified(say, amount, OPERATOR_NUMBER, None), (OPERATOR_NUMBER, shown)
+    yield notices.unidentified(say, amount, OPERATOR_NUMBER), (OPERATOR_NUMBER, shown)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
