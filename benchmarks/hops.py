@@ -34,11 +34,15 @@ def phones(settings: Settings, count: int) -> list[str]:
 
 
 def sessions(path: str, callers: list[str], answers: tuple[str, ...]) -> Callable[[int], Iterator[bytes]]:
-    """Endless sessions of one dialogue, each by another caller, for the n-th connection."""
+    """Endless sessions of one dialogue, each by another caller, for the n-th connection.
+
+    The next round goes on with the next callers: whoever dials again is offered to go on, which is another dialogue.
+    """
     numbers = itertools.count()
+    turns: dict[int, Iterator[str]] = {}
 
     def requests(connection: int) -> Iterator[bytes]:
-        own = itertools.cycle(callers[connection::16] or callers)
+        own = turns.setdefault(connection, itertools.cycle(callers[connection::CONNECTIONS] or callers))
         while True:
             caller, session = next(own), f"bench-{next(numbers)}"
             text = ""
@@ -61,14 +65,14 @@ def strangers(count: int) -> list[str]:
 
 def measure(place: Place, settings: Settings) -> list[str]:
     """Hops against (a) one SELECT and a Redis GET and SET, and (b) a bare view; medians of interleaved rounds."""
-    callers = phones(settings, 2000)
+    callers = phones(settings, 20_000)
     hop = f"/ussd/africastalking/{SECRET}"
     register = ("1", *REGISTER)
     found: dict[str, list[Load]] = {}
     with place.gateway(settings) as gateway, place.baselines(settings) as plain:
         kinds = {
             "cover and pay": (gateway, sessions(hop, callers, COVER_AND_PAY), b"CON"),
-            "register": (gateway, sessions(hop, strangers(5000), register), b"CON"),
+            "register": (gateway, sessions(hop, strangers(60_000), register), b"CON"),
             "(a) select, get, set": (plain, sessions("/select", callers, COVER_AND_PAY), b"CON"),
             "(b) bare": (plain, sessions("/bare", callers, COVER_AND_PAY), b"CON"),
         }
