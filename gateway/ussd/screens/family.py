@@ -91,6 +91,21 @@ class Joining:
         return Person(self.name, self.sex, self.birth_year, self.relation)
 
 
+@dataclass(frozen=True)
+class _OfJoining:
+    """A screen about somebody who joins: it is theirs whose family that is."""
+
+    joining: Joining
+
+    @property
+    def card(self) -> str:
+        return self.joining.card
+
+    @property
+    def staff(self) -> int | None:
+        return self.joining.staff
+
+
 @screen
 class WhyJoin:
     """A birth, a wedding, or somebody who comes to live here."""
@@ -112,18 +127,8 @@ class WhyJoin:
 
 
 @screen
-class JoinKin:
+class JoinKin(_OfJoining):
     """Who is it to the family? A baby is a son or a daughter, or somebody else's."""
-
-    joining: Joining
-
-    @property
-    def card(self) -> str:
-        return self.joining.card
-
-    @property
-    def staff(self) -> int | None:
-        return self.joining.staff
 
     def _kin(self) -> list[tuple[str, str, str]]:
         relations = ("child", "other") if self.joining.because == "birth" else ("child", "parent", "other")
@@ -138,18 +143,8 @@ class JoinKin:
 
 
 @screen
-class JoinName:
+class JoinName(_OfJoining):
     """The name as it will stand on the card."""
-
-    joining: Joining
-
-    @property
-    def card(self) -> str:
-        return self.joining.card
-
-    @property
-    def staff(self) -> int | None:
-        return self.joining.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("First and last name?"))
@@ -163,20 +158,10 @@ class JoinName:
 
 
 @screen
-class JoinYear:
+class JoinYear(_OfJoining):
     """The year of birth, or the age."""
 
     RESUMES: ClassVar[bool] = True
-
-    joining: Joining
-
-    @property
-    def card(self) -> str:
-        return self.joining.card
-
-    @property
-    def staff(self) -> int | None:
-        return self.joining.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("{name}: year of birth, or age?", name=self.joining.name))
@@ -192,20 +177,10 @@ class JoinYear:
 
 
 @screen
-class JoinDay:
+class JoinDay(_OfJoining):
     """The day of the birth or the wedding."""
 
     RESUMES: ClassVar[bool] = True
-
-    joining: Joining
-
-    @property
-    def card(self) -> str:
-        return self.joining.card
-
-    @property
-    def staff(self) -> int | None:
-        return self.joining.staff
 
     def show(self, say: Say, see: See) -> Page:
         birth = self.joining.because == "birth"
@@ -243,20 +218,10 @@ DAYS = {"birth": mark("Born on {date}"), "marriage": mark("Wedding on {date}")}
 
 
 @screen
-class ConfirmJoin:
+class ConfirmJoin(_OfJoining):
     """Everything once more, with what it costs; this answer adds."""
 
     RESUMES: ClassVar[bool] = True
-
-    joining: Joining
-
-    @property
-    def card(self) -> str:
-        return self.joining.card
-
-    @property
-    def staff(self) -> int | None:
-        return self.joining.staff
 
     def show(self, say: Say, see: See) -> Page:
         one = self.joining

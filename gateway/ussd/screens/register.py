@@ -63,6 +63,17 @@ class Draft:
         return Money(sum(amount for _, amount in year.dues), plan.currency)
 
 
+@dataclass(frozen=True)
+class _OfDraft:
+    """A screen about a household that is being told: where staff tell it, it is theirs."""
+
+    draft: Draft
+
+    @property
+    def staff(self) -> int | None:
+        return self.draft.staff
+
+
 @screen
 class RegisterFor:
     """Staff register a family: the family's own phone, if it has one."""
@@ -158,16 +169,10 @@ class HeadYear:
 
 
 @screen
-class FindSection:
+class FindSection(_OfDraft):
     """The section by the first letters of its name."""
 
     RESUMES: ClassVar[bool] = True
-
-    draft: Draft
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         if self.staff is not None:
@@ -196,17 +201,12 @@ def find_sections(sections: Sequence[Organisation], typed: str) -> list[Organisa
 
 
 @screen
-class PickSection:
+class PickSection(_OfDraft):
     """One of the sections that were found."""
 
     RESUMES: ClassVar[bool] = True
 
-    draft: Draft
     section_ids: tuple[int, ...]
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         found = [see.organisation(each) for each in self.section_ids]
@@ -228,16 +228,10 @@ def _after_section(draft: Draft, section: Organisation, see: See) -> PickPlan | 
 
 
 @screen
-class PickPlan:
+class PickPlan(_OfDraft):
     """The plans that are open in the section."""
 
     RESUMES: ClassVar[bool] = True
-
-    draft: Draft
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("Which plan?"), [plan.name for plan in see.plans(self.draft.section_id)])
@@ -247,16 +241,10 @@ class PickPlan:
 
 
 @screen
-class Family:
+class Family(_OfDraft):
     """Who else? One after the other, until that is all."""
 
     RESUMES: ClassVar[bool] = True
-
-    draft: Draft
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         count = len(self.draft.people)
@@ -272,17 +260,12 @@ class Family:
 
 
 @screen
-class KinName:
+class KinName(_OfDraft):
     """The name of one dependant."""
 
     RESUMES: ClassVar[bool] = True
 
-    draft: Draft
     kin: Kin
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("{kin}: first and last name?", kin=say(self.kin.name)))
@@ -295,18 +278,13 @@ class KinName:
 
 
 @screen
-class KinYear:
+class KinYear(_OfDraft):
     """The year of birth of one dependant, or the age."""
 
     RESUMES: ClassVar[bool] = True
 
-    draft: Draft
     kin: Kin
     name: str
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         # A baby has no age to type: 0 leads back.
@@ -322,16 +300,10 @@ class KinYear:
 
 
 @screen
-class ConfirmFamily:
+class ConfirmFamily(_OfDraft):
     """Everything once more, with what a year costs; this answer registers."""
 
     RESUMES: ClassVar[bool] = True
-
-    draft: Draft
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def _plan(self, see: See) -> Plan | None:
         return next((one for one in see.plans(self.draft.section_id) if one.id == self.draft.plan_id), None)
@@ -365,16 +337,10 @@ class ConfirmFamily:
 
 
 @screen
-class Remove:
+class Remove(_OfDraft):
     """Somebody was told of by mistake; the head stays."""
 
     RESUMES: ClassVar[bool] = True
-
-    draft: Draft
-
-    @property
-    def staff(self) -> int | None:
-        return self.draft.staff
 
     def show(self, say: Say, see: See) -> Page:
         return Page(say("Remove whom?"), [one.name for one in self.draft.people[1:]])
