@@ -32,9 +32,7 @@ def create_app_on(runtime: Runtime) -> Flask:
     app.register_blueprint(africastalking_blueprint(runtime.engine, runtime.sessions, runtime.store, secret))
     app.register_blueprint(oltranz_blueprint(runtime.engine, secret))
     app.register_blueprint(hollatags_blueprint(runtime.engine, secret))
-    app.register_blueprint(
-        payments_blueprint(runtime.store, secret, {name: one.provider for name, one in runtime.providers.items()})
-    )
+    app.register_blueprint(payments_blueprint(runtime.store, secret, runtime.asked))
     app.register_blueprint(sms_blueprint(runtime.store, secret))
     app.register_blueprint(health_blueprint(runtime.store, runtime.redis))
     if runtime.settings.demo or runtime.settings.ussd_phone_page:

@@ -18,7 +18,7 @@ from gateway.payments.asking import Cashier
 from gateway.payments.breaker import Breakers
 from gateway.payments.forwarded import Forwarded
 from gateway.payments.operators import Operators
-from gateway.payments.providers.base import Connected
+from gateway.payments.providers.base import Connected, Provider
 from gateway.payments.providers.connected import connected, play_money
 from gateway.services import Services
 from gateway.settings import Settings
@@ -75,6 +75,11 @@ class Runtime:
         return connected(self.settings)
 
     @cached_property
+    def asked(self) -> Mapping[str, Provider]:
+        """The same, for whoever asks them and reads their notices."""
+        return {name: one.provider for name, one in self.providers.items()}
+
+    @cached_property
     def breakers(self) -> Breakers:
         return Breakers(self.store)
 
@@ -129,7 +134,7 @@ class Runtime:
             self.store,
             self.network,
             self.services.chart,
-            {name: connected.provider for name, connected in self.providers.items()},
+            self.asked,
             self.breakers,
             f"{self.settings.public_url}/payments/{{provider}}/{secret}/{{key}}",
         )

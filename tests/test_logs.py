@@ -188,7 +188,7 @@ def test_a_family_registers_pays_and_is_told_while_everything_goes_wrong(
         put(unit, Ask("replies", "x", "x", "x"))
     drain(here.runtime.store, "replies", {"x": fails}, jobs._tell)
     monkeypatch.setattr(
-        here.runtime.engine, "hop", lambda dial: (_ for _ in ()).throw(RuntimeError(f"{dial.caller} {dial.text}"))
+        here.runtime.engine, "_hop", lambda dial: (_ for _ in ()).throw(RuntimeError(f"{dial.caller} {dial.text}"))
     )
     assert here.phone(MEMBER).dial().screen
     # What Flask itself says of a route that fails names its address.

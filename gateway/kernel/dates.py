@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
+
+from gateway.kernel.numbers import in_our_digits
 
 
 class BadDay(ValueError):
@@ -16,7 +17,7 @@ def read_day(typed: str, today: date) -> date:
 
     Without its year it is the latest such day.
     """
-    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed.strip())
+    text = in_our_digits(typed.strip())
     if re.fullmatch(r"\d{4}|\d{6}|\d{8}", text):
         parts = [text[:2], text[2:4], text[4:]]
     else:

@@ -14,6 +14,11 @@ _APART = re.compile(r"[\s.\-/–]")
 _MOST_DIGITS = 19  # no id of the database is longer
 
 
+def in_our_digits(typed: str) -> str:
+    """A text with the decimal digits of any script as 0 to 9, and all else as it is: ``²`` is no digit."""
+    return typed if typed.isascii() else "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed)
+
+
 def with_check_digit(its_id: int) -> str:
     """The number of what has an id: six digits or more, the last one the check digit."""
     body = f"{its_id:05d}"
@@ -25,5 +30,5 @@ def read_number(typed: str) -> int | None:
     text = _APART.sub("", unicodedata.normalize("NFKC", typed))
     if not text.isdecimal() or not 2 <= len(text) <= _MOST_DIGITS:
         return None
-    digits = "".join(str(unicodedata.decimal(one)) for one in text)
+    digits = in_our_digits(text)
     return int(digits[:-1]) if damm.is_valid(digits) else None

@@ -21,7 +21,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.kernel.card import new_card_number
 from gateway.kernel.clock import day_in
@@ -47,6 +46,7 @@ from gateway.membership.rules import (
 from gateway.network.facilities import same_network
 from gateway.network.organisations import Tree
 from gateway.store.if_new import if_new
+from gateway.store.or_set import or_set
 from gateway.store.schema import beneficiary, caller, household, membership, phone, pin, plan
 from gateway.store.together import Ask, together
 from gateway.store.unit import Unit
@@ -334,25 +334,20 @@ def sms_stopped(connection: Connection, msisdn: str) -> bool:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
+_SPEAKS, _STOPS = or_set(caller, ("msisdn",), "language"), or_set(caller, ("msisdn",), "stopped_at")
+
+
 def choose_language(unit: Unit, msisdn: str, language: str) -> None:
     """Remember a caller's language; their household is written to in it too."""
-    _keep_caller(unit, msisdn, language=language)
+    unit.connection.execute(_SPEAKS[unit.connection.dialect.name], {"msisdn": msisdn, "language": language})
     own = select(phone.c.household_id).where(phone.c.msisdn == msisdn, phone.c.main)
     unit.connection.execute(update(household).where(household.c.id.in_(own)).values(language=language))
 
 
 def stop_sms(unit: Unit, msisdn: str, stopped: bool) -> None:
     """Write no more SMS to a phone but receipts and answers, or write them all again."""
-    _keep_caller(unit, msisdn, stopped_at=unit.now if stopped else None)
-
-
-def _keep_caller(unit: Unit, msisdn: str, **changes: object) -> None:
-    insert_one = postgresql.insert if unit.connection.dialect.name == "postgresql" else sqlite.insert
-    unit.connection.execute(
-        insert_one(caller)
-        .values({"msisdn": msisdn, **changes})
-        .on_conflict_do_update(index_elements=["msisdn"], set_=changes)
-    )
+    row = {"msisdn": msisdn, "stopped_at": unit.now if stopped else None}
+    unit.connection.execute(_STOPS[unit.connection.dialect.name], row)
 
 
 _NEW_PHONE = if_new(phone, "msisdn", "household_id")

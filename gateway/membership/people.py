@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
+from gateway.kernel.numbers import in_our_digits
+
 NAME_CHARACTERS = 60
 OLDEST_YEARS = 120
 MOST_PEOPLE = 20  # on one card
@@ -82,7 +84,7 @@ def to_strangers(name: str) -> str:
 
 def read_birth_year(typed: str, this_year: int) -> int:
     """A year of birth: four digits, or an age up to 120; raises :class:`BadYear`."""
-    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed.strip())
+    text = in_our_digits(typed.strip())
     if not re.fullmatch(r"\d{1,4}", text):
         raise BadYear
     number = int(text)

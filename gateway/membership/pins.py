@@ -10,20 +10,19 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.kernel.numbers import in_our_digits
 from gateway.store import attempts
 from gateway.store.attempts import NO_WAIT, Patience
+from gateway.store.or_set import or_set
 from gateway.store.schema import pin
 from gateway.store.unit import Unit
 
@@ -116,7 +115,7 @@ def matches(sealed: str, pin: str) -> bool:
 
 
 def _digits(typed: str) -> str | None:
-    digits = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed.strip())
+    digits = in_our_digits(typed.strip())
     return digits if re.fullmatch(r"[0-9]{4,6}", digits) else None
 
 
@@ -216,11 +215,4 @@ def _phone_subject(msisdn: str) -> str:
     return attempts.subject("pin-phone", msisdn)
 
 
-def _keeping(insert: Any) -> Any:
-    new = insert(pin)
-    return new.on_conflict_do_update(
-        index_elements=["holder"], set_={name: new.excluded[name] for name in ("hash", "first", "set_at")}
-    )
-
-
-_KEEPING: Mapping[str, Any] = {"postgresql": _keeping(postgresql.insert), "sqlite": _keeping(sqlite.insert)}
+_KEEPING = or_set(pin, ("holder",), "hash", "first", "set_at")

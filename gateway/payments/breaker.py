@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.kernel.faults import Unavailable
 from gateway.payments.providers.base import MAX_SAID, Unclear
+from gateway.store.or_set import or_set
 from gateway.store.schema import operator_state
 from gateway.store.unit import Store
 
@@ -33,6 +33,8 @@ LEFT_ALONE = (
 # What says that an operator is down or wants to be left alone; anything else is an answer.
 DOWN = frozenset({"unreached", "no-answer", "busy", "failed"})
 FRESH_FOR_S = 3.0
+
+_COUNTED = or_set(operator_state, ("provider", "environment"), "failures", "open_until", "said", "changed_at")
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,15 @@ class Breakers:
             wait = LEFT_ALONE[min(beyond, len(LEFT_ALONE) - 1)] if beyond >= 0 else None
             if answer.reason == "busy" and answer.safe_to_ask_again_after_s:
                 wait = timedelta(seconds=answer.safe_to_ask_again_after_s)
-            values = {
+            state = {
+                "provider": line.provider,
+                "environment": line.environment,
                 "failures": min(failures, 1_000),
                 "open_until": unit.now + wait if wait else None,
                 "said": answer.said[:MAX_SAID],
                 "changed_at": unit.now,
             }
-            new = postgresql.insert if unit.connection.dialect.name == "postgresql" else sqlite.insert
-            unit.connection.execute(
-                new(operator_state)
-                .values(provider=line.provider, environment=line.environment, **values)
-                .on_conflict_do_update(index_elements=["provider", "environment"], set_=values)
-            )
+            unit.connection.execute(_COUNTED[unit.connection.dialect.name], state)
         if wait is not None:
             log.error("operator %s %s is left alone for %s: %s", line.provider, line.environment, wait, answer.said)
         self._read_at = 0.0

@@ -14,7 +14,7 @@ from datetime import date
 from sqlalchemy import Connection, bindparam, literal, select
 
 from gateway.kernel.money import Money
-from gateway.kernel.numbers import read_number, with_check_digit
+from gateway.kernel.numbers import in_our_digits, read_number, with_check_digit
 from gateway.membership.households import by_id
 from gateway.network.organisations import Tree
 from gateway.payments.states import State
@@ -95,7 +95,7 @@ def check_receipt(connection: Connection, tree: Tree, typed_number: str, typed_c
 def _digits(typed: str) -> str:
     """The digits of what was typed, in any script; nothing when anything else stands in it."""
     text = _APART.sub("", unicodedata.normalize("NFKC", typed))
-    return "".join(str(unicodedata.decimal(c)) for c in text) if text.isdecimal() else ""
+    return in_our_digits(text) if text.isdecimal() else ""
 
 
 def _collection_id(number: str) -> int:

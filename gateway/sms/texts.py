@@ -18,7 +18,7 @@ from gateway.sms.gsm7 import fold, parts, septets
 NUMBER_CHARACTERS = 20
 
 # How a payment came (``collection.way``), for whoever keeps the accounts.
-_WAYS = {"push": mark("by phone"), "reference": mark("merchant code"), "cash": mark("cash")}
+WAYS = {"push": mark("by phone"), "reference": mark("merchant code"), "cash": mark("cash")}
 
 # Why no money came, and what to do now, by the stable reasons of a collection.
 _AGAIN = mark("To try again, dial the same code.")
@@ -64,7 +64,7 @@ def receipt(say: Say, number: str, amount: Money, card: str, cover: Cover, left:
 
 def treasurer(say: Say, number: str, amount: Money, way: str, head: str, card: str, left: Money) -> str:
     """To the treasurer: what came in, how (``push``, ``reference``, ``cash``, or a word shown as it is), from whom."""
-    how = say(_WAYS[way]) if way in _WAYS else way[:NUMBER_CHARACTERS]
+    how = say(WAYS[way]) if way in WAYS else way[:NUMBER_CHARACTERS]
 
     def write(name: str) -> str:
         return " ".join(

@@ -7,14 +7,13 @@ The counts stand in the database, so that neither a new call nor a restart forge
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.or_set import or_set
 from gateway.store.schema import attempt
 from gateway.store.unit import Unit
 
@@ -119,16 +118,11 @@ def forget(unit: Unit, subject: str) -> None:
     unit.connection.execute(delete(attempt).where(attempt.c.subject == subject))
 
 
-def _holding(insert: Any) -> Any:
-    """An INSERT that takes a row's lock in the one statement that makes it, so that no other can come between."""
-    return (
-        insert(attempt)
-        .on_conflict_do_update(index_elements=["subject"], set_={"subject": attempt.c.subject})
-        .returning(attempt.c.failures, attempt.c.last_at, attempt.c.locked_until)
-    )
-
-
-_HOLDING: Mapping[str, Any] = {"postgresql": _holding(postgresql.insert), "sqlite": _holding(sqlite.insert)}
+# Takes a row's lock in the one statement that makes it, so that no other can come between.
+_HOLDING = {
+    dialect: statement.returning(attempt.c.failures, attempt.c.last_at, attempt.c.locked_until)
+    for dialect, statement in or_set(attempt, ("subject",), "subject").items()
+}
 
 
 def _held(unit: Unit, subject: str) -> Any:

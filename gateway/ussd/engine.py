@@ -8,12 +8,12 @@ typed.
 from __future__ import annotations
 
 import logging
-import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.kernel.faults import Unavailable
 from gateway.kernel.msisdn import country_of
+from gateway.kernel.numbers import in_our_digits
 from gateway.locale import Say
 from gateway.network.organisations import Organisation, ServiceCode
 from gateway.services import Services
@@ -331,7 +331,7 @@ class _Turn:
         known = kind(type(at).__name__)
         assert known is not None
         choices, may_go_back, parts = self.session.shape
-        digits = typed if typed.isascii() else _in_our_digits(typed)
+        digits = in_our_digits(typed)
         if digits == MORE and self.session.page < parts:
             self.session.page += 1
             return at
@@ -485,7 +485,3 @@ def _behind_pin(place: Place) -> Place:
     """What a PIN is asked for before, or the place itself: whoever is cut off there comes from further on."""
     at = decode(place) if named(place) == AskPin.__name__ else None
     return at.then if at is not None else place
-
-
-def _in_our_digits(typed: str) -> str:
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed)

@@ -57,11 +57,7 @@ def body() -> bytes:
 def answer(engine: Engine, dial: Dial | None) -> Reply:
     """The reply to a hop; to one that couldn't be read, or has parts that can't be used, an apology."""
     usable = _usable(dial) if dial is not None else None
-    try:
-        return engine.hop(usable) if usable is not None else engine.apology()
-    except Exception:
-        log.exception("ussd hop failed: a defect")
-        return engine.apology()
+    return engine.hop(usable) if usable is not None else engine.apology()
 
 
 def _usable(dial: Dial) -> Dial | None:

@@ -10,7 +10,7 @@ from gateway.membership.households import Household
 from gateway.ussd.effects.cash import CashAnswer, RecordCash
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Again, Choice, Do, GoHome, See, Typed, Word, screen, word
-from gateway.ussd.screens.pay import amount_from
+from gateway.ussd.screens.pay import amount_from, least_payment, offered
 
 if TYPE_CHECKING:
     from gateway.ussd.screens.animator import FindFamily
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def cash_what(staff: int, household: Household, see: See) -> CashWhat:
     """The first screen of taking cash, with the figures as they are now."""
     standing = see.standing(household)
-    least = min(standing.least, standing.left) if standing.left else standing.least
+    least = least_payment(standing)
     return CashWhat(staff, household.card, household.head, standing.left, standing.due, least)
 
 
@@ -48,7 +48,7 @@ class CashWhat:
     least: Money
 
     def _amounts(self) -> list[Money]:
-        return list(dict.fromkeys(amount for amount in (self.due, self.left) if amount.minor > 0))
+        return offered(self.due, self.left)
 
     def show(self, say: Say, see: See) -> Page:
         lines = [self.head, say("Card {card}. Left to pay: {amount}.", card=say.card(self.household), amount=self.left)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import ClassVar
 
 from gateway.kernel.money import BadAmount, Money, read_amount
 from gateway.kernel.msisdn import BadMsisdn, read_caller, read_msisdn, show_national
+from gateway.kernel.numbers import in_our_digits
 from gateway.locale import Say
-from gateway.membership.households import Household
+from gateway.membership.households import Household, Standing
 from gateway.payments.limits import largest_payment
 from gateway.ussd.effects.paying import AskForPayment, Found, LookUp, PaymentAnswer, Seen
 from gateway.ussd.pages import Page
@@ -24,8 +24,17 @@ MOST_MONTHS = 24
 def pay_what(household: Household, see: See, name: str = "") -> PayWhat:
     """The first screen of paying, with the figures as they are now; ``name`` for somebody else's household."""
     standing = see.standing(household)
-    least = min(standing.least, standing.left) if standing.left else standing.least
-    return PayWhat(household.card, standing.left, standing.due, least, standing.monthly, name)
+    return PayWhat(household.card, standing.left, standing.due, least_payment(standing), standing.monthly, name)
+
+
+def least_payment(standing: Standing) -> Money:
+    """The plan's least payment, or all that is left where that is less."""
+    return min(standing.least, standing.left) if standing.left else standing.least
+
+
+def offered(due: Money, left: Money) -> list[Money]:
+    """What is due and all that is left, each once and none that is nothing."""
+    return list(dict.fromkeys(amount for amount in (due, left) if amount.minor > 0))
 
 
 def is_a_number(typed: str) -> bool:
@@ -89,7 +98,7 @@ class PayWhat:
     name: str = ""
 
     def _amounts(self) -> list[Money]:
-        return list(dict.fromkeys(amount for amount in (self.due, self.left) if amount.minor > 0))
+        return offered(self.due, self.left)
 
     def _others(self) -> list[str]:
         months = ["months"] if self.left > self.monthly > Money(0, self.left.currency) else []
@@ -171,7 +180,7 @@ class HowManyMonths:
         return Page(say("How many months? {amount} a month.", amount=self.monthly))
 
     def take(self, typed: Typed, see: See) -> ConfirmPayment | Again:
-        figures = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in typed)
+        figures = in_our_digits(typed)
         if not re.fullmatch(r"\d{1,2}", figures) or not 1 <= int(figures) <= MOST_MONTHS:
             return Again(word("Write a number from 1 to {most}.", most=MOST_MONTHS))
         amount = Money(min(self.monthly.minor * int(figures), self.left.minor), self.left.currency)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from gateway.locale import Say, mark
 from gateway.payments.cash import Handover
+from gateway.sms import texts
 from gateway.ussd.effects.cash import CloseDay, DayAnswer, Decide, Decided
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Again, Choice, Do, GoHome, See, screen, word
 from gateway.ussd.screens.animator import FindFamily
 
-WAYS = {
-    "push": mark("by phone"),
-    "reference": mark("merchant code"),
-    "cash": mark("cash"),
-    "reversed": mark("taken back"),
-}
+WAYS = {**texts.WAYS, "reversed": mark("taken back")}
 
 
 @screen
