@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from gateway.kernel.faults import Fault
 from gateway.store.schema import metadata
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
@@ -26,16 +28,37 @@ def _config(connection: Connection | None = None) -> Config:
 
 def upgrade(engine: Engine, to: str = "head") -> None:
     """Run every migration up to ``to``."""
-    with engine.connect() as connection:
-        command.upgrade(_config(connection), to)
-        connection.commit()
+    _run(engine, lambda config: command.upgrade(config, to))
 
 
 def downgrade(engine: Engine, to: str = "base") -> None:
     """Undo every migration down to ``to``."""
+    _run(engine, lambda config: command.downgrade(config, to))
+
+
+def _run(engine: Engine, migrations: Callable[[Config], None]) -> None:
     with engine.connect() as connection:
-        command.downgrade(_config(connection), to)
-        connection.commit()
+        if engine.dialect.name != "sqlite":
+            migrations(_config(connection))
+            connection.commit()
+            return
+        # SQLite changes a table by copying it to a new one: what refers to the old one must not be checked meanwhile.
+        # Between transactions alone can that be switched.
+        _foreign_keys(connection, on=False)
+        try:
+            migrations(_config(connection))
+            if lost := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise Fault(f"migrate: a row of {lost[0]} would refer to nothing: nothing was changed")
+            connection.commit()
+        finally:
+            connection.rollback()
+            _foreign_keys(connection, on=True)
+
+
+def _foreign_keys(connection: Connection, *, on: bool) -> None:
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
 
 
 @cache

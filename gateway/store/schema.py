@@ -15,6 +15,7 @@ from sqlalchemy import (
     Date,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -319,7 +320,8 @@ collection = Table(
     Column("key", String(36), nullable=False, unique=True),  # ours, made before anything is asked; the operator's too
     Column("effect_key", String(64), nullable=False, unique=True),
     _ref("organisation_id", "organisation", nullable=False),
-    _ref("household_id", "household", nullable=False, index=True),
+    _ref("household_id", "household", index=True),  # whom it is for: one household, or those of a group
+    _ref("group_id", "payer_group", index=True),
     Column("way", String(10), nullable=False),
     Column("provider", String(20), nullable=False),
     Column("environment", String(40)),  # the provider's own word for the payer's operator or country
@@ -337,9 +339,19 @@ collection = Table(
     Column("paid_at", Instant),
     Column("operator_id", String(64)),
     Column("handle", String(200)),  # how the operator names the order, where it can't be asked by our key
+    Column("token", String(200)),  # what the operator's notices about it must bear, where it said so
+    Column("look_at", Instant),  # when it may be asked about next, where its operator's quota makes it wait
     Column("receipt_code", String(5)),  # drawn at random: with the receipt's number it shows that an SMS is genuine
     UniqueConstraint("provider", "operator_id"),
     CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("(household_id is null) <> (group_id is null)", name="for_whom"),
+    Index("ix_collection_payer_created_at", "payer", "created_at"),
+    Index(
+        "ix_collection_given_up",
+        "created_at",
+        sqlite_where=text("state = 'expired' and reason = 'no_answer'"),
+        postgresql_where=text("state = 'expired' and reason = 'no_answer'"),
+    ),
     CheckConstraint(
         "state in ('created', 'sending', 'pending', 'unclear', 'paid', 'refused', 'expired', 'reversed')", name="state"
     ),
@@ -374,6 +386,14 @@ operator_state = Table(
     Column("open_until", Instant),
     Column("said", String(200), nullable=False),
     Column("changed_at", Instant, nullable=False),
+)
+
+# When an operator may be asked what became of an order next: its quota, shared by all workers.
+operator_pace = Table(
+    "operator_pace",
+    metadata,
+    Column("provider", String(20), primary_key=True),
+    Column("free_at", Instant, nullable=False),
 )
 
 # Money that came without our asking: seen in an operator's SMS or statement, once by the operator's own number.
@@ -448,9 +468,31 @@ refund = Table(
     Column("approved_at", Instant),
     Column("state", String(10), nullable=False),
     Column("said", String(200)),
+    Column("provider", String(20)),  # who gives it back, where an operator does and nobody by hand
+    Column("handle", String(200)),  # how the operator names the refund, where it can't be asked by our key
+    Column("sent_at", Instant),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("approved_by <> asked_by", name="two_people"),
     CheckConstraint("state in ('asked', 'approved', 'sent', 'paid', 'refused', 'dropped')", name="state"),
+)
+
+# Whose money on suspense is, as one person proposes and another approves: large amounts take two.
+assignment = Table(
+    "assignment",
+    metadata,
+    _id(),
+    _ref("incoming_id", "incoming", nullable=False, index=True),
+    _ref("household_id", "household"),
+    _ref("group_id", "payer_group"),
+    Column("reason", String(200), nullable=False),
+    Column("asked_by", String(60), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("decided_by", String(60)),
+    Column("decided_at", Instant),
+    Column("state", String(10), nullable=False),
+    CheckConstraint("(household_id is null) <> (group_id is null)", name="for_whom"),
+    CheckConstraint("decided_by <> asked_by or state = 'dropped'", name="two_people"),
+    CheckConstraint("state in ('asked', 'done', 'refused', 'dropped')", name="state"),
 )
 
 # Somebody who pays for many households: a cooperative, an association, a relative abroad.
@@ -524,7 +566,9 @@ notice = Table(
     Column("received_at", Instant, nullable=False),
     Column("content_type", String(60), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Index("ix_notice_source_reference", "source", "reference"),
+    Column("digest", String(32)),  # of the body: a notice that comes twenty times is kept once, and counted
+    Column("times", Integer, nullable=False, server_default=text("1")),
+    UniqueConstraint("source", "reference", "digest"),
 )
 
 # --- sms ------------------------------------------------------------------------------------------------------------
