@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from gateway.kernel.faults import Unavailable
-from gateway.payments import cases, incoming
+from gateway.payments import cases, declarations
 from gateway.store import lease, outbox
 from gateway.store.bell import RqBell
 from gateway.store.unit import Store
@@ -85,7 +85,7 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
         Round(store, holder, "escalate cases", ESCALATE_EVERY_S, lambda _: _once(cases.escalate, store)),
-        Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(incoming.expire, store)),
+        Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(declarations.expire, store)),
     ]
 
 

@@ -89,8 +89,9 @@ def incoming() -> None:
 @json_option
 def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
     """What waits to be identified, the oldest first, and whose it may be."""
+    from gateway.payments.assigning import WHY, proposals
     from gateway.payments.groups import groups_of_payer
-    from gateway.payments.incoming import WHY, held, proposals
+    from gateway.payments.suspense import held
 
     parts = _parts()
     tree, today = parts.network.tree(), parts.clock.now().date()
@@ -153,8 +154,9 @@ def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
 @reason_option
 def assign_incoming(number: str, card: str, name: str, reason: str) -> None:
     """Say whose money is: NUMBER as the list shows it, CARD of the household."""
-    from gateway.payments.incoming import NotAssigned, assign
+    from gateway.payments.assigning import assign
     from gateway.payments.receipts import receipt_number
+    from gateway.payments.suspense import NotAssigned
 
     parts = _parts()
     family = _family(parts, card)
@@ -309,8 +311,8 @@ def _went_on(done: Refund | NoRefund) -> None:
 def ask(key: str | None, number: str | None, typed: str, name: str, reason: str) -> None:
     """Ask that money be given back."""
     from gateway.payments.collections import by_key
-    from gateway.payments.incoming import held_numbered
     from gateway.payments.refunds import ask_refund
+    from gateway.payments.suspense import held_numbered
 
     if (key is None) == (number is None):
         raise click.UsageError("name either --collection or --incoming")
@@ -561,8 +563,8 @@ def _divided(code: str, typed: str) -> _Shares:
 
 def _posted(code: str, number: str, name: str, reason: str) -> _Shares:
     from gateway.payments.groups import BadSplit, group_named, post_for_group
-    from gateway.payments.incoming import NotAssigned
     from gateway.payments.receipts import receipt_number
+    from gateway.payments.suspense import NotAssigned
 
     parts = _parts()
     tree = parts.network.tree()

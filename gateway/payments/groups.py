@@ -24,13 +24,8 @@ from gateway.kernel.money import BadAmount, Money, read_amount
 from gateway.ledger.chart import Chart
 from gateway.membership.households import Household, by_card, by_id, standing
 from gateway.network.organisations import Tree
-from gateway.payments.incoming import (
-    NotAssigned,
-    post_share,
-    reverse_suspense,
-    take_from_suspense,
-    write_decision,
-)
+from gateway.payments.incoming import post_share
+from gateway.payments.suspense import NotAssigned, reverse_suspense, take_from_suspense, write_decision
 from gateway.store.schema import incoming, organisation, payer_group, payer_group_member
 from gateway.store.unit import Unit
 

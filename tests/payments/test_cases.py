@@ -13,22 +13,14 @@ from gateway.kernel.card import show_card
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import BadAmount, Money
 from gateway.payments import cases
+from gateway.payments.assigning import assign
 from gateway.payments.cases import KINDS, Case, close_case, close_cases_of, escalate, open_case, open_cases, undecided
 from gateway.payments.collections import by_key, move
-from gateway.payments.incoming import (
-    Known,
-    LeftToPerson,
-    Posted,
-    Seen,
-    Suspense,
-    TakenBack,
-    assign,
-    see,
-    take_back,
-)
+from gateway.payments.incoming import Known, Posted, Seen, Suspense, see
 from gateway.payments.providers.base import Paid
 from gateway.payments.settle import post_paid, reverse
 from gateway.payments.states import State
+from gateway.payments.taken_back import LeftToPerson, TakenBack, take_back
 from gateway.payments.takings import takings
 from gateway.store.schema import collection, incoming, money_case
 from tests.payments.commands import Run, on_database_of

@@ -33,8 +33,9 @@ from gateway.payments.groups import (
     read_list,
     split,
 )
-from gateway.payments.incoming import NotAssigned, Seen, Suspense, held, see
+from gateway.payments.incoming import Seen, Suspense, see
 from gateway.payments.receipts import check_receipt
+from gateway.payments.suspense import NotAssigned, held
 from gateway.payments.takings import takings
 from gateway.store.schema import entry, incoming
 from tests.payments.commands import Run, on_database_of

@@ -22,7 +22,7 @@ def test_what_was_paid_survives_the_way_back(office: Village) -> None:
     office.give(family.household_id, office.hire("animator", "+2290100000902"))
     office.push(family.household_id, 500)
     before, balance = _rows(office), office.balance()
-    assert before["cash_taking"] == 1 and before["collection_event"] == 5
+    assert (before["cash_taking"], before["collection_event"]) == (1, 5)
 
     for version in ("0003", "0002"):
         migrate.downgrade(office.store.engine, version)

@@ -12,11 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.membership.rules import State as Cover
+from gateway.payments.assigning import assign
 from gateway.payments.cases import open_cases
 from gateway.payments.collections import newest
-from gateway.payments.incoming import NotAssigned, Seen, Suspense, assign, held, see
+from gateway.payments.incoming import Seen, Suspense, see
 from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, drop, paid, refunds, sent
 from gateway.payments.settle import reverse
+from gateway.payments.suspense import NotAssigned, held
 from gateway.store.schema import refund
 from tests.payments.commands import Run, on_database_of
 from tests.payments.village import FIRST_DUE, ON_SQLITE, PAYER, YEAR_DUE, Village, at_once, francs
