@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from gateway.cli import json_option, show, table
-from gateway.cli.incoming import undecided
+from gateway.cli.cases import undecided
 from gateway.kernel.card import show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault

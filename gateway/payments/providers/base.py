@@ -8,11 +8,11 @@ paid, or it doesn't know the key. Everything else is :class:`Unclear` and has :m
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.kernel.masking import mask_number
 from gateway.kernel.money import Money
@@ -66,11 +66,13 @@ class Accepted:
 
     ``handle`` (at most 200 characters, no secret of ours) is how the operator names the order, where it has to be asked
     by that name; ``link`` is where the payer pays, where no prompt comes to their phone: it is sent to them by SMS.
+    ``token`` (at most 200 characters) is what the operator's notices about this order will bear, where it says so.
     """
 
     said: str
     handle: str | None = None
     link: str | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,15 @@ class Hint:
 
     ``handle`` is the operator's own name of the order, where it has to be asked by that name: an order whose answer was
     lost has no handle, and gets it from the notice that came to its address. ``trusted`` says that a signature of the
-    operator's held over the whole notice, just now.
+    operator's held over the whole notice, just now. ``token`` is what it bears of what the operator gave with the
+    order: one that bears another is forged.
     """
 
     key: str | None
     said: str
     handle: str | None = None
     trusted: bool = False
+    token: str | None = None
 
 
 class BadNotice(Exception):
@@ -172,6 +176,52 @@ class Provider(Protocol):
 
     def read(self, content_type: str, body: bytes, headers: Mapping[str, str]) -> Hint:
         """Read a notice that arrived from outside, without the network; raises :class:`BadNotice`."""
+
+
+@dataclass(frozen=True)
+class Repayment:
+    """A request that an operator gives money back: of ``order``, which was paid as ``operator_id``, this ``amount``.
+
+    ``key`` is our UUID of version 4 for the giving back, made and saved before anything is sent; ``handle`` is what
+    :class:`Accepted` gave for it.
+    """
+
+    key: str
+    order: Order
+    operator_id: str
+    amount: Money
+    handle: str | None = None
+
+
+@runtime_checkable
+class Refunder(Protocol):
+    """A provider that gives money back by itself. The rules of :class:`Provider` hold for both calls.
+
+    ``Paid`` says that the payer has it back; ``Refused`` that they won't; ``NotFound`` that it never arrived there.
+    """
+
+    def give_back(self, repayment: Repayment) -> AskAnswer:
+        """Ask the operator to give the money back; asking again with the same key never gives it twice."""
+
+    def find_back(self, repayment: Repayment) -> FindAnswer:
+        """What became of it."""
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether an operator, by the provider's own word for it, can be asked now, as the provider says of itself."""
+
+    environment: str
+    up: bool
+    said: str
+
+
+@runtime_checkable
+class SaysAvailable(Protocol):
+    """A provider that tells which of its operators work. The rules of :class:`Provider` hold."""
+
+    def available(self) -> Sequence[Availability] | Unclear:
+        """What works now, of all that this installation may ask."""
 
 
 @dataclass(frozen=True)
