@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 from functools import partial
+from typing import Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
@@ -32,7 +34,7 @@ def create_app_on(runtime: Runtime) -> Flask:
     app.register_blueprint(africastalking_blueprint(runtime.engine, runtime.sessions, runtime.store, secret))
     app.register_blueprint(oltranz_blueprint(runtime.engine, secret))
     app.register_blueprint(hollatags_blueprint(runtime.engine, secret))
-    app.register_blueprint(payments_blueprint(runtime.store, secret, runtime.asked))
+    app.register_blueprint(payments_blueprint(runtime.store, secret, runtime.asked, runtime.sources))
     app.register_blueprint(sms_blueprint(runtime.store, secret))
     app.register_blueprint(health_blueprint(runtime.store, runtime.redis))
     if runtime.settings.demo or runtime.settings.ussd_phone_page:
@@ -48,6 +50,7 @@ def create_app_on(runtime: Runtime) -> Flask:
                 demo=_demonstration(runtime.settings) if runtime.settings.demo else None,
             )
         )
+    _take_also(app, runtime.settings.webhook_secret_before.get_secret_value(), secret)
     app.wsgi_app = Counted(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.errorhandler(HTTPException)
@@ -55,6 +58,17 @@ def create_app_on(runtime: Runtime) -> Flask:
         return Response(f"{error.name}\n", status=error.code, content_type="text/plain; charset=utf-8")
 
     return app
+
+
+def _take_also(app: Flask, before: str, secret: str) -> None:
+    """Let the secret that was before stand for ``secret`` wherever a path holds one (as ``given``), if there is one."""
+    if not before:
+        return
+
+    @app.url_value_preprocessor
+    def as_the_one_now(_: str | None, values: dict[str, Any] | None) -> None:
+        if values and hmac.compare_digest(str(values.get("given", "")).encode(), before.encode()):
+            values["given"] = secret
 
 
 def _demonstration(settings: Settings) -> Demonstration:

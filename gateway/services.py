@@ -12,10 +12,10 @@ from gateway.kernel.clock import Clock
 from gateway.ledger.chart import Chart
 from gateway.membership.plans import Plan, read_plan
 from gateway.network.organisations import Defaults, Network
-from gateway.payments.breaker import Breakers, Line
-from gateway.payments.operators import SANDBOX, SANDBOX_PUSH, Operators
 from gateway.payments.providers.base import Connected
-from gateway.payments.routes import Route
+from gateway.payments.push.breaker import Breakers, Line
+from gateway.payments.push.operators import SANDBOX, SANDBOX_PUSH, Operators
+from gateway.payments.push.routes import Route
 from gateway.store.schema import plan
 from gateway.store.unit import Store
 
@@ -55,7 +55,7 @@ class Services:
             if connected is None or not connected.serves(push.environment):
                 continue
             route = Route("push", operator.name if operator else "", push.provider, push.environment)
-            if not self.breakers.wait(Line(push.provider, push.environment)):
+            if not self.breakers.down(Line(push.provider, push.environment)):
                 return route
             down = down or replace(route, down=True)
         if down is not None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import EXPONENT
+from gateway.kernel.sources import read_by_name, read_networks
 
 LANGUAGES = ("fr", "en", "rn", "sw")
 
@@ -50,6 +51,28 @@ class Settings(BaseSettings):
             description="The path segment (16 or more of `A-Za-z0-9_-`) that aggregators and operators call us with."
         ),
     ]
+    webhook_secret_before: Annotated[
+        SecretStr,
+        Field(
+            description="The WEBHOOK_SECRET that was: accepted beside the new one until all who call us know that. "
+            "Empty once they do."
+        ),
+    ] = SecretStr("")
+    callback_addresses: Annotated[
+        str,
+        Field(
+            description="From where operators may call, `provider=address,network;provider=…`, e.g. "
+            "`daraja=196.201.214.0/24;pawapay=3.64.89.224`. Others are told that there is no such page. A provider "
+            "that isn't named may call from anywhere."
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        str,
+        Field(
+            description="The addresses or networks of our own proxies, with commas, e.g. `127.0.0.1,10.0.0.0/8`: only "
+            "from these does X-Forwarded-For count."
+        ),
+    ] = ""
     public_url: Annotated[
         str, Field(description="Where the outside reaches us, `https://…`; operators are told to call back there.")
     ]
@@ -91,6 +114,15 @@ class Settings(BaseSettings):
             "The sandbox knows EUR and its own test numbers, and its money is play money.",
         ),
     ] = ""
+    mtn_momo_disbursement_api_user: Annotated[
+        str, Field(description="MTN MoMo Disbursements API user (a UUID), by which approved refunds are paid back.")
+    ] = ""
+    mtn_momo_disbursement_api_key: Annotated[SecretStr, Field(description="MTN MoMo Disbursements API key.")] = (
+        SecretStr("")
+    )
+    mtn_momo_disbursement_subscription_key: Annotated[
+        SecretStr, Field(description="MTN MoMo subscription key of the Disbursements product.")
+    ] = SecretStr("")
     mtn_momo_base_url: Annotated[
         str, Field(description="MTN MoMo's host; production's is given at go-live, the sandbox's is known.")
     ] = "https://sandbox.momodeveloper.mtn.com"
@@ -205,7 +237,7 @@ class Settings(BaseSettings):
         float,
         Field(
             ge=5,
-            le=80,
+            le=60,
             description="Seconds that M-Pesa's call may block while the payer types the PIN; a worker waits with it. "
             "What takes longer is looked up, so a shorter time loses nothing but the call's own answer.",
         ),
@@ -298,12 +330,25 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 32 characters")
         return key
 
-    @field_validator("webhook_secret")
+    @field_validator("webhook_secret", "webhook_secret_before")
     @classmethod
-    def _webhook_secret(cls, secret: SecretStr) -> SecretStr:
-        if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", secret.get_secret_value()):
+    def _webhook_secret(cls, secret: SecretStr, told: ValidationInfo) -> SecretStr:
+        without = told.field_name == "webhook_secret_before" and not secret.get_secret_value()
+        if not without and not re.fullmatch(r"[A-Za-z0-9_-]{16,}", secret.get_secret_value()):
             raise ValueError("must have at least 16 characters of A-Z a-z 0-9 _ -")
         return secret
+
+    @field_validator("callback_addresses")
+    @classmethod
+    def _callback_addresses(cls, text: str) -> str:
+        read_by_name(text)
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _trusted_proxies(cls, text: str) -> str:
+        read_networks(text)
+        return text
 
     @field_validator("currency")
     @classmethod
@@ -380,6 +425,8 @@ def _at_odds(given: Mapping[str, str]) -> list[str]:
         wrong.append("MTN_MOMO_TARGET_ENVIRONMENT is missing")
     if given.get("mtn_momo_target_environment", "sandbox") != "sandbox" and not given.get("mtn_momo_base_url"):
         wrong.append("MTN_MOMO_BASE_URL is missing")
+    disbursement = ("api_user", "api_key", "subscription_key")
+    wrong += _incomplete(given, "mtn_momo", tuple(f"disbursement_{one}" for one in disbursement))
     wrong += _incomplete(given, "pawapay", ("api_token", "base_url"))
     wrong += _incomplete(given, "pawapay", ("signing_key_file", "signing_key_id"))
     wrong += _incomplete(given, "airtel_money", ("client_id", "client_secret", "country", "base_url"))

@@ -13,18 +13,22 @@ import redis
 
 from gateway.kernel.clock import Clock, ShiftedClock, SystemClock
 from gateway.kernel.faults import Fault
+from gateway.kernel.sources import Sources, read_by_name, read_networks
 from gateway.network.organisations import Defaults, Network
-from gateway.payments.asking import Cashier
-from gateway.payments.breaker import Breakers
-from gateway.payments.forwarded import Forwarded
-from gateway.payments.operators import Operators
+from gateway.payments.giving_back import GivingBack
 from gateway.payments.providers.base import Connected, Provider
-from gateway.payments.providers.connected import connected, play_money
+from gateway.payments.providers.connected import EACH, connected, play_money
+from gateway.payments.push.asking import Cashier
+from gateway.payments.push.breaker import Breakers
+from gateway.payments.push.operators import Operators
+from gateway.payments.unasked.declared_by_sms import paid_word
+from gateway.payments.unasked.forwarded import Forwarded
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.sms.africastalking import AfricasTalking
 from gateway.sms.outgoing import Sender
 from gateway.sms.port import NoSms, SmsPort
+from gateway.sms.words import Words
 from gateway.store.bell import RqBell
 from gateway.store.engine import open_engine
 from gateway.store.outbox import Handler
@@ -80,6 +84,15 @@ class Runtime:
         return {name: one.provider for name, one in self.providers.items()}
 
     @cached_property
+    def sources(self) -> Sources:
+        """From where operators may call us."""
+        allowed = read_by_name(self.settings.callback_addresses)
+        for name in allowed:
+            if name not in EACH:
+                raise Fault(f"CALLBACK_ADDRESSES: {name} is none of {', '.join(sorted(EACH))}")
+        return Sources(allowed, read_networks(self.settings.trusted_proxies))
+
+    @cached_property
     def breakers(self) -> Breakers:
         return Breakers(self.store)
 
@@ -127,10 +140,10 @@ class Runtime:
         )
 
     @cached_property
-    def handlers(self) -> Mapping[str, Handler]:
-        """What a worker does with each topic of the outbox."""
+    def cashier(self) -> Cashier:
+        """Who asks operators for money, and what became of it."""
         secret = self.settings.webhook_secret.get_secret_value()
-        cashier = Cashier(
+        return Cashier(
             self.store,
             self.network,
             self.services.chart,
@@ -138,12 +151,22 @@ class Runtime:
             self.breakers,
             f"{self.settings.public_url}/payments/{{provider}}/{secret}/{{key}}",
         )
+
+    @cached_property
+    def handlers(self) -> Mapping[str, Handler]:
+        """What a worker does with each topic of the outbox."""
+        cashier = self.cashier
+        giving = GivingBack(self.store, self.network, self.services.chart, self.asked, self.breakers)
         return {
+            "refund.give": giving.give,
+            "refund.look": giving.look,
             "collection.ask": cashier.ask,
             "collection.look": cashier.look,
             "collection.hint": cashier.hint,
             "sms.send": Sender(self.store, self.sms),
-            "sms.read": Forwarded(self.store, self.network, self.services.chart),
+            "sms.read": Forwarded(
+                self.store, self.network, self.services.chart, words=Words((paid_word(self.services.chart),))
+            ),
         }
 
     def warn_at_start(self) -> None:

@@ -13,9 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from gateway.kernel.faults import Unavailable
-from gateway.payments import cases, declarations
+from gateway.payments.decisions import cases
+from gateway.payments.push import availability
+from gateway.payments.unasked import declarations
 from gateway.store import lease, outbox
 from gateway.store.bell import RqBell
 from gateway.store.unit import Store
@@ -30,6 +33,7 @@ COUNT_EVERY_S = 60
 FORGET_EVERY_S = 3600
 ESCALATE_EVERY_S = 600
 EXPIRE_EVERY_S = 6 * 3600
+ASK_WHO_WORKS_EVERY_S = 60
 
 
 class Round:
@@ -81,11 +85,13 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     """The periodic work there is."""
     store, sessions = parts.store, parts.sessions
     kept = timedelta(days=parts.settings.ussd_calls_kept_days)
+    ask_who_works = partial(availability.tell, parts.breakers, parts.asked)
     return [
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
         Round(store, holder, "escalate cases", ESCALATE_EVERY_S, lambda _: _once(cases.escalate, store)),
         Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(declarations.expire, store)),
+        Round(store, holder, "ask who works", ASK_WHO_WORKS_EVERY_S, lambda _: aside(ask_who_works)),
     ]
 
 
@@ -93,6 +99,15 @@ def _once(do: Callable[[Store], object], store: Store) -> Iterator[int]:
     """Work that is one step."""
     do(store)
     yield 1
+
+
+def aside(do: Callable[[], None]) -> Iterator[int]:
+    """Work that waits for others, which has a thread of its own: the sweep goes on meanwhile. ``do`` never raises."""
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(SLICE_S / 10)
+        yield 0
 
 
 def tick(parts: Runtime, holder: str) -> set[str]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import click
 
 from gateway.cli import json_option, show, table
 from gateway.cli.given import (
+    amount_of,
     by_option,
     limit_option,
     parts_of,
     path_of,
+    reason_option,
     under_option,
 )
 from gateway.kernel.faults import Fault
 from gateway.kernel.numbers import with_check_digit
 from gateway.locale import show_money
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group()
@@ -32,8 +31,8 @@ def cases() -> None:
 @limit_option
 @json_option
 def list_cases(under: str | None, limit: int, as_json: bool) -> None:
-    """The open cases, the oldest first."""
-    from gateway.payments.cases import open_cases
+    """The open cases, the oldest first, and what comes next for each."""
+    from gateway.payments.decisions.cases import open_cases
 
     parts = parts_of()
     tree = parts.network.tree()
@@ -52,6 +51,7 @@ def list_cases(under: str | None, limit: int, as_json: bool) -> None:
                 "incoming": with_check_digit(one.incoming_id) if one.incoming_id is not None else None,
                 "amount_minor": one.amount.minor if one.amount else None,
                 "currency": one.amount.currency if one.amount else None,
+                "next_step": one.next_step,
             }
             for one in found
         ]
@@ -66,10 +66,12 @@ def list_cases(under: str | None, limit: int, as_json: bool) -> None:
                 show_money(one.amount, "en") if one.amount else "",
                 one.collection_key or (f"incoming {with_check_digit(one.incoming_id)}" if one.incoming_id else ""),
                 one.said,
+                one.next_step,
             )
             for one in found
         ]
-        return table(rows, ("number", "opened (UTC)", "organisation", "kind", "amount", "of", "what"), numbers=(4,))
+        heads = ("number", "opened (UTC)", "organisation", "kind", "amount", "of", "what", "next step")
+        return table(rows, heads, numbers=(4,))
 
     show(as_json, as_value, as_text)
 
@@ -80,7 +82,7 @@ def list_cases(under: str | None, limit: int, as_json: bool) -> None:
 @click.option("--note", required=True, help="What was decided: it is kept.")
 def close(number: str, name: str, note: str) -> None:
     """Close a case. No money moves by it."""
-    from gateway.payments.cases import case_numbered, close_case
+    from gateway.payments.decisions.cases import case_numbered, close_case
 
     if not name.strip() or not note.strip():
         raise Fault("a name and a note are needed")
@@ -91,6 +93,52 @@ def close(number: str, name: str, note: str) -> None:
     click.echo(f"case {one.number} is closed")
 
 
+# Why a case was not settled, for whoever tried.
+_NOT_SETTLED = {
+    "gone": "no case with this number is open",
+    "kind": "only a conflict or a reversal is settled like this: 'cases list' says what comes next",
+    "no-reason": "a name and a reason are needed",
+    "booked": "it is booked as taken back and can't be kept: money that came again is a new payment; close the case",
+    "nothing": "there is no money that could be taken back: close the case",
+    "busy": "this money is being given back or assigned: that is decided first",
+    "part": "a part of a group's payment was taken back: say of whose share (--share) and how much (--amount)",
+    "share": "that is no share of this payment: give the key of a household's collection",
+    "amount": "the amount is in another currency, or more than counts still",
+    "elsewhere": "this money was given to somebody else by hand: correct that first",
+}
+
+
+@cases.command("settle")
+@click.argument("number")
+@click.option(
+    "--as",
+    "verdict",
+    required=True,
+    type=click.Choice(["reversed", "keep"]),
+    help="reversed: the money is gone, which is booked and told to the member; keep: it goes on counting.",
+)
+@click.option("--amount", "typed", help="How much is gone, where it isn't all.")
+@click.option("--share", help="Of a group's payment: the key of the household's collection that it is taken from.")
+@by_option
+@reason_option
+def settle(
+    number: str, verdict: Literal["reversed", "keep"], typed: str | None, share: str | None, name: str, reason: str
+) -> None:
+    """Settle a conflict or a reversal: say whether the money is gone."""
+    from gateway.payments.decisions.cases import case_numbered
+    from gateway.payments.decisions.deciding import NotSettled, Part, settle_case
+
+    parts = parts_of()
+    with parts.store.write() as unit:
+        known = case_numbered(unit.connection, number)
+        currency = known.amount.currency if known is not None and known.amount is not None else parts.defaults.currency
+        part = Part(amount_of(typed, currency) if typed else None, share)
+        done = settle_case(unit, parts.network.tree(), number, verdict, name, reason, part)
+    if isinstance(done, NotSettled):
+        raise Fault(_NOT_SETTLED[done.why])
+    click.echo(f"case {done.number} is settled: {'taken back' if verdict == 'reversed' else 'kept'}")
+
+
 @click.command("undecided")
 @click.option("--hours", default=0, show_default=True, type=click.IntRange(0), help="Only those older than this.")
 @limit_option
@@ -99,7 +147,7 @@ def undecided(hours: int, limit: int, as_json: bool) -> None:
     """What operators have said neither yes nor no to, why, since when, and what comes next."""
     from datetime import timedelta
 
-    from gateway.payments.cases import undecided as read_undecided
+    from gateway.payments.decisions.cases import undecided as read_undecided
 
     parts = parts_of()
     with parts.store.read() as connection:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.cli.decisions import decisions
 from gateway.cli.people import forget_pin
 from gateway.kernel.card import BadCard, read_card, show_card
 from gateway.kernel.clock import day_in
@@ -197,6 +198,9 @@ def show_household(card: str, as_json: bool) -> None:
 @click.group()
 def report() -> None:
     """Figures, computed from the data."""
+
+
+report.add_command(decisions)
 
 
 @report.command("network")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from gateway.cli import json_option, show, table
 from gateway.cli.given import (
     amount_of,
+    limit_option,
     parts_of,
     path_of,
     under_option,
@@ -24,7 +26,11 @@ from gateway.locale import show_money
 
 if TYPE_CHECKING:
     from gateway.membership.households import Household
-    from gateway.payments.groups import Need
+    from gateway.payments.collections import Asked
+    from gateway.payments.payers.groups import GroupPayment
+    from gateway.payments.payers.shares import Group
+    from gateway.payments.push.daily import Limited
+    from gateway.wiring import Runtime
 
 
 @click.group()
@@ -45,7 +51,7 @@ def groups() -> None:
 def add(code: str, name: str, organisation: str, rule: str, file: Path, phone: str | None) -> None:
     """Add a group with its households, or change the one with this CODE."""
     from gateway.kernel.msisdn import BadMsisdn, read_msisdn
-    from gateway.payments.groups import BadGroup, add_group, read_list
+    from gateway.payments.payers.groups import BadGroup, add_group, read_list
 
     parts = parts_of()
     tree = parts.network.tree()
@@ -69,8 +75,8 @@ def add(code: str, name: str, organisation: str, rule: str, file: Path, phone: s
 @json_option
 def list_groups(under: str | None, as_json: bool) -> None:
     """The groups, and how many households each pays for."""
-    from gateway.payments.groups import groups as read_groups
-    from gateway.payments.groups import members_of
+    from gateway.payments.payers.groups import groups as read_groups
+    from gateway.payments.payers.shares import members_of
 
     parts = parts_of()
     tree = parts.network.tree()
@@ -143,27 +149,29 @@ _Shares = list[tuple["Household", str | None, Money]]
 
 
 def _divided(code: str, typed: str) -> _Shares:
-    from gateway.payments.groups import BadSplit, group_named, members_of, needs, split
+    from gateway.kernel.clock import day_in
+    from gateway.payments.payers.groups import group_named
+    from gateway.payments.payers.shares import BadSplit, divide
 
     parts = parts_of()
     tree = parts.network.tree()
     with parts.store.read() as connection:
         group = group_named(connection, code)
-        members = members_of(connection, tree, group)
-        wanted: list[Need] = needs(connection, members, parts.clock.now().date())
-    amount = amount_of(typed, tree[group.organisation_id].currency)
-    try:
-        shares = split(wanted, amount, group.rule)
-    except BadSplit as wrong:
-        raise Fault(_bad_split(wrong)) from None
-    families = {one.id: one for one, _ in members}
-    return [(families[its_id], None, share) for its_id, share in shares]
+        books = tree.books_of(group.organisation_id)
+        amount = amount_of(typed, books.currency)
+        try:
+            shares = divide(connection, tree, group, books.id, amount, day_in(books.time_zone, parts.clock.now()))
+        except BadSplit as wrong:
+            raise Fault(_bad_split(wrong)) from None
+    return [(family, None, share) for family, share in shares]
 
 
 def _posted(code: str, number: str, name: str, reason: str) -> _Shares:
-    from gateway.payments.groups import BadSplit, group_named, post_for_group
+    from gateway.payments.payers.groups import group_named, post_for_group
+    from gateway.payments.payers.shares import BadSplit
     from gateway.payments.receipts import receipt_number
-    from gateway.payments.suspense import NotAssigned
+    from gateway.payments.unasked.assigning import Proposed
+    from gateway.payments.unasked.suspense import NotAssigned
 
     parts = parts_of()
     tree = parts.network.tree()
@@ -175,6 +183,9 @@ def _posted(code: str, number: str, name: str, reason: str) -> _Shares:
         raise Fault(_bad_split(wrong)) from None
     if isinstance(done, NotAssigned):
         raise Fault(NOT_ASSIGNED[done.why])
+    if isinstance(done, Proposed):
+        click.echo(f"another person has to approve it: gateway incoming approve {number}", err=True)
+        return []
     return [(family, receipt_number(its_id), amount) for family, its_id, amount in done.shares]
 
 
@@ -184,5 +195,155 @@ def _bad_split(wrong: Exception) -> str:
         "amount": "there is nothing to divide",
         "no-fixed": "a household of the group has no amount of its own: import its list again",
         "not-the-sum": "the amount isn't the sum of the group's own amounts",
+        "currency": "a household of the group deals in another currency",
+        "other-network": "a household of the group doesn't pay into this mutuelle's wallet",
     }
     return words[wrong.args[0]]
+
+
+@groups.command("ask")
+@click.argument("code")
+@click.option("--amount", "typed", help="How much; without it, what its households owe now (or their own amounts).")
+@click.option("--each", is_flag=True, help="One PIN for each household, for up to five, instead of one for all.")
+@json_option
+def ask(code: str, typed: str | None, each: bool, as_json: bool) -> None:
+    """Ask a group's phone for its households' money, and show how it is divided."""
+    from gateway.payments.collections import Asked
+
+    asked = _asked(code, typed, each)
+    if all(wish is not Asked.NOW for *_, wish in asked):
+        raise Fault(f"group {code}: {_wish(asked[0][2])}")
+
+    def as_value() -> list[dict[str, object]]:
+        return [
+            {"card": family.card, "amount_minor": share.minor, "currency": share.currency, "asked": wish is Asked.NOW}
+            for family, share, wish in asked
+        ]
+
+    def as_text() -> str:
+        rows = [
+            (show_card(family.card), mask_name(family.head), show_money(share, "en"), _wish(wish))
+            for family, share, wish in asked
+        ]
+        return table(rows, ("card", "household", "amount", ""), numbers=(2,))
+
+    show(as_json, as_value, as_text)
+
+
+def _wish(wish: Asked | Limited) -> str:
+    from gateway.payments.collections import Asked
+
+    if isinstance(wish, Asked):
+        return "asked" if wish is Asked.NOW else "is being asked already"
+    most = f": {show_money(wish.amount, 'en')}" if wish.amount is not None else ""
+    return f"not asked, beyond a limit ({wish.what}{most})"
+
+
+def _asked(code: str, typed: str | None, each: bool) -> list[tuple[Household, Money, Asked | Limited]]:
+    from gateway.kernel.clock import day_in
+    from gateway.kernel.ids import ordered_id
+    from gateway.payments.payers.groups import ask_each, ask_group, group_named, whole_due
+    from gateway.payments.payers.shares import BadSplit, divide
+
+    parts = parts_of()
+    tree = parts.network.tree()
+    try:
+        with parts.store.write() as unit:
+            group = group_named(unit.connection, code)
+            books = tree.books_of(group.organisation_id)
+            today = day_in(books.time_zone, unit.now)
+            owed = whole_due(unit.connection, tree, group, today)
+            amount = _askable(amount_of(typed, books.currency) if typed is not None else owed)
+            provider, environment = _pushed(parts, group, books.country)
+            effect_key, after = f"groups-ask:{ordered_id()}", timedelta(0)
+            if each:
+                return ask_each(unit, tree, group, amount, provider=provider, environment=environment,
+                                effect_key=effect_key, after=after)  # fmt: skip
+            wish = ask_group(unit, tree, group, amount, provider=provider, environment=environment,
+                             effect_key=effect_key, after=after)  # fmt: skip
+            shares = divide(unit.connection, tree, group, books.id, amount, today)
+            return [(family, share, wish) for family, share in shares]
+    except BadSplit as wrong:
+        raise Fault(_bad_split(wrong)) from None
+
+
+def _askable(amount: Money) -> Money:
+    from gateway.payments.push.limits import largest_payment
+
+    if not amount:
+        raise Fault("its households owe nothing now: name an --amount")
+    most = largest_payment(amount.currency)
+    if amount.minor > most.minor:
+        raise Fault(f"at most {show_money(most, 'en')} can be asked for at once")
+    return amount
+
+
+def _pushed(parts: Runtime, group: Group, country: str) -> tuple[str, str]:
+    """The provider that asks a group's phone, and its word for the operator."""
+    if group.msisdn is None:
+        raise Fault(f"group {group.code} has no phone: give it one with 'gateway groups add'")
+    route = parts.services.route(group.msisdn, country)
+    if route is None or route.provider is None:
+        raise Fault(f"the phone of group {group.code} can't be asked: no provider that is connected serves it")
+    if route.down:
+        raise Fault(f"{route.operator} doesn't answer now: try again later")
+    return route.provider, route.environment
+
+
+@groups.command("show")
+@click.argument("code")
+@limit_option
+@json_option
+def show_group(code: str, limit: int, as_json: bool) -> None:
+    """What a group was asked for and paid, and each household's share of it."""
+    from gateway.payments.payers.groups import group_named, payments_of_group
+    from gateway.payments.receipts import receipt_number
+
+    parts = parts_of()
+    tree = parts.network.tree()
+    with parts.store.read() as connection:
+        group = group_named(connection, code)
+        found = payments_of_group(connection, tree, group, limit)
+    zone = tree[group.organisation_id].time_zone
+
+    def as_value() -> list[dict[str, object]]:
+        return [
+            {
+                "receipt": receipt_number(each.one.id),
+                "key": each.one.key,
+                "state": each.one.state,
+                "way": each.one.way,
+                "asked_minor": each.one.amount.minor,
+                "paid_minor": each.one.paid.minor if each.one.paid else None,
+                "currency": (each.one.paid or each.one.amount).currency,
+                "day": str(_day(each, zone)),
+                "stands": each.where,
+                "shares": [
+                    {"card": family.card, "receipt": receipt_number(share.id), "state": share.state,
+                     "amount_minor": share.amount.minor}
+                    for family, share in each.shares
+                ],
+            }
+            for each in found
+        ]  # fmt: skip
+
+    def as_text() -> str:
+        rows: list[tuple[object, ...]] = []
+        for each in found:
+            state = {"kept": "paid, to identify", "elsewhere": "paid, not divided"}.get(each.where, each.one.state)
+            rows.append((_day(each, zone), receipt_number(each.one.id), state, "",
+                         show_money(each.one.paid or each.one.amount, "en")))  # fmt: skip
+            rows += [
+                ("", receipt_number(share.id), share.state if share.state != each.one.state else "",
+                 show_card(family.card), show_money(share.amount, "en"))
+                for family, share in each.shares
+            ]  # fmt: skip
+        return table(rows, ("day", "receipt", "state", "card", "amount"), numbers=(4,))
+
+    show(as_json, as_value, as_text)
+
+
+def _day(each: GroupPayment, zone: str) -> date:
+    from gateway.kernel.clock import day_in
+
+    return day_in(zone, each.one.paid_at or each.one.created_at)

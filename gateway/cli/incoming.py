@@ -23,7 +23,7 @@ from gateway.kernel.numbers import read_number, with_check_digit
 from gateway.locale import show_money
 
 if TYPE_CHECKING:
-    pass
+    from gateway.payments.unasked.assigning import Waiting
 
 # Why money was not assigned, for whoever asked.
 NOT_ASSIGNED = {
@@ -31,6 +31,8 @@ NOT_ASSIGNED = {
     "other-network": "the household doesn't pay into the wallet that this came to",
     "currency": "the household deals in another currency",
     "refund": "this is being given back",
+    "pending": "somebody has said whose this is: another person approves that or drops it first",
+    "same-person": "whoever said whose it is can't approve: it takes two",
     "no-reason": "a name and a reason are needed",
 }
 
@@ -45,10 +47,10 @@ def incoming() -> None:
 @limit_option
 @json_option
 def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
-    """What waits to be identified, the oldest first, and whose it may be."""
-    from gateway.payments.assigning import WHY, proposals
-    from gateway.payments.groups import groups_of_payer
-    from gateway.payments.suspense import held
+    """What waits to be identified or approved, the oldest first, and whose it may be."""
+    from gateway.payments.payers.groups import groups_of_payer
+    from gateway.payments.unasked.assigning import WHY, proposals, waiting
+    from gateway.payments.unasked.suspense import held
 
     parts = parts_of()
     tree, today = parts.network.tree(), parts.clock.now().date()
@@ -57,6 +59,7 @@ def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
             (one, proposals(connection, tree, one, today), groups_of_payer(connection, one.payer) if one.payer else [])
             for one in held(connection, tree, path_of(parts, under), limit)
         ]
+        said = {each.incoming_id: each for each in waiting(connection, path_of(parts, under))}
 
     def as_value() -> list[dict[str, object]]:
         return [
@@ -71,6 +74,7 @@ def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
                 "paid_at": one.paid_at.isoformat(),
                 "proposals": [{"card": each.household.card, "why": list(each.why)} for each in likely],
                 "groups": [group.code for group in payers],
+                "waits_for_approval": _as_value(said[one.id]) if one.id in said else None,
             }
             for one, likely, payers in found
         ]
@@ -90,6 +94,9 @@ def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
                     one.reference or "",
                 )
             )
+            if one.id in said:
+                whose, by = said[one.id].whose, said[one.id].asked_by
+                lines.append(("", f"  {by} says that it is of {whose}: another person approves it or drops it"))
             lines += [("", f"  {show_card(each.household.card)}: {'; '.join(WHY[why] for why in each.why)}")
                       for each in likely]  # fmt: skip
             lines += [("", f"  group {group.code}: this phone pays for it") for group in payers]
@@ -104,16 +111,20 @@ def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
     show(as_json, as_value, as_text)
 
 
+def _as_value(one: Waiting) -> dict[str, object]:
+    return {"whose": one.whose, "asked_by": one.asked_by, "asked_at": one.asked_at.isoformat(), "reason": one.reason}
+
+
 @incoming.command("assign")
 @click.argument("number")
 @click.argument("card")
 @by_option
 @reason_option
 def assign_incoming(number: str, card: str, name: str, reason: str) -> None:
-    """Say whose money is: NUMBER as the list shows it, CARD of the household."""
-    from gateway.payments.assigning import assign
+    """Say whose money is: NUMBER as the list shows it, CARD of the household. Large amounts take a second person."""
     from gateway.payments.receipts import receipt_number
-    from gateway.payments.suspense import NotAssigned
+    from gateway.payments.unasked.assigning import Proposed, assign
+    from gateway.payments.unasked.suspense import NotAssigned
 
     parts = parts_of()
     family = family_of(parts, card)
@@ -121,4 +132,48 @@ def assign_incoming(number: str, card: str, name: str, reason: str) -> None:
         done = assign(unit, parts.network.tree(), parts.services.chart, read_number(number) or 0, family, name, reason)
     if isinstance(done, NotAssigned):
         raise Fault(NOT_ASSIGNED[done.why])
+    if isinstance(done, Proposed):
+        click.echo(f"another person has to approve it: gateway incoming approve {number}")
+        return
     click.echo(f"counted for card {show_card(family.card)}: receipt {receipt_number(done.collection_id)}")
+
+
+@incoming.command("approve")
+@click.argument("number")
+@by_option
+def approve_incoming(number: str, name: str) -> None:
+    """Approve, as another person, what was said about whose money is: NUMBER as the list shows it."""
+    from gateway.payments.payers.groups import PostedForGroup
+    from gateway.payments.payers.shares import BadSplit
+    from gateway.payments.receipts import receipt_number
+    from gateway.payments.unasked.assigning import approve_assignment
+    from gateway.payments.unasked.suspense import NotAssigned
+
+    parts = parts_of()
+    tree, chart = parts.network.tree(), parts.services.chart
+    try:
+        with parts.store.write() as unit:
+            done = approve_assignment(unit, tree, chart, read_number(number) or 0, name)
+    except BadSplit:
+        raise Fault("the group's list divides it no more: drop this and split it anew") from None
+    if isinstance(done, NotAssigned):
+        raise Fault(NOT_ASSIGNED[done.why])
+    if isinstance(done, PostedForGroup):
+        click.echo(f"counted for {len(done.shares)} households of the group")
+    else:
+        click.echo(f"counted: receipt {receipt_number(done.collection_id)}")
+
+
+@incoming.command("drop")
+@click.argument("number")
+@by_option
+@reason_option
+def drop_incoming(number: str, name: str, reason: str) -> None:
+    """Refuse what was said about whose money is, or drop it as whoever said so. The money stays to be identified."""
+    from gateway.payments.unasked.assigning import drop_assignment
+
+    with parts_of().store.write() as unit:
+        refused = drop_assignment(unit, read_number(number) or 0, name, reason)
+    if refused is not None:
+        raise Fault(NOT_ASSIGNED[refused.why])
+    click.echo(f"money {number} waits to be identified again")

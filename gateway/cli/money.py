@@ -9,12 +9,14 @@ import click
 
 from gateway.cli import json_option, show, table
 from gateway.cli.cases import undecided
+from gateway.cli.decisions import correct
 from gateway.kernel.card import show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_name, mask_number
 from gateway.kernel.money import Money
 from gateway.locale import show_money
+from gateway.payments.providers.base import FindAnswer, NotFound, Paid, Refused, Unclear, Waiting
 from gateway.payments.states import State
 from gateway.settings import Settings
 from gateway.wiring import Runtime
@@ -30,6 +32,7 @@ def collections() -> None:
 
 
 collections.add_command(undecided)
+collections.add_command(correct)
 
 
 @collections.command("list")
@@ -112,6 +115,33 @@ def show_collection(key: str, as_json: bool) -> None:
         )
 
     show(as_json, as_value, as_text)
+
+
+@collections.command("ask")
+@click.argument("key")
+def ask_about(key: str) -> None:
+    """Ask the operator now what became of one collection, and act on it; nothing is ever debited anew."""
+    answer, one = _parts().cashier.ask_by_hand(key)
+    amount = show_money(one.paid or one.amount, "en")
+    if answer is None:
+        click.echo(f"{one.key}: {one.state}, {amount}; the operator was not asked")
+        return
+    stands = f"{one.state} ({one.reason})" if one.reason else f"{one.state}"
+    click.echo(f"{one.key}: {one.provider} says {_in_words(answer)}: {answer.said}; now {stands}, {amount}")
+
+
+def _in_words(answer: FindAnswer) -> str:
+    match answer:
+        case Paid():
+            return "paid"
+        case Refused():
+            return f"refused ({answer.reason})"
+        case Waiting():
+            return "not decided"
+        case NotFound():
+            return "it doesn't know this key"
+        case Unclear():
+            return f"nothing clear ({answer.reason})"
 
 
 @click.group()
@@ -260,7 +290,7 @@ def check(number: str, code: str, as_json: bool) -> None:
         raise Fault("no receipt was given with this number and code")
 
     def as_text() -> str:
-        words = "genuine, but the operator took the money back" if one.reversed else "genuine"
+        words = "genuine, but it no longer counts" if one.reversed else "genuine"
         amount = show_money(one.amount, "en")
         return f"{one.number}: {words}: {amount} on {one.on}, card {show_card(one.card)}, {mask_name(one.head)}"
 

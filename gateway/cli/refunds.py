@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -32,20 +33,28 @@ _NO_REFUND = {
     "same-person": "whoever asked can't approve: it takes two",
     "nobody": "a name and a reason are needed",
     "number": "the operator's number of the paying back is needed: 6 to 30 letters and figures",
+    "assigned": "somebody has said whose this money is: another person decides that first (gateway incoming list)",
+    "group": "a group's money goes back household by household",
+    "operator": "the operator is giving it back: wait for its answer; after three days it can be settled by hand",
 }
 
 
 @click.group()
 def refunds() -> None:
-    """Money given back: asked for by one person, approved by another, in the books once it is paid out."""
+    """Money given back: asked for by one person, approved by another, in the books once it is paid out.
+
+    Where the payment's operator gives money back by itself it is asked to as soon as the refund is approved; else, and
+    where it refuses, somebody does it by hand.
+    """
 
 
-def _went_on(done: Refund | NoRefund) -> None:
-    from gateway.payments.refunds import NoRefund
+def _went_on(done: Refund | NoRefund, now: datetime) -> None:
+    from gateway.payments.refunds import NoRefund, next_step
 
     if isinstance(done, NoRefund):
         raise Fault(_NO_REFUND[done.why])
-    click.echo(f"refund {done.number}: {show_money(done.amount, 'en')}, {done.state}")
+    comes = next_step(done, now)
+    click.echo(f"refund {done.number}: {show_money(done.amount, 'en')}, {done.state}" + (f"; {comes}" if comes else ""))
 
 
 @refunds.command("ask")
@@ -58,7 +67,7 @@ def ask(key: str | None, number: str | None, typed: str, name: str, reason: str)
     """Ask that money be given back."""
     from gateway.payments.collections import by_key
     from gateway.payments.refunds import ask_refund
-    from gateway.payments.suspense import held_numbered
+    from gateway.payments.unasked.suspense import held_numbered
 
     if (key is None) == (number is None):
         raise click.UsageError("name either --collection or --incoming")
@@ -81,7 +90,7 @@ def ask(key: str | None, number: str | None, typed: str, name: str, reason: str)
             reason=reason,
             by=name,
         )
-    _went_on(asked)
+    _went_on(asked, parts.clock.now())
 
 
 @refunds.command("approve")
@@ -89,24 +98,27 @@ def ask(key: str | None, number: str | None, typed: str, name: str, reason: str)
 @by_option
 def approve_refund(number: str, name: str) -> None:
     """Approve, as another person than the one who asked."""
+    from gateway.payments.giving_back import who_gives_back
     from gateway.payments.refunds import approve
 
-    with parts_of().store.write() as unit:
-        done = approve(unit, number, name)
-    _went_on(done)
+    parts = parts_of()
+    gives_back = who_gives_back(parts.asked)
+    with parts.store.write() as unit:
+        done = approve(unit, number, name, gives_back)
+    _went_on(done, parts.clock.now())
 
 
 @refunds.command("paid")
 @click.argument("number")
 @click.argument("operator_number")
 def refund_paid(number: str, operator_number: str) -> None:
-    """It was paid out, under this number of the operator's: only now it is in the books."""
+    """It was paid out by hand, under this number of the operator's: only now it is in the books."""
     from gateway.payments.refunds import paid
 
     parts = parts_of()
     with parts.store.write() as unit:
         done = paid(unit, parts.network.tree(), parts.services.chart, number, operator_number)
-    _went_on(done)
+    _went_on(done, parts.clock.now())
 
 
 @refunds.command("drop")
@@ -117,9 +129,10 @@ def drop_refund(number: str, name: str, reason: str) -> None:
     """Refuse it, or drop it as whoever asked."""
     from gateway.payments.refunds import drop
 
-    with parts_of().store.write() as unit:
+    parts = parts_of()
+    with parts.store.write() as unit:
         done = drop(unit, number, name, reason)
-    _went_on(done)
+    _went_on(done, parts.clock.now())
 
 
 @refunds.command("list")
@@ -128,11 +141,12 @@ def drop_refund(number: str, name: str, reason: str) -> None:
 @limit_option
 @json_option
 def list_refunds(under: str | None, every: bool, limit: int, as_json: bool) -> None:
-    """The refunds that wait for somebody."""
+    """The refunds that wait for somebody or for an operator, since when, and what comes next."""
+    from gateway.payments.refunds import next_step
     from gateway.payments.refunds import refunds as read_refunds
 
     parts = parts_of()
-    tree = parts.network.tree()
+    tree, now = parts.network.tree(), parts.clock.now()
     with parts.store.read() as connection:
         found = read_refunds(connection, path_of(parts, under), every, limit)
 
@@ -149,6 +163,11 @@ def list_refunds(under: str | None, every: bool, limit: int, as_json: bool) -> N
                 "asked_by": one.asked_by,
                 "approved_by": one.approved_by,
                 "said": one.said,
+                "key": one.key,
+                "provider": one.provider,
+                "sent_at": one.sent_at.isoformat() if one.sent_at else None,
+                "age_s": int(one.age(now).total_seconds()),
+                "next_step": next_step(one, now),
             }
             for one in found
         ]
@@ -164,10 +183,16 @@ def list_refunds(under: str | None, every: bool, limit: int, as_json: bool) -> N
                 one.asked_by,
                 one.approved_by or "",
                 one.reason,
+                f"{one.age(now).total_seconds() / 3600:.1f} h",
+                one.said or "",
+                next_step(one, now),
             )
             for one in found
         ]
-        heads = ("number", "asked (UTC)", "organisation", "amount", "state", "asked by", "approved by", "reason")
-        return table(rows, heads, numbers=(3,))
+        heads = (
+            "number", "asked (UTC)", "organisation", "amount", "state", "asked by", "approved by", "reason", "age",
+            "last word", "next step",
+        )  # fmt: skip
+        return table(rows, heads, numbers=(3, 8))
 
     show(as_json, as_value, as_text)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import redis
-from sqlalchemy import Column, Select, func, select, text
+from sqlalchemy import Column, Select, TextClause, case, func, select, text
 
 from gateway.kernel.faults import Unavailable
-from gateway.payments.states import UNDECIDED
+from gateway.payments.states import UNDECIDED, State
 from gateway.store import migrate, outbox
-from gateway.store.schema import collection, message
+from gateway.store.schema import collection, collection_event, message
 from gateway.store.unit import Store
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,62 @@ def figures(store: Store) -> dict[str, dict[str, int]]:
     return found
 
 
+# Whoever looks at this wants to know how many are older than these, in seconds.
+OLDER_THAN_S = (60, 900, 3_600, 86_400, 259_200)
+# The newest postings that are looked at for their lag, of the last hour at most.
+_POSTINGS, _POSTED_WITHIN = 1_000, timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How late money is: how many undecided payments are older than each of ``OLDER_THAN_S``, and by how many seconds
+    the last hour's postings came after the operator's own time of payment (where it tells one) and after the asking,
+    at most and on average; None where nothing was posted.
+    """
+
+    older_than: dict[int, int]
+    after_paid: tuple[float, float] | None
+    after_asked: tuple[float, float] | None
+
+
+def lag(store: Store) -> Lag:
+    """How late money is."""
+    now = store.clock.now()
+    ages = [
+        func.coalesce(func.sum(case((collection.c.created_at <= now - timedelta(seconds=each), 1), else_=0)), 0)
+        for each in OLDER_THAN_S
+    ]
+    newest = (
+        select(collection_event.c.collection_id, collection_event.c.at)
+        .where(collection_event.c.to_state == State.PAID)
+        .order_by(collection_event.c.id.desc())
+        .limit(_POSTINGS)
+        .subquery()
+    )
+    posted = (
+        select(newest.c.at, collection.c.paid_at, collection.c.created_at)
+        .join(collection, collection.c.id == newest.c.collection_id)
+        .where(newest.c.at > now - _POSTED_WITHIN, collection.c.way == "push")
+    )
+    with store.read() as connection:
+        counted = connection.execute(select(*ages).where(_is_open(tuple(sorted(UNDECIDED))))).one()
+        rows = connection.execute(posted).all()
+    return Lag(
+        dict(zip(OLDER_THAN_S, map(int, counted), strict=True)),
+        _largest_and_mean([(row.at - row.paid_at).total_seconds() for row in rows if row.paid_at < row.at]),
+        _largest_and_mean([(row.at - row.created_at).total_seconds() for row in rows]),
+    )
+
+
+def _largest_and_mean(seconds: Sequence[float]) -> tuple[float, float] | None:
+    return (max(seconds), sum(seconds) / len(seconds)) if seconds else None
+
+
 def _count(state: Column[Any], states: Sequence[str]) -> Select[Any]:
+    return select(state.label("state"), func.count().label("many")).where(_is_open(states)).group_by(state)
+
+
+def _is_open(states: Sequence[str]) -> TextClause:
     # Written out, so that the database sees that the partial index will do.
     listed = ", ".join(f"'{each}'" for each in states)
-    return select(state.label("state"), func.count().label("many")).where(text(f"state in ({listed})")).group_by(state)
+    return text(f"state in ({listed})")

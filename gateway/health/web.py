@@ -53,7 +53,7 @@ class _Figures(Collector):
         if not all(part.state == "ok" for part in parts if part.name == "database"):
             return
         try:
-            found = state.figures(self._store)
+            found, late = state.figures(self._store), state.lag(self._store)
         except Unavailable:
             return
         for name, counts in found.items():
@@ -61,6 +61,25 @@ class _Figures(Collector):
             for each, count in sorted(counts.items()):
                 family.add_metric([each], count)
             yield family
+        yield from _lag(late)
+
+
+def _lag(late: state.Lag) -> Iterable[Metric]:
+    older = GaugeMetricFamily(
+        "cotisa_undecided", "Undecided payments that are older than so many seconds", labels=["older_than_s"]
+    )
+    for age_s, count in late.older_than.items():
+        older.add_metric([str(age_s)], count)
+    yield older
+    lag = GaugeMetricFamily(
+        "cotisa_posting_lag_seconds",
+        "How long after it was paid, by the operator's time, or asked for, money was posted in the last hour",
+        labels=["since", "which"],
+    )
+    for since, found in (("paid", late.after_paid), ("asked", late.after_asked)):
+        for which, seconds in zip(("largest", "mean"), found or (), strict=False):
+            lag.add_metric([since, which], seconds)
+    yield lag
 
 
 def health_blueprint(store: Store, client: redis.Redis) -> Blueprint:

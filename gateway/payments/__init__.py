@@ -1,1 +1,1 @@
-"""Collections: asking a wallet for money and learning, without ever guessing, what became of it."""
+"""Money in, by every way there is: what was asked for, what came, what became of it, without ever guessing."""

@@ -1,11 +1,12 @@
 """Cash: posted at once like any payment, and followed from the hands that took it to the treasurer's.
 
 A treasurer's cash stands in the box (571) from the start. An animator's stands on 572 until the treasurer has confirmed
-that it came: two people, two phones.
+that it came: two people, two phones. What was recorded by mistake is corrected by another person, by a new entry.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -14,19 +15,27 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
+from gateway.kernel.numbers import read_number
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
-from gateway.membership.households import Household, main_phones
+from gateway.locale import Say
+from gateway.membership.households import Household, by_id, lock_household, main_phones
 from gateway.membership.rules import Cover
 from gateway.network.organisations import Tree
 from gateway.network.staff import Member
 from gateway.network.staff import by_id as staff_by_id
-from gateway.payments.collections import create
-from gateway.payments.limits import largest_float, largest_payment
-from gateway.payments.receipts import receipt_number
-from gateway.payments.settle import Came, post
+from gateway.payments.collections import create, move, read_collection
+from gateway.payments.decisions.two_people import name_kept, same_person
+from gateway.payments.posting import Came, post
+from gateway.payments.providers.base import keep_said
+from gateway.payments.push.limits import largest_float, largest_payment
+from gateway.payments.readers import Reader, readers
+from gateway.payments.receipts import CODE_DIGITS, receipt_number, show_receipt
+from gateway.payments.states import State
+from gateway.sms import notices
+from gateway.sms.outgoing import Outgoing, queue_messages
 from gateway.store import schema
-from gateway.store.schema import cash_taking, collection, handover
+from gateway.store.schema import cash_taking, collection, entry, handover, line, refund
 from gateway.store.unit import Unit
 
 # The same cash within this time is asked about before it is recorded once more.
@@ -104,6 +113,7 @@ def same_lately(unit: Unit, staff: Member, household_id: int, amount: Money) -> 
             collection.c.household_id == household_id,
             collection.c.paid_minor == amount.minor,
             collection.c.paid_currency == amount.currency,
+            collection.c.state == State.PAID.value,
             collection.c.created_at > unit.now - SAME_WITHIN,
         )
         .order_by(cash_taking.c.collection_id.desc())
@@ -146,14 +156,14 @@ _NOT_CONFIRMED: ColumnElement[bool] = or_(_NOT_HANDED_OVER, handover.c.state == 
 
 
 def _takings_of(whose: ColumnElement[bool]) -> Select[Any]:
-    """The cash that an animator took. A treasurer's is where it belongs already."""
+    """The cash that an animator took, less what was corrected. A treasurer's is where it belongs already."""
     return (
         select(cash_taking.c.collection_id, collection.c.organisation_id, collection.c.paid_minor,
                collection.c.paid_currency)
         .join(collection, collection.c.id == cash_taking.c.collection_id)
         .join(schema.staff, schema.staff.c.id == cash_taking.c.staff_id)
         .outerjoin(handover, handover.c.id == cash_taking.c.handover_id)
-        .where(whose, schema.staff.c.role == "animator")
+        .where(whose, schema.staff.c.role == "animator", collection.c.state == State.PAID.value)
     )  # fmt: skip
 
 
@@ -295,3 +305,169 @@ def decide(unit: Unit, tree: Tree, chart: Chart, handover_id: int, staff: Member
             update(cash_taking).where(cash_taking.c.handover_id == handover_id).values(handover_id=None)
         )
     return state
+
+
+# --- corrections ------------------------------------------------------------------------------------------------------
+
+CORRECTED = "corrected"  # the reason in the story of a collection, and the event of the SMS about it
+
+
+@dataclass(frozen=True)
+class CashCorrected:
+    """The receipt that counts no more, and what it was of."""
+
+    number: str
+    amount: Money
+    card: str
+    head: str
+
+
+@dataclass(frozen=True)
+class NotCorrected:
+    """Why cash was not corrected.
+
+    ``gone``: no cash that counts has this key or receipt number. ``wrong-office``: the household isn't below the
+    treasurer's organisation. ``own``: whoever recorded it doesn't correct it alone. ``handover``: it is on its way to a
+    treasurer, who first says whether it came. ``refund``: it was given back, or is being. ``no-reason``: nobody, or no
+    reason, was named.
+    """
+
+    why: Literal["gone", "wrong-office", "own", "handover", "refund", "no-reason"]
+
+
+@dataclass(frozen=True)
+class CashReceipt:
+    """Cash that counts, by its key, as it is shown to whoever may correct it."""
+
+    key: str
+    number: str
+    amount: Money
+    card: str
+    head: str
+
+
+def cash_receipt(connection: Connection, tree: Tree, typed: str) -> CashReceipt | None:
+    """The cash that counts and has this key or receipt number (with its code or without)."""
+    row = connection.execute(_cash(typed)).first()
+    if row is None:
+        return None
+    family = by_id(connection, tree, row.household_id)
+    paid = Money(row.paid_minor, row.paid_currency)
+    return CashReceipt(row.key, receipt_number(row.id), paid, family.card, family.head)
+
+
+def _cash(typed: str) -> Select[Any]:
+    numbers = (read_number(typed), read_number(typed[:-CODE_DIGITS]))
+    named = or_(collection.c.key == typed, collection.c.id.in_([number or 0 for number in numbers]))
+    counts = (collection.c.way == "cash") & (collection.c.state == State.PAID.value)
+    return select(collection).where(named, counts, collection.c.household_id.is_not(None))
+
+
+def correct_cash(
+    unit: Unit, tree: Tree, chart: Chart, typed: str, by_name: str, reason: str, treasurer: Member | None = None
+) -> CashCorrected | NotCorrected:
+    """Another person says that cash, by its key or receipt number, was recorded by mistake: a new entry takes it back.
+
+    It is taken from wherever the cash stands now: from the hands of whoever took it, or, once a treasurer has confirmed
+    that it came, from the box. The entry is of today, so a day that is closed stays as it was. ``treasurer`` is who
+    corrects by phone; the office gives a name alone.
+    """
+    if not by_name.strip() or not reason.strip():
+        return NotCorrected("no-reason")
+    key = unit.connection.scalar(_cash(typed).with_only_columns(collection.c.key))
+    recorder = _recorder(unit.connection, key)
+    if recorder is not None:
+        _lock_staff(unit, recorder)  # what is being handed over at this moment is handed over first
+    row = unit.connection.execute(_cash(str(key)).with_for_update()).first()
+    if row is None:
+        return NotCorrected("gone")
+    family = by_id(unit.connection, tree, row.household_id)
+    if treasurer is not None and (
+        treasurer.role != "treasurer" or not tree[family.section_id].under(tree[treasurer.organisation_id])
+    ):
+        return NotCorrected("wrong-office")
+    if recorder is not None and _recorded_it(recorder, by_name, treasurer):
+        return NotCorrected("own")
+    over = _handover_of(unit.connection, row.id)
+    if over == "open":
+        return NotCorrected("handover")
+    given = refund.c.state.in_(["asked", "approved", "sent", "paid"])
+    if unit.connection.scalar(select(refund.c.id).where(refund.c.collection_id == row.id, given)) is not None:
+        return NotCorrected("refund")
+    lock_household(unit, family.id)
+    one = read_collection(row)
+    move(unit, one, State.REVERSED, CORRECTED, keep_said(f"{name_kept(by_name).replace(':', ' ')}: {reason}"))
+    _reverse_cash(unit, tree, chart, row, in_the_box=over == "confirmed")
+    _tell_corrected(unit, tree, row, family, recorder, by_name)
+    return CashCorrected(receipt_number(row.id), Money(row.paid_minor, row.paid_currency), family.card, family.head)
+
+
+def _recorder(connection: Connection, key: str | None) -> Member | None:
+    its_id = connection.scalar(
+        select(cash_taking.c.staff_id)
+        .join(collection, collection.c.id == cash_taking.c.collection_id)
+        .where(collection.c.key == key)
+    )
+    return staff_by_id(connection, its_id) if its_id is not None else None
+
+
+def _recorded_it(recorder: Member, by_name: str, treasurer: Member | None) -> bool:
+    if treasurer is not None:
+        return _same_person(recorder.id, recorder.msisdn, treasurer)
+    return same_person(by_name, recorder.name)
+
+
+def _handover_of(connection: Connection, collection_id: int) -> str | None:
+    return connection.scalar(
+        select(handover.c.state)
+        .join(cash_taking, cash_taking.c.handover_id == handover.c.id)
+        .where(cash_taking.c.collection_id == collection_id)
+        .with_for_update(of=handover)
+    )
+
+
+def _reverse_cash(unit: Unit, tree: Tree, chart: Chart, row: Row[Any], in_the_box: bool) -> None:
+    posted = unit.connection.execute(select(entry).where(entry.c.key == f"collection:{row.key}")).one()
+    lines = unit.connection.execute(select(line).where(line.c.entry_id == posted.id).order_by(line.c.id)).all()
+    box = chart.of(unit, row.organisation_id, row.paid_currency)["cash"]
+    today = day_in(tree[row.organisation_id].time_zone, unit.now)
+    back = tuple(
+        Line(box if each.amount_minor > 0 and in_the_box else each.account_id, -each.amount_minor, each.household_id)
+        for each in lines
+    )
+    record(
+        unit,
+        Entry(
+            f"correction:{row.key}",
+            posted.organisation_id,
+            "corrections",
+            posted.currency,
+            today,
+            back,
+            reverses=posted.id,
+        ),
+    )
+
+
+def _tell_corrected(
+    unit: Unit, tree: Tree, row: Row[Any], family: Household, recorder: Member | None, by_name: str
+) -> None:
+    """The members, the treasurers and whoever recorded it."""
+    books = tree[row.organisation_id]
+    told = readers(unit.connection, tree, books, family.id, family.language, row.payer)
+    staff = list(told.treasurers)
+    if recorder is not None and recorder.msisdn not in {each.msisdn for each in staff}:
+        staff.append(Reader(recorder.msisdn, recorder.language or books.languages[0]))
+    number, amount = show_receipt(row.id, row.receipt_code), Money(row.paid_minor, row.paid_currency)
+    texts = [(each, notices.cash_corrected(Say(each.language), number, amount, family.card)) for each in told.members]
+    texts += [
+        (each, notices.cash_corrected_by(Say(each.language), number, amount, family.card, name_kept(by_name)))
+        for each in staff
+    ]
+    queue_messages(unit, "receipts", *(_message(row, family, reader, text) for reader, text in texts))
+
+
+def _message(row: Row[Any], family: Household, reader: Reader, text: str) -> Outgoing:
+    digest = hashlib.blake2b(f"{reader.msisdn}{text}".encode(), digest_size=8).hexdigest()
+    key = f"{CORRECTED}:{row.key}:{digest}"
+    return Outgoing(CORRECTED, reader.msisdn, reader.language, text, row.organisation_id, family.id, key)

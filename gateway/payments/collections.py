@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.network.organisations import Organisation
+from gateway.payments.push.daily import BY_FAMILY, BY_OTHER, Limited, Wish, limit_of
 from gateway.payments.receipts import new_receipt_code
 from gateway.payments.states import UNDECIDED, State, check
-from gateway.store.outbox import Ask, put
+from gateway.store.outbox import Ask, put, put_again
 from gateway.store.schema import collection, collection_event, household, phone
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
+from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
 # While a prompt may still be open on the payer's phone, the same household isn't asked again.
@@ -28,12 +30,12 @@ FIRST_LOOK = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection as it stands."""
+    """A collection as it stands: for one household, or for those on a group's list."""
 
     id: int
     key: str
     organisation_id: int
-    household_id: int
+    household_id: int | None
     way: str
     provider: str
     payer: str
@@ -50,6 +52,14 @@ class Collection:
     receipt_code: str | None
     handle: str | None = None  # how the operator names the order, where it can't be asked by our key
     environment: str | None = None  # the provider's own word for the payer's operator or country
+    group_id: int | None = None
+    look_at: datetime | None = None  # when it may be asked about next, where its operator's quota makes it wait
+
+    @property
+    def of_household(self) -> int:
+        """The household that it is for; raises AssertionError for a group's, which is for many."""
+        assert self.household_id is not None, f"collection {self.key} is a group's"
+        return self.household_id
 
 
 def read_collection(row: Any) -> Collection:
@@ -75,11 +85,13 @@ def read_collection(row: Any) -> Collection:
         row.receipt_code,
         row.handle,
         row.environment,
+        row.group_id,
+        row.look_at,
     )
 
 
 class Asked(Enum):
-    """What became of a wish to pay."""
+    """What became of a wish to pay that is within the limits."""
 
     NOW = "now"
     IN_PROGRESS = "in-progress"
@@ -96,11 +108,15 @@ def ask_for_payment(
     amount: Money,
     after: timedelta,
     environment: str | None = None,
-) -> Asked:
+    asked_by: str | None = None,
+) -> Asked | Limited:
     """Write a push collection and the work of asking for it, unless one for this household is still open.
 
-    Our key for the operator is made and stored here, before anything is sent.
+    Our key for the operator is made and stored here, before anything is sent. ``asked_by`` is whose wish it is (E.164),
+    by default the payer's. :class:`Limited` when it goes beyond a limit.
     """
+    # Two wishes about one wallet wait for each other here, whatever the household.
+    take_turn(unit, f"payer {payer}")
     # Two phones that pay for one household at the same moment wait for each other here. What a stranger has asked of
     # their own wallet keeps nobody else from paying.
     unit.connection.execute(select(household.c.id).where(household.c.id == household_id).with_for_update())
@@ -119,6 +135,10 @@ def ask_for_payment(
     )
     if still_open is not None:
         return Asked.IN_PROGRESS
+    asked = _asked_by(unit.connection, household_id, payer, asked_by)
+    wish = Wish(books, household_id, provider, environment, payer, amount, asked)
+    if (limited := limit_of(unit.connection, wish, unit.now)) is not None:
+        return limited
     one = create(
         unit,
         effect_key=effect_key,
@@ -129,13 +149,35 @@ def ask_for_payment(
         payer=payer,
         amount=amount,
         environment=environment,
+        asked=asked,
     )
+    put_ask(unit, one, after)
+    return Asked.NOW
+
+
+def _asked_by(connection: Connection, household_id: int, payer: str, asked_by: str | None) -> str | None:
+    """Whose wish it is, without a number: the payer's own (None), one of the household's main phones', another's."""
+    if asked_by in (None, payer):
+        return None
+    own = (phone.c.household_id == household_id) & (phone.c.msisdn == asked_by) & phone.c.main
+    return BY_FAMILY if connection.scalar(select(exists().where(own))) else BY_OTHER
+
+
+def put_ask(unit: Unit, one: Collection, after: timedelta) -> None:
+    """The work of asking for a push collection and of looking for what became of it, a while from now."""
     put(
         unit,
         Ask("money", "collection.ask", one.key, f"ask:{one.key}", after, first=True),
         Ask("money", "collection.look", one.key, f"look:{one.key}", after + FIRST_LOOK),
     )
-    return Asked.NOW
+
+
+def look_soon(unit: Unit, key: str, after: timedelta = timedelta(0)) -> None:
+    """The work of one look out of turn at what an order's key or a notice's reference names, a while from now.
+
+    However many ask for it, it is one row: news that comes while somebody is looking is looked at once more.
+    """
+    put_again(unit, Ask("money", "collection.hint", key, f"hint:{key}", after))
 
 
 def create(
@@ -143,14 +185,18 @@ def create(
     *,
     effect_key: str,
     books: Organisation,
-    household_id: int,
+    household_id: int | None = None,
+    group_id: int | None = None,
     way: str,
     provider: str,
     payer: str,
     amount: Money,
     environment: str | None = None,
+    asked: str | None = None,
 ) -> Collection:
-    """Write a collection with its key, its receipt's code and the first step of its story.
+    """Write a collection with its key, its receipt's code and the first step of its story, with whose wish it was.
+
+    It is for a household or for a group, one of the two.
 
     Raises IntegrityError when the effect's key is known: whoever creates one has made sure before that the wish is new.
     """
@@ -161,6 +207,7 @@ def create(
             effect_key=effect_key,
             organisation_id=books.id,
             household_id=household_id,
+            group_id=group_id,
             way=way,
             provider=provider,
             payer=payer,
@@ -192,8 +239,9 @@ def create(
         operator_id=None,
         receipt_code=code,
         environment=environment,
+        group_id=group_id,
     )
-    tell_story(unit, one.id, None, State.CREATED, None, None)
+    tell_story(unit, one.id, None, State.CREATED, asked, None)
     return one
 
 
@@ -227,6 +275,12 @@ def newest(connection: Connection, limit: int = 50, state: str | None = None) ->
     ]
 
 
+def who_asked(connection: Connection, one: Collection) -> str | None:
+    """Whose wish a collection was: None for the payer's own, else ``BY_FAMILY`` or ``BY_OTHER``."""
+    first = (collection_event.c.collection_id == one.id) & collection_event.c.from_state.is_(None)
+    return connection.scalar(select(collection_event.c.reason).where(first))
+
+
 @dataclass(frozen=True)
 class Event:
     """A step of a collection's story."""
@@ -248,6 +302,18 @@ def story(connection: Connection, collection_id: int) -> list[Event]:
     return [Event(row.at, row.from_state, row.to_state, row.reason, row.said) for row in rows]
 
 
+def last_moved(connection: Connection, one: Collection) -> datetime:
+    """When a collection came to stand where it stands."""
+    events = collection_event.c
+    at: datetime = connection.scalars(
+        select(events.at)
+        .where(events.collection_id == one.id, events.to_state == one.state.value)
+        .order_by(events.id.desc())
+        .limit(1)
+    ).one()
+    return at
+
+
 def move(
     unit: Unit, one: Collection, to: State, reason: str | None = None, said: str | None = None, **columns: object
 ) -> None:
@@ -259,6 +325,18 @@ def move(
         .values(state=to, reason=reason, said=said[:200] if said else None, **columns)
     )
     tell_story(unit, one.id, one.state, to, reason, said)
+
+
+def keep_slot(unit: Unit, one: Collection, slot: datetime) -> None:
+    """Note when a collection may be asked about, so that nobody takes a second slot for it."""
+    unit.connection.execute(update(collection).where(collection.c.id == one.id).values(look_at=slot))
+
+
+def take_slot(unit: Unit, one: Collection) -> bool:
+    """Take the slot that was kept for a collection and has come; False when somebody else has taken it."""
+    mine = (collection.c.id == one.id) & (collection.c.look_at <= unit.now)
+    taken = unit.connection.execute(update(collection).where(mine).values(look_at=None).returning(collection.c.id))
+    return taken.first() is not None
 
 
 def looked(unit: Unit, one: Collection, said: str | None) -> None:

@@ -63,7 +63,11 @@ _RECEIPT = (
         entry.c.happened_on,
     )
     .join(entry, entry.c.key == literal("collection:") + collection.c.key)
-    .where(collection.c.id == bindparam("its_id"), collection.c.state.in_([State.PAID.value, State.REVERSED.value]))
+    .where(
+        collection.c.id == bindparam("its_id"),
+        collection.c.household_id.is_not(None),  # of a group's payment each household has its own
+        collection.c.state.in_([State.PAID.value, State.REVERSED.value]),
+    )
 )
 
 

@@ -1,14 +1,16 @@
 """Money given back: one person asks, another approves, and the books say so only when it was really paid out.
 
-``asked → approved → sent → paid``; the second person may refuse, and whoever asked may drop it, until it is paid. No
-provider here gives money back by itself: somebody does it by hand and writes down the operator's number.
+``asked → approved → sent → paid``; the second person may refuse, and whoever asked may drop it, until it is paid.
+Where the payment's operator gives money back by itself, the approval asks it to (``gateway.payments.giving_back``);
+else, and where it refuses, somebody does it by hand and writes down the operator's number.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
@@ -18,7 +20,6 @@ from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import read_number as read_checked
 from gateway.kernel.numbers import with_check_digit
-from gateway.kernel.spelling import plain
 from gateway.ledger.accounts import statement_of
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
@@ -26,23 +27,32 @@ from gateway.ledger.rules import position
 from gateway.locale import Say
 from gateway.membership.households import by_id, lock_household
 from gateway.network.organisations import Tree
-from gateway.payments.cases import close_cases_of
+from gateway.payments.decisions.cases import STEPS, close_cases_of
+from gateway.payments.decisions.two_people import REASON_CHARACTERS, name_kept, same_person
 from gateway.payments.names import read_number
 from gateway.payments.readers import Reader, readers
 from gateway.payments.states import State
+from gateway.payments.unasked.suspense import being_assigned
 from gateway.sms import notices
 from gateway.sms.outgoing import Outgoing, queue_messages
+from gateway.store.outbox import Ask, put
 from gateway.store.schema import collection, entry, incoming, line, organisation, refund
 from gateway.store.unit import Unit
 
 RUNNING = ("asked", "approved", "sent")
-REASON_CHARACTERS = 200
-NAME_CHARACTERS = 60
+# The outbox's topics of what an operator gives back; the subject is the refund's key.
+GIVE, LOOK = "refund.give", "refund.look"
+# So long after it was sent, a person may decide what became of it: by then they have asked the operator's support.
+BY_HAND_AFTER = STEPS["undecided-72h"]
 
 
 @dataclass(frozen=True)
 class Refund:
-    """A refund as it stands; ``number`` is what people name it by."""
+    """A refund as it stands; ``number`` is what people name it by.
+
+    ``provider`` is who gives it back, None where a person does; ``sent_at`` is when an operator was first asked to,
+    also where it has refused since; ``handle`` is how that operator names the refund.
+    """
 
     id: int
     number: str
@@ -57,6 +67,18 @@ class Refund:
     approved_by: str | None
     state: str
     said: str | None
+    provider: str | None = None
+    handle: str | None = None
+    sent_at: datetime | None = None
+
+    @property
+    def at_operator(self) -> bool:
+        """Is it an operator's turn, and nobody's by hand?"""
+        return self.provider is not None and self.state in ("approved", "sent")
+
+    def age(self, now: datetime) -> timedelta:
+        """For how long it has waited: since it was sent, where it was, else since it was asked for."""
+        return now - (self.sent_at or self.asked_at)
 
 
 @dataclass(frozen=True)
@@ -66,10 +88,14 @@ class NoRefund:
     ``gone``: nothing paid is there any more, or the refund is past this step. ``too-much``: more than was paid, less
     what was given or taken back and what is being given back. ``currency``: another than was paid. ``part``: money that
     nobody has identified goes back whole. ``same-person``: it takes two. ``nobody``: no name or no reason was given.
-    ``number``: no operator's number of the paying back.
+    ``number``: no operator's number of the paying back. ``assigned``: somebody has said whose the money is, and another
+    person decides that first. ``group``: a group's money goes back household by household. ``operator``: an operator
+    has been asked to give it back, and may have.
     """
 
-    why: Literal["gone", "too-much", "currency", "part", "same-person", "nobody", "number"]
+    why: Literal[
+        "gone", "too-much", "currency", "part", "same-person", "nobody", "number", "assigned", "group", "operator"
+    ]
 
 
 def ask_refund(
@@ -99,7 +125,7 @@ def ask_refund(
             amount_minor=amount.minor,
             currency=amount.currency,
             reason=reason.strip()[:REASON_CHARACTERS],
-            asked_by=by.strip()[:NAME_CHARACTERS],
+            asked_by=name_kept(by),
             asked_at=unit.now,
             state="asked",
         )
@@ -118,6 +144,10 @@ def _lock(unit: Unit, collection_key: str | None, incoming_id: int | None) -> Ro
 def _can_be_given(connection: Connection, row: Row[Any], posted: bool, amount: Money) -> NoRefund | None:
     if row.state != (State.PAID.value if posted else "suspense"):
         return NoRefund("gone")
+    if posted and row.household_id is None:
+        return NoRefund("group")
+    if not posted and being_assigned(connection, row.id):
+        return NoRefund("assigned")
     paid = Money(row.paid_minor, row.paid_currency) if posted else Money(row.amount_minor, row.currency)
     if amount.currency != paid.currency:
         return NoRefund("currency")
@@ -143,24 +173,37 @@ def _taken_back(connection: Connection, key: str) -> int:
     return int(total or 0)
 
 
-def approve(unit: Unit, number: str, by: str) -> Refund | NoRefund:
-    """Another person approves."""
+def approve(unit: Unit, number: str, by: str, gives_back: Collection[str] = ()) -> Refund | NoRefund:
+    """Another person approves; from now on it is an operator's turn where its provider is one of ``gives_back``."""
     one = _locked(unit, number)
     if one is None or one.state != "asked":
         return NoRefund("gone")
     if not by.strip():
         return NoRefund("nobody")
-    if _same_person(by, one.asked_by):
+    if same_person(by, one.asked_by):
         return NoRefund("same-person")
-    return _move(unit, one, state="approved", approved_by=by.strip()[:NAME_CHARACTERS], approved_at=unit.now)
+    provider = _who_gives(unit.connection, one, gives_back)
+    if provider is not None:
+        put(unit, Ask("money", GIVE, one.key, f"{GIVE}:{one.key}"))
+    return move(unit, one, state="approved", approved_by=name_kept(by), approved_at=unit.now, provider=provider)
+
+
+def _who_gives(connection: Connection, one: Refund, gives_back: Collection[str]) -> str | None:
+    """The provider that brought the money, where it takes it back to the payer: it has to know the payment itself."""
+    row = connection.execute(select(collection).where(collection.c.id == one.collection_id)).first()
+    if row is None or row.way != "push" or row.operator_id is None or row.provider not in gives_back:
+        return None
+    return str(row.provider)
 
 
 def sent(unit: Unit, number: str, said: str | None = None) -> Refund | NoRefund:
-    """It is on its way, and nobody knows yet whether it arrived."""
+    """It was sent by hand, and nobody knows yet whether it arrived."""
     one = _locked(unit, number)
     if one is None or one.state != "approved":
         return NoRefund("gone")
-    return _move(unit, one, state="sent", said=said[:200] if said else None)
+    if one.at_operator:
+        return NoRefund("operator")
+    return move(unit, one, state="sent", said=said[:200] if said else None)
 
 
 def drop(unit: Unit, number: str, by: str, reason: str) -> Refund | NoRefund:
@@ -170,31 +213,47 @@ def drop(unit: Unit, number: str, by: str, reason: str) -> Refund | NoRefund:
         return NoRefund("gone")
     if not by.strip() or not reason.strip():
         return NoRefund("nobody")
-    state = "dropped" if _same_person(by, one.asked_by) else "refused"
-    return _move(unit, one, state=state, said=f"{by.strip()}: {reason.strip()}"[:200])
+    if one.sent_at is not None and _only_the_operator_knows(one, unit.now):
+        return NoRefund("operator")
+    state = "dropped" if same_person(by, one.asked_by) else "refused"
+    return move(unit, one, state=state, said=f"{name_kept(by)}: {reason.strip()}"[:200])
 
 
-def _same_person(one: str, other: str) -> bool:
-    """Names as people type them: accents, capitals and the order of the words make nobody another person."""
-    return sorted(plain(one).split()) == sorted(plain(other).split())
+def _only_the_operator_knows(one: Refund, now: datetime) -> bool:
+    """Nobody decides by hand what an operator may be doing at this moment."""
+    return one.at_operator and (one.sent_at is None or one.age(now) < BY_HAND_AFTER)
 
 
 def paid(unit: Unit, tree: Tree, chart: Chart, number: str, operator_number: str) -> Refund | NoRefund:
-    """It was paid out, under the operator's number: now it is in the books, and the payer and the member are told.
-
-    What was given back to a household is taken from what it has in advance first, then it is due again.
-    """
+    """It was paid out by hand, under the operator's number: now it is in the books, and payer and member are told."""
     one = _locked(unit, number)
     if one is None or one.state not in ("approved", "sent"):
         return NoRefund("gone")
     number_paid = read_number(operator_number)
     if number_paid is None:
         return NoRefund("number")
+    if _only_the_operator_knows(one, unit.now):
+        return NoRefund("operator")
+    refused = no_longer(unit, one)
+    return refused or post(unit, tree, chart, one, number_paid)
+
+
+def no_longer(unit: Unit, one: Refund) -> NoRefund | None:
+    """Why there is nothing to give back any more: its operator took it back, or it was assigned, since it was asked."""
     row = _source(unit, one)
     if row.state != (State.PAID.value if one.collection_id is not None else "suspense"):
-        return NoRefund("gone")  # its operator took it back, or it was assigned, before this was paid out
+        return NoRefund("gone")
     if one.collection_id is not None and one.amount.minor > row.paid_minor - _taken_back(unit.connection, row.key):
         return NoRefund("too-much")
+    return None
+
+
+def post(unit: Unit, tree: Tree, chart: Chart, one: Refund, number_paid: str) -> Refund:
+    """Write a locked refund that was paid out into the books, and tell the payer and the member.
+
+    What was given back to a household is taken from what it has in advance first, then it is due again.
+    """
+    row = _source(unit, one)
     if one.collection_id is not None:
         lock_household(unit, row.household_id)
     books = tree[one.organisation_id]
@@ -205,7 +264,7 @@ def paid(unit: Unit, tree: Tree, chart: Chart, number: str, operator_number: str
         unit.connection.execute(update(incoming).where(incoming.c.id == one.incoming_id).values(state="returned"))
         close_cases_of(unit, one.incoming_id, one.approved_by or one.asked_by, f"paid back: {one.reason}")
     _tell(unit, tree, one, row, number_paid)
-    return _move(unit, one, state="paid", said=number_paid)
+    return move(unit, one, state="paid", said=number_paid)
 
 
 def _source(unit: Unit, one: Refund) -> Row[Any]:
@@ -272,6 +331,33 @@ def refunds(connection: Connection, under_path: str = "/", every: bool = False, 
     return [_read(row) for row in connection.execute(query)]
 
 
+_NEXT = {
+    "asked": "another person approves it, or refuses it",
+    "approved": "give it back by hand, then record it: gateway refunds paid",
+    "sent": "see whether it arrived, then record it: gateway refunds paid",
+}
+_NEXT_OF_OPERATOR = {
+    "approved": "the gateway asks the operator to give it back: see that a worker runs",
+    "sent": "the operator holds it: the gateway asks again by itself",
+}
+_REFUSED = "the operator refused: give it back by hand and record it, or drop it and ask for it anew"
+_ASK_SUPPORT = "ask the operator's support what became of this key; then record it as paid, or drop it"
+
+
+def next_step(one: Refund, now: datetime) -> str:
+    """What comes next for a refund, and who does it, in words; nothing for one that is over."""
+    if one.at_operator:
+        return _ASK_SUPPORT if one.sent_at and one.age(now) >= BY_HAND_AFTER else _NEXT_OF_OPERATOR[one.state]
+    return _REFUSED if one.state == "approved" and one.sent_at else _NEXT.get(one.state, "")
+
+
+def by_key(connection: Connection, key: str, *, lock: bool = False) -> Refund | None:
+    """The refund with our key; ``lock`` keeps others from moving it until the transaction ends."""
+    query = select(refund).where(refund.c.key == key)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    return _read(row) if row else None
+
+
 def _by_id(connection: Connection, refund_id: int) -> Refund:
     return _read(connection.execute(select(refund).where(refund.c.id == refund_id)).one())
 
@@ -282,7 +368,8 @@ def _locked(unit: Unit, number: str) -> Refund | None:
     return _read(row) if row else None
 
 
-def _move(unit: Unit, one: Refund, **changes: object) -> Refund:
+def move(unit: Unit, one: Refund, **changes: object) -> Refund:
+    """Change a locked refund; it as it stands then."""
     unit.connection.execute(update(refund).where(refund.c.id == one.id).values(changes))
     return _by_id(unit.connection, one.id)
 
@@ -302,4 +389,7 @@ def _read(row: Row[Any]) -> Refund:
         row.approved_by,
         row.state,
         row.said,
+        row.provider,
+        row.handle,
+        row.sent_at,
     )

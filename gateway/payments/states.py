@@ -15,7 +15,7 @@ class State(StrEnum):
     PAID = "paid"  # posted in the ledger
     REFUSED = "refused"  # the operator or the payer said no
     EXPIRED = "expired"  # nobody decided in time
-    REVERSED = "reversed"  # the operator took the money back
+    REVERSED = "reversed"  # the operator took the money back, or cash was recorded by mistake
 
 
 class IllegalMove(AssertionError):

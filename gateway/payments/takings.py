@@ -318,9 +318,9 @@ class Collected:
 
 
 def collected_by(connection: Connection, staff_id: int, day: date) -> Collected:
-    """The cash that an animator or a treasurer took on a day, where the mutuelle is."""
+    """The cash that an animator or a treasurer took on a day, where the mutuelle is, less what was corrected."""
     query = _PAYMENTS.join(cash_taking, cash_taking.c.collection_id == collection.c.id).where(
-        cash_taking.c.staff_id == staff_id, entry.c.happened_on == day
+        cash_taking.c.staff_id == staff_id, entry.c.happened_on == day, collection.c.state == State.PAID.value
     )
     payments = tuple(_payment(row) for row in connection.execute(query.order_by(*_NEWEST_FIRST)))
     totals: Counter[str] = Counter()

@@ -7,14 +7,15 @@ import logging
 from collections.abc import Mapping
 
 from flask import Blueprint, Response, abort, request
-from sqlalchemy import insert
+from sqlalchemy import Connection, select
 
 from gateway.kernel.faults import Unavailable
-from gateway.kernel.ids import is_operator_key, ordered_id
-from gateway.payments.collections import learn_handle
-from gateway.payments.providers.base import BadNotice, Hint, Provider
-from gateway.store.outbox import Ask, put
-from gateway.store.schema import notice
+from gateway.kernel.ids import is_operator_key
+from gateway.kernel.sources import Sources
+from gateway.payments.collections import learn_handle, look_soon
+from gateway.payments.providers.base import AnswersNotices, BadNotice, Hint, NoticeAnswer, Provider
+from gateway.payments.push.noticed import keep_notice, look_after
+from gateway.store.schema import collection
 from gateway.store.unit import Store
 
 LARGEST_NOTICE = 64 * 1024
@@ -22,16 +23,21 @@ LARGEST_NOTICE = 64 * 1024
 log = logging.getLogger(__name__)
 
 
-def payments_blueprint(store: Store, secret: str, providers: Mapping[str, Provider]) -> Blueprint:
+def payments_blueprint(
+    store: Store, secret: str, providers: Mapping[str, Provider], sources: Sources | None = None
+) -> Blueprint:
     """``POST`` or ``PUT`` ``/payments/<provider>/<secret>/<collection key>``.
 
     An operator that knows one address for all orders is given any word in the place of the key; its notice names one.
+    ``sources`` says from which addresses an operator may call, by default from any.
     """
     web = Blueprint("payments", __name__)
 
     @web.route("/payments/<provider>/<given>/<key>", methods=["POST", "PUT"])
     def notified(provider: str, given: str, key: str) -> Response:
         if not hmac.compare_digest(given.encode(), secret.encode()) or provider not in providers:
+            abort(404)
+        if sources is not None and not _may_come_from(sources, provider):
             abort(404)
         if (request.content_length or 0) > LARGEST_NOTICE:
             abort(413)
@@ -41,24 +47,50 @@ def payments_blueprint(store: Store, secret: str, providers: Mapping[str, Provid
         reference = named.replace("\x00", "")[:64]  # PostgreSQL keeps no NUL in a text
         try:
             with store.write() as unit:
-                unit.connection.execute(
-                    insert(notice).values(
-                        source=provider,
-                        reference=reference,
-                        received_at=unit.now,
-                        content_type=(request.content_type or "")[:60],
-                        body=body,
+                came = keep_notice(unit, provider, reference, request.content_type or "", body)
+                if _is_forged(unit.connection, provider, reference, hint):
+                    log.error(
+                        "a notice of %s about %s is forged: it doesn't bear its order's token", provider, reference
                     )
-                )
-                if hint is not None and hint.handle is not None:
-                    learn_handle(unit, provider, reference, hint.handle)
-                put(unit, Ask("money", "collection.hint", reference, f"hint:{ordered_id()}"))
+                else:
+                    if hint is not None and hint.handle is not None:
+                        learn_handle(unit, provider, reference, hint.handle)
+                    look_soon(unit, reference, look_after(came))
         except Unavailable:
             # Not stored, so not acknowledged: the operator's repeat or our own look will bring it.
             abort(503)
-        return Response(status=200)
+        return _answer(providers[provider], body)
 
     return web
+
+
+def _may_come_from(sources: Sources, provider: str) -> bool:
+    forwarded = request.headers.getlist("X-Forwarded-For")
+    if sources.allows(provider, request.remote_addr or "", forwarded):
+        return True
+    log.warning(
+        "a notice for %s came from %s: not an address in CALLBACK_ADDRESSES. Behind a proxy, TRUSTED_PROXIES names it",
+        provider,
+        sources.caller(request.remote_addr or "", forwarded),
+    )
+    return False
+
+
+def _is_forged(connection: Connection, provider: str, reference: str, hint: Hint | None) -> bool:
+    """Whether the operator gave a token with this order, and the notice doesn't bear it.
+
+    An order that has none, or none yet, for its notice can overtake the answer to our call, says nothing.
+    """
+    kept = connection.scalar(
+        select(collection.c.token).where(collection.c.key == reference, collection.c.provider == provider)
+    )
+    borne = hint.token if hint is not None else None
+    return kept is not None and not hmac.compare_digest(kept.encode(), (borne or "").encode())
+
+
+def _answer(provider: Provider, body: bytes) -> Response:
+    told = provider.answer(body) if isinstance(provider, AnswersNotices) else NoticeAnswer()
+    return Response(told.body, told.status, content_type=told.content_type)
 
 
 def _read(provider: Provider, body: bytes) -> Hint | None:

@@ -76,6 +76,35 @@ def taken_back(say: Say, number: str, amount: Money, card: str) -> str:
     return fold(" ".join(sentences))
 
 
+def cash_corrected(say: Say, number: str, amount: Money, card: str) -> str:
+    """To the members: cash that a receipt was given for was recorded by mistake."""
+    gone = say("Receipt {number} no longer counts: {amount} in cash, card {card}.", number=number, amount=amount,
+               card=say.card(card))  # fmt: skip
+    return fold(" ".join((gone, _if_wrong(say))))
+
+
+def cash_corrected_by(say: Say, number: str, amount: Money, card: str, name: str) -> str:
+    """To the treasurers and whoever recorded it: the same, and who corrected it."""
+    gone = say("Receipt {number} no longer counts: {amount} in cash, card {card}.", number=number, amount=amount,
+               card=say.card(card))  # fmt: skip
+    return fit(lambda who: " ".join((gone, say("Corrected by {name}.", name=who))), name)
+
+
+def group_taken_back(say: Say, number: str, amount: Money, name: str) -> str:
+    """To a group's phone and the treasurer: an operator took back what the group had paid."""
+
+    def write(shown: str) -> str:
+        return " ".join(
+            (
+                say("Receipt {number}: the operator took back {amount}, {name}.", number=number, amount=amount,
+                    name=shown),
+                say("It no longer counts."),
+            )
+        )  # fmt: skip
+
+    return fit(write, name)
+
+
 def unfound(say: Say, number: str, card: str) -> str:
     """To whoever said that they paid: no money with this number of the operator's came."""
     said = say("Payment {number} was not found. Card {card}: nothing counted.", number=number, card=say.card(card))
@@ -109,6 +138,34 @@ def unidentified(say: Say, amount: Money, number: str) -> str:
         say("Tell your treasurer whose it is."),
     )
     return fold(" ".join(sentences))
+
+
+def group_to_divide(say: Say, amount: Money, number: str, name: str) -> str:
+    """To the treasurers: a group's money came, and can't be divided among its households as it is."""
+
+    def write(shown: str) -> str:
+        return " ".join(
+            (
+                say("Money to divide: {amount}, number {number}, {name}.", amount=amount, number=number, name=shown),
+                say("It counts for nobody until somebody divides it."),
+            )
+        )
+
+    return fit(write, name)
+
+
+def group_kept(say: Say, amount: Money, number: str, name: str) -> str:
+    """To a group's phone: its money came and is kept, but can't be divided as it is."""
+
+    def write(shown: str) -> str:
+        return " ".join(
+            (
+                say("{amount} received, number {number}, {name}.", amount=amount, number=number, name=shown),
+                say("It is kept but not yet divided: speak with your treasurer."),
+            )
+        )
+
+    return fit(write, name)
 
 
 # --- to whoever asked for something -----------------------------------------------------------------------------------

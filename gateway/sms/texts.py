@@ -49,33 +49,71 @@ def registered(say: Say, mutuelle: str, card: str, total: Money, first: Money) -
     return fit(write, mutuelle)
 
 
-def receipt(say: Say, number: str, amount: Money, card: str, cover: Cover, left: Money) -> str:
+def receipt(
+    say: Say, number: str, amount: Money, card: str, cover: Cover, left: Money,
+    asked: Money | None = None, advance: Money | None = None,
+) -> str:  # fmt: skip
     """To whoever paid, and to the member: what came in, and where the household stands with it.
 
-    ``number`` is the receipt's with its code, by which anybody can have it checked.
+    ``number`` is the receipt's with its code, by which anybody can have it checked. ``asked`` is what was asked for,
+    where another amount came; ``advance`` what of it counts beyond all that is due.
     """
-    sentences = (
-        say("Receipt {number}: {amount} paid, card {card}.", number=number, amount=amount, card=say.card(card)),
-        _cover(say, cover, left.currency),
-        _left(say, left),
+    if asked is None or asked == amount:
+        opening = say(
+            "Receipt {number}: {amount} paid, card {card}.", number=number, amount=amount, card=say.card(card)
+        )
+        return fold(" ".join(filter(None, (opening, _cover(say, cover, left.currency), _left(say, left)))))
+    opening, rest = _other(say, number, amount, asked, card), ""
+    if amount.minor > asked.minor:
+        rest = say("In advance: {amount}.", amount=advance) if advance else say("It all counts.")
+    return _first_that_fits(
+        (opening, rest, _cover(say, cover, left.currency), _left(say, left)),
+        (opening, rest, _left(say, left)),
+        (opening, _left(say, left)),
     )
-    return fold(" ".join(filter(None, sentences)))
 
 
-def treasurer(say: Say, number: str, amount: Money, way: str, head: str, card: str, left: Money) -> str:
-    """To the treasurer: what came in, how (``push``, ``reference``, ``cash``, or a word shown as it is), from whom."""
-    how = say(WAYS[way]) if way in WAYS else way[:NUMBER_CHARACTERS]
+def other_currency(say: Say, number: str, amount: Money, asked: Money, card: str) -> str:
+    """To whoever paid, and to the member: money of another currency came; it is kept, and somebody looks at it."""
+    return fold(" ".join((_other(say, number, amount, asked, card), say("Kept: your mutuelle will look at it."))))
+
+
+def _other(say: Say, number: str, amount: Money, asked: Money, card: str) -> str:
+    return say(
+        "Receipt {number}: {amount} paid, {asked} asked, card {card}.",
+        number=number, amount=amount, asked=asked, card=say.card(card),
+    )  # fmt: skip
+
+
+def treasurer(
+    say: Say, number: str, amount: Money, way: str, head: str, card: str, left: Money, asked: Money | None = None
+) -> str:
+    """To the treasurer: what came in, how (``push``, ``reference``, ``cash``, or a word shown as it is), from whom.
+
+    ``asked`` is what was asked for, where another amount came; of another currency, it is on suspense.
+    """
 
     def write(name: str) -> str:
-        return " ".join(
-            (
-                say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=how),
-                say("{head}, card {card}.", head=name, card=say.card(card)),
-                _left(say, left),
-            )
-        )
+        first = say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=_way(say, way))
+        whose = say("{head}, card {card}.", head=name, card=say.card(card))
+        if asked is None or asked == amount:
+            return " ".join((first, whose, _left(say, left)))
+        second = say("Asked: {amount}.", amount=asked)
+        if asked.currency != amount.currency:
+            return " ".join((first, second, whose, say("To identify.")))
+        return _first_that_fits((first, second, whose, _left(say, left)), (first, second, whose))
 
     return fit(write, head)
+
+
+def _way(say: Say, way: str) -> str:
+    return say(WAYS[way]) if way in WAYS else way[:NUMBER_CHARACTERS]
+
+
+def _first_that_fits(*ways: tuple[str, ...]) -> str:
+    """The first of several sentences together that is one part; the last when none is."""
+    texts = [fold(" ".join(filter(None, way))) for way in ways]
+    return next((text for text in texts if parts(text) == 1), texts[-1])
 
 
 def link(say: Say, amount: Money, card: str, address: str) -> str:
@@ -94,6 +132,79 @@ def not_paid(say: Say, amount: Money, card: str, reason: str) -> str:
         say(what_now),
     )
     return fold(" ".join(sentences))
+
+
+def not_paid_elsewhere(say: Say, amount: Money, card: str) -> str:
+    """To the household that had asked another's phone to pay: no money came. Nothing of the payer."""
+    sentences = (
+        say("Not paid: {amount}, card {card}.", amount=amount, card=say.card(card)),
+        say("The other phone did not pay."),
+        say("Nothing was received."),
+        say(_AGAIN),
+    )
+    return fold(" ".join(sentences))
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+def group_receipt(say: Say, number: str, amount: Money, count: int, name: str, asked: Money | None = None) -> str:
+    """To a group's phone: what came, for how many households; ``asked`` where that was another amount."""
+
+    def write(shown: str) -> str:
+        sentences = [
+            say.many(
+                "Receipt {number}: {amount}, {count} household of {name}.",
+                "Receipt {number}: {amount}, {count} households of {name}.",
+                count, number=number, amount=amount, name=shown,
+            )
+        ]  # fmt: skip
+        if asked is not None and asked != amount:
+            sentences.append(say("Asked: {amount}.", amount=asked))
+        return " ".join((*sentences, say("Each has its receipt.")))
+
+    return fit(write, name)
+
+
+def group_treasurer(
+    say: Say, number: str, amount: Money, way: str, count: int, name: str, asked: Money | None = None
+) -> str:
+    """To the treasurer: what a group paid and how, for how many households; ``asked`` where that was another amount."""
+
+    def write(shown: str) -> str:
+        sentences = [
+            say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=_way(say, way)),
+            say.many("{name}: {count} household.", "{name}: {count} households.", count, name=shown),
+        ]
+        if asked is not None and asked != amount:
+            sentences.append(say("Asked: {amount}.", amount=asked))
+        return " ".join(sentences)
+
+    return fit(write, name)
+
+
+def group_not_paid(say: Say, amount: Money, name: str, reason: str) -> str:
+    """To a group's phone: no money came, and why as far as the operator told."""
+    why, _ = _NOT_PAID.get(reason, _NOT_PAID["other"])
+
+    def write(shown: str) -> str:
+        return " ".join(
+            (
+                say("Not paid: {amount}, {name}.", amount=amount, name=shown),
+                say(why),
+                say("Nothing was received."),
+                say("To try again, tell your mutuelle."),
+            )
+        )
+
+    return fit(write, name)
+
+
+def group_link(say: Say, amount: Money, name: str, address: str) -> str:
+    """To a group's phone: where to pay. The address is never shortened; a long one makes a second part."""
+    return fit(
+        lambda shown: say("Pay {amount} for {name} here: {address}", amount=amount, name=shown, address=address), name
+    )
 
 
 def _cover(say: Say, cover: Cover, currency: str) -> str:

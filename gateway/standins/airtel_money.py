@@ -2,9 +2,10 @@
 
 ``python -m gateway.standins.airtel_money --port 0`` prints ``ready http://127.0.0.1:N`` and serves until it is killed.
 What it holds is gone with it. It answers as Airtel's documentation is quoted: tokens, the USSD push with and without
-message signing, its checks and its ``ESB000041`` for an id that it has, and the enquiry, which knows no amount. What is
-documented nowhere is assumed here: the HTTP statuses of errors. The callback goes to one address, as registered in the
-portal. ``/_play`` is not Airtel's; beside what :mod:`.play` has:
+message signing, its checks and its ``ESB000041`` for an id that it has, the enquiry, which knows no amount, and the
+refund of a whole payment by its number, once, after which the enquiry says TR. What is documented nowhere is assumed
+here: the HTTP statuses of errors, and what a second refund meets. The callback goes to one address, as registered in
+the portal. ``/_play`` is not Airtel's; beside what :mod:`.play` has:
 
 =============================  =======================================================================================
 ``POST /_play/callback-url``   ``{url}``: the address that is registered for callbacks
@@ -38,6 +39,7 @@ CLIENT_SECRET = "standin-client-secret"
 COUNTRIES = {"CD": ("243", {"CDF", "USD"}), "CG": ("242", {"XAF"}), "NE": ("227", {"XOF"}), "RW": ("250", {"RWF"})}
 
 TAKEN, PAID, AMBIGUOUS, EXPIRED = "DP00800001006", "DP00800001001", "DP00800001000", "DP00800001029"
+GIVEN_BACK = "ESB000099"  # assumed: it is documented nowhere what a second refund of a payment meets
 CODES = {"TIP": TAKEN, "TS": PAID, "TA": AMBIGUOUS, "TE": EXPIRED}
 
 
@@ -103,10 +105,26 @@ class Airtel(Operator[Asked]):
         if isinstance(amount, bool) or not isinstance(amount, int | float) or amount <= 0:
             raise wrong(400, "ESB000008", "amount")
 
+    def refund(self, body: Body) -> Asked:
+        """A refund as it would be taken, or what Airtel answers instead."""
+        transaction = body.get("transaction")
+        named = transaction.get("airtel_money_id") if isinstance(transaction, dict) else None
+        of = next((one for one in list(self.orders.values()) if named and one.operator_id == named), None)
+        if of is None:
+            raise wrong(200, "ESB000045", "No Transaction Found With Provided Transaction Id.")
+        if self.left(of) <= 0:
+            raise wrong(400, GIVEN_BACK, "Transaction is refunded already.")
+        return Asked(f"back:{of.key}", of.payer, of.amount, of.currency, body, self.WAITING, of=of.key)
+
+    def is_back(self, order: Asked) -> bool:
+        back = self.orders.get(f"back:{order.key}")
+        return back is not None and back.status == self.PAID
+
     def shown(self, order: Asked, report: Body) -> Body:
         """The enquiry's answer; ``report`` replaces fields of its transaction."""
         paid = {"airtel_money_id": order.operator_id} if order.status == self.PAID else {}
-        told = {"id": order.sent["transaction"]["id"], "message": "", "status": order.status}
+        status = "TR" if self.is_back(order) else order.status
+        told = {"id": order.sent["transaction"]["id"], "message": "", "status": status}
         code = CODES.get(order.status, order.reason)
         return {
             "data": {"transaction": {**told, **paid, **order.report, **report}},
@@ -143,6 +161,8 @@ class AirtelHandler(Handler):
                 self._key()
             case "POST", ["merchant", ("v1" | "v2") as version, "payments"]:
                 self._pay(version, raw)
+            case "POST", ["standard", "v1", "payments", "refund"]:
+                self._refund(raw)
             case "GET", ["standard", "v1", "payments", named]:
                 self._enquiry(named)
             case _:
@@ -218,6 +238,20 @@ class AirtelHandler(Handler):
         taken = {"id": transaction["id"], "status": "SUCCESS"}
         codes = {"code": "200", "message": "SUCCESS", "result_code": "ESB000010", "response_code": TAKEN}
         self.conclude(script, 200, {"data": {"transaction": taken}, "status": {**codes, "success": True}})
+
+    def _refund(self, raw: bytes) -> None:
+        operator = self.operator
+        operator.calls["give_back"] += 1
+        script = operator.script_for("give_back")
+        if self.met(script):
+            return
+        self._check_caller()
+        with operator.lock:
+            back = operator.refund(json_object(raw))
+            operator.take(back, script)
+        told = {"airtel_money_id": operator.new_operator_id(), "status": "SUCCESS"}
+        codes = {"code": "200", "message": "SUCCESS", "result_code": "ESB000010", "success": False}
+        self.conclude(script, 200, {"data": {"transaction": told}, "status": codes})
 
     def _enquiry(self, named: str) -> None:
         self.operator.calls["find"] += 1

@@ -2,9 +2,10 @@
 
 ``python -m gateway.standins.gsma --port 0`` prints ``ready http://127.0.0.1:N`` and serves until it is killed. What it
 holds is gone with it. It answers as the specification describes merchant payments: the request with its checks and its
-``duplicateRequest``, request states, transactions, the responses by which a lost answer is found again, and the
-callback by ``PUT``. What the specification leaves open is decided here: a transaction can be read from the moment an
-order is taken, and its status has the words of the request state. ``/_play`` is not the operator's: see :mod:`.play`.
+``duplicateRequest``, request states, transactions and their reversals, the responses by which a lost answer is found
+again, and the callback by ``PUT``. What the specification leaves open is decided here: a transaction can be read from
+the moment an order is taken, and its status has the words of the request state. ``/_play`` is not the operator's: see
+:mod:`.play`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import re
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from gateway.standins.play import (
@@ -104,6 +106,24 @@ class Gsma(Operator[Requested]):
         if body["creditParty"] != [self.account_party]:
             raise wrong(404, "identifierError", "creditParty")
 
+    def reversal(self, key: str, named: str, body: Body) -> Requested:
+        """A reversal as it would be taken, or what the operator answers instead."""
+        of = next((one for one in list(self.orders.values()) if one.reference == named), None)
+        if of is None:
+            raise wrong(404, "identifierError", "transactionReference")
+        if body.get("type") != "reversal":
+            raise wrong(400, "mandatoryValueNotSupplied", "type")
+        amount = body.get("amount", of.amount)
+        if not isinstance(amount, str) or not _AMOUNT.fullmatch(amount) or body.get("currency") != of.currency:
+            raise wrong(400, "formatError", "amount")
+        if key not in self.orders and Decimal(amount) > self.left(of):
+            raise wrong(400, "overPaymentNotAllowed", "amount")
+        parties = {"debitParty": [self.account_party], "creditParty": of.sent["debitParty"]}
+        reference = f"REF-{self.new_operator_id()}"
+        return Requested(
+            key, of.payer, amount, of.currency, {**parties, **body}, self.WAITING, of=of.key, reference=reference
+        )
+
     def state(self, order: Requested, report: Body) -> Body:
         """The request state; ``report`` replaces its fields."""
         told = {"serverCorrelationId": order.state_id, "status": order.status, "notificationMethod": "callback"}
@@ -116,8 +136,8 @@ class Gsma(Operator[Requested]):
     def transaction(self, order: Requested, report: Body) -> Body:
         """The transaction; ``report`` replaces its fields."""
         told = {
-            **order.sent,
             "type": "merchantpay",
+            **order.sent,
             "transactionReference": order.reference,
             "transactionStatus": order.status,
             "creationDate": order.at,
@@ -152,6 +172,8 @@ class GsmaHandler(Handler):
         match method, path.strip("/").split("/"):
             case "POST", ["transactions", "type", "merchantpay"]:
                 self._pay(raw)
+            case "POST", ["transactions", named, "reversals"]:
+                self._reverse(named, raw)
             case "GET", ["requeststates", named]:
                 self._read("find", [one for one in orders if one.state_id == named], self.operator.state)
             case "GET", ["responses", named]:
@@ -169,15 +191,10 @@ class GsmaHandler(Handler):
         script = operator.script_for("ask", payer)
         if self.met(script):
             return
-        self._check_caller()
-        key = self.headers.get("X-CorrelationID", "")
-        if not _UUID.fullmatch(key):
-            raise wrong(400, "formatError", "X-CorrelationID")
-        if self.headers.get("X-Content-Hash") not in (None, hashlib.sha256(raw).hexdigest()):
-            raise wrong(400, "formatError", "X-Content-Hash")
+        key = self._check_request(raw)
         operator.check(body)
         order = Requested(
-            key=key.lower(),
+            key=key,
             payer=payer,
             amount=body["amount"],
             currency=body["currency"],
@@ -191,6 +208,29 @@ class GsmaHandler(Handler):
         if script.callback.before_response:
             operator.tell(order)
         self.conclude(script, 202, operator.state(order, {}))
+
+    def _reverse(self, named: str, raw: bytes) -> None:
+        operator = self.operator
+        operator.calls["give_back"] += 1
+        script = operator.script_for("give_back")
+        if self.met(script):
+            return
+        key = self._check_request(raw)
+        with operator.lock:
+            back = operator.reversal(key, named, json_object(raw))
+            if not operator.take(back, script):
+                raise wrong(400, "duplicateRequest", "The X-CorrelationID was used before.")
+        self.conclude(script, 202, operator.state(back, {}))
+
+    def _check_request(self, raw: bytes) -> str:
+        """The key of a request that the specification lets pass."""
+        self._check_caller()
+        key = self.headers.get("X-CorrelationID", "")
+        if not _UUID.fullmatch(key):
+            raise wrong(400, "formatError", "X-CorrelationID")
+        if self.headers.get("X-Content-Hash") not in (None, hashlib.sha256(raw).hexdigest()):
+            raise wrong(400, "formatError", "X-Content-Hash")
+        return key.lower()
 
     def _response(self, order: Requested, report: Body) -> Body:
         return {"link": f"/transactions/{order.reference}", **report}

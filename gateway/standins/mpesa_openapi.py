@@ -2,7 +2,8 @@
 
 ``python -m gateway.standins.mpesa_openapi --port 0`` prints ``ready http://127.0.0.1:N`` and serves until it is killed.
 What it holds is gone with it. It answers as openapiportal.m-pesa.com describes the API: sessions for an encrypted key,
-``c2bPayment/singleStage`` with its checks and its ``INS-10``, and ``queryTransactionStatus``, which knows no amount.
+``c2bPayment/singleStage`` with its checks and its ``INS-10``, ``queryTransactionStatus``, which knows no amount, and
+``reversal``, which is done at once unless the payers are told to do nothing by themselves.
 With ``--flow sync`` the payment call blocks until the payer has decided and tells the outcome; with ``async`` it is
 answered at once, and the result is posted to the one address of the application. What is documented nowhere is assumed
 here: the status *Pending* of a payment whose prompt is open, and 401 with ``INS-2`` for a session that isn't good.
@@ -25,6 +26,7 @@ import re
 import secrets
 import time
 import uuid
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +64,7 @@ DESCRIPTIONS = {
     "INS-10": "Duplicate Transaction",
     "INS-13": "Invalid Shortcode Used",
     "INS-15": "Invalid Amount Used",
+    "INS-18": "Invalid TransactionID Used",
     "INS-17": "Invalid Transaction Reference. Length Should Be Between 1 and 20.",
     "INS-20": "Not All Parameters Provided. Please try again.",
     "INS-21": "Parameter validations failed. Please try again.",
@@ -84,6 +87,13 @@ FIELDS = {
     "input_TransactionReference": (r"[0-9a-zA-Z \w+]{1,20}", "INS-17"),
     "input_ThirdPartyConversationID": (r"[0-9a-zA-Z \w+]{1,40}", "INS-28"),
     "input_PurchasedItemsDesc": (r"[0-9a-zA-Z \w+]{1,256}", "INS-30"),
+}
+REVERSAL = {
+    "input_ReversalAmount": (r"\d*\.?\d+", "INS-15"),
+    "input_Country": (COUNTRY, "INS-998"),
+    "input_ServiceProviderCode": (r"[0-9A-Za-z]{4,12}", "INS-13"),
+    "input_ThirdPartyConversationID": (r"[0-9a-zA-Z \w+]{1,40}", "INS-28"),
+    "input_TransactionID": (r"[0-9a-zA-Z \w+]{1,20}", "INS-18"),
 }
 QUERY_REFERENCE = r"[A-Za-z0-9]{1,32}"
 
@@ -156,21 +166,33 @@ class Mpesa(Operator[Asked]):
     def revoke_sessions(self) -> None:
         self._live_at.clear()
 
-    def check(self, body: Body) -> None:
-        """Refuse a payment as M-Pesa would before it begins."""
-        if FIELDS.keys() - body.keys():
+    def check(self, body: Body, fields: Mapping[str, tuple[str, str]] = FIELDS, amount: str = "input_Amount") -> None:
+        """Refuse a payment, or a reversal, as M-Pesa would before it begins."""
+        if fields.keys() - body.keys():
             raise wrong(400, "INS-20")
-        for name, (form, code) in FIELDS.items():
+        for name, (form, code) in fields.items():
             if not isinstance(body[name], str) or not re.fullmatch(form, body[name], re.ASCII):
                 raise wrong(400, code)
         if body["input_ServiceProviderCode"] != self.options.service_provider_code:
             raise wrong(400, "INS-13")
-        if Decimal(body["input_Amount"]) <= 0:
+        if Decimal(body[amount]) <= 0:
             raise wrong(400, "INS-15")
+
+    def reversal(self, body: Body) -> Asked:
+        """A reversal as it would be taken, or what M-Pesa answers instead."""
+        self.check(body, REVERSAL, "input_ReversalAmount")
+        key, named = key_of(body["input_ThirdPartyConversationID"]), body["input_TransactionID"]
+        of = next((one for one in list(self.orders.values()) if one.operator_id == named), None)
+        if of is None:
+            raise wrong(400, "INS-18", body["input_ThirdPartyConversationID"])
+        if key not in self.orders and Decimal(body["input_ReversalAmount"]) > self.left(of):
+            raise wrong(400, "INS-15", body["input_ThirdPartyConversationID"])
+        return Asked(key, of.payer, body["input_ReversalAmount"], of.currency, body, self.WAITING, of=of.key)
 
     def shown(self, order: Asked, report: Body) -> Body:
         """The status's answer; ``report`` replaces its fields."""
-        paid = {"output_OriginalTransactionID": order.operator_id, "output_Reversed": "False"}
+        gone = order.of is None and order.debits > 0 and self.left(order) <= 0
+        paid = {"output_OriginalTransactionID": order.operator_id, "output_Reversed": str(gone)}
         found = told(
             "INS-0",
             reference_of(order.key),
@@ -205,6 +227,8 @@ class MpesaHandler(Handler):
                 self._session(environment, market)
             case "POST", [environment, "ipg", "v2", market, "c2bPayment", "singleStage"]:
                 self._pay(environment, market, raw)
+            case "PUT", [environment, "ipg", "v2", market, "reversal"]:
+                self._reversal(environment, market, raw)
             case "GET", [environment, "ipg", "v2", market, "queryTransactionStatus"]:
                 self._query(environment, market, query)
             case _:
@@ -276,6 +300,22 @@ class MpesaHandler(Handler):
         else:
             status, code = REFUSED.get(str(order.reason), (401, "INS-6"))
             self.conclude(script, status, told(code, reference))
+
+    def _reversal(self, environment: str, market: str, raw: bytes) -> None:
+        operator = self.operator
+        operator.calls["give_back"] += 1
+        script = operator.script_for("give_back")
+        if self.met(script):
+            return
+        self._check_caller(environment, market)
+        body = json_object(raw)
+        with operator.lock:
+            back = operator.reversal(body)
+            taken = operator.take(back, script)
+        if not taken:
+            raise wrong(409, "INS-10", body["input_ThirdPartyConversationID"])
+        number = {"output_TransactionID": back.operator_id} if back.operator_id else {}
+        self.conclude(script, 200, told("INS-0", body["input_ThirdPartyConversationID"], **number))
 
     def _query(self, environment: str, market: str, query: Query) -> None:
         self.operator.calls["find"] += 1

@@ -2,15 +2,18 @@
 
 ``python -m gateway.standins.pawapay --port 0`` prints ``ready http://127.0.0.1:N`` and serves until it is killed. What
 it holds is gone with it. It answers as docs.pawapay.io describes version 2: deposits and refunds with their checks and
-DUPLICATE_IGNORED, their status, resend-callback, active-conf, predict-provider, and signatures by RFC 9421 both ways,
-made here from the RFC's text and not from the library that the gateway uses. ``/_play`` is not pawaPay's: beside what
-all stand-ins have (see :mod:`gateway.standins.play`; a refund is approved or refused by its key like a deposit)
+DUPLICATE_IGNORED, their status, resend-callback, active-conf, availability, predict-provider, and signatures by RFC
+9421 both ways, made here from the RFC's text and not from the library that the gateway uses. ``/_play`` is not
+pawaPay's: beside what all stand-ins have (see :mod:`gateway.standins.play`; a refund is approved or refused by its key
+like a deposit)
 
 ==========================  ==========================================================================================
-``POST /_play/callbacks``   ``{url?, sign?}``: where callbacks go; ``der``, ``raw`` or ``none``
+``POST /_play/callbacks``   ``{url?, sign?, digest?}``: where they go; ``der``, ``raw`` or ``none``; ``sha-256|512``
 ``POST /_play/rotate``      a new key signs callbacks from now on; the old one stays published
 ``POST /_play/merchant``    ``{id, key}``: from now on deposits and refunds must be signed with this public key
 ``POST /_play/terms``       ``{code, currency, …}``: replace words of one operator's terms of deposits
+``POST /_play/port``        ``{payer, code, predicted?}``: this number's wallet is with another operator than its digits
+                            say; predictions know it unless told
 ==========================  ==========================================================================================
 """
 
@@ -146,13 +149,17 @@ class PawaPay(Operator[Payment]):
         self.merchant: tuple[str, Any] | None = None
         self.callbacks: str | None = options.callback_url
         self.sign: str = options.sign
+        self.digest = "sha-512"
         self.changed_terms: dict[tuple[str, str], Body] = {}
+        self.ported: dict[str, tuple[str, bool]] = {}
         self.rotate()
 
     def reset(self) -> None:
         super().reset()
         self.callbacks, self.sign, self.merchant = self.options.callback_url, self.options.sign, None
+        self.digest = "sha-512"
         self.changed_terms.clear()
+        self.ported.clear()
 
     # What active-conf says
 
@@ -202,8 +209,35 @@ class PawaPay(Operator[Payment]):
         signed = {"signedRequestsOnly": self.merchant is not None, "signedCallbacks": self.sign != "none"}
         return {"companyName": self.options.payee, "signatureConfiguration": signed, "countries": countries}
 
+    def availability(self, wanted: str) -> list[Body]:
+        """Every operator's word for each of the operations, or for the one that is ``wanted``."""
+        return [
+            {
+                "country": country,
+                "providers": [
+                    {
+                        "provider": code,
+                        "operationTypes": [
+                            {"operationType": each, "status": word}
+                            for each, word in self._status_of(code, auth, currencies).items()
+                            if wanted in ("", each)
+                        ],
+                    }
+                    for code, _, auth, currencies in operators
+                ],
+            }
+            for country, (_, operators) in OPERATORS.items()
+        ]
+
+    def _status_of(self, code: str, auth: str, currencies: dict[str, str]) -> dict[str, Any]:
+        currency, decimals = next(iter(currencies.items()))
+        return {"DEPOSIT": self.terms(code, auth, decimals, currency).get("status"), "PAYOUT": "DELAYED"}
+
     def predicted(self, number: str) -> Body:
         digits = re.sub(r"\D", "", number)
+        code, known = self.ported.get(digits, ("", False))
+        if known:
+            return {"country": code.rpartition("_")[2], "provider": code, "phoneNumber": digits}
         for country, (prefix, operators) in OPERATORS.items():
             for code, numbers, _, _ in operators:
                 if digits.startswith(prefix) and re.fullmatch(numbers, digits.removeprefix(prefix)):
@@ -224,7 +258,7 @@ class PawaPay(Operator[Payment]):
         if key not in self.orders:
             terms = self.terms_of(code, currency)
             _check_amount(amount, terms)
-            if terms["status"] != "OPERATIONAL":
+            if terms["status"] == "CLOSED":
                 raise Rejected("PROVIDER_TEMPORARILY_UNAVAILABLE")
             if terms["authType"] == "PREAUTH" and not body.get("preAuthorisationCode"):
                 raise wrong(400, "MISSING_PARAMETER", "preAuthorisationCode")
@@ -261,6 +295,10 @@ class PawaPay(Operator[Payment]):
         return self.take(order, script)
 
     def begin(self, order: Payment, script: Script) -> None:
+        code, _ = self.ported.get(order.payer, ("", False))
+        if code and not order.of and self._code(order) != code:
+            self.later.after(0, lambda: self.decide(order, self.FAILED, "PAYER_NOT_FOUND"))
+            return
         fate = FATES.get(order.payer[-3:], ("COMPLETED", None)) if self.options.sandbox else None
         if self.options.sandbox and not script.outcome and not order.of:
             if fate:
@@ -322,7 +360,7 @@ class PawaPay(Operator[Payment]):
             return headers
         key_id, key = self.keys[-1]
         now, to = int(time.time()), urlsplit(url)
-        headers["Content-Digest"] = _digest(body, "sha-512")
+        headers["Content-Digest"] = _digest(body, self.digest)
         headers["Signature-Date"] = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}"
         covered = ["@method", "@authority", "@path", "signature-date", "content-digest", "content-type"]
         params = "({});alg=\"ecdsa-p256-sha256\";keyid=\"{}\";created={};expires={}".format(
@@ -376,15 +414,17 @@ class PawaPayHandler(Handler):
             case "POST", ["v2", "deposits"]:
                 self._take("ask", path, raw, "depositId", self.operator.deposit)
             case "POST", ["v2", "refunds"]:
-                self._take("refund", path, raw, "refundId", self.operator.refund)
+                self._take("give_back", path, raw, "refundId", self.operator.refund)
             case "GET", ["v2", "deposits", key]:
                 self._status("find", key, refund=False)
             case "GET", ["v2", "refunds", key]:
-                self._status("find_refund", key, refund=True)
+                self._status("find_back", key, refund=True)
             case "POST", ["v2", "deposits", "resend-callback", key]:
                 self._resend(key)
             case "GET", ["v2", "active-conf"]:
                 self._help("conf", lambda: self.operator.conf(query.get("country", [""])[0]))
+            case "GET", ["v2", "availability"]:
+                self._help("availability", lambda: self.operator.availability(query.get("operationType", [""])[0]))
             case "POST", ["v2", "predict-provider"]:
                 self._help("predict", lambda: self.operator.predicted(str(json_object(raw).get("phoneNumber"))))
             case "GET", ["v2", "public-key", "http"]:
@@ -398,6 +438,10 @@ class PawaPayHandler(Handler):
             case "POST", "callbacks":
                 operator.callbacks = given.get("url", operator.callbacks)
                 operator.sign = given.get("sign", operator.sign)
+                operator.digest = given.get("digest", operator.digest)
+                self.answer(200, {})
+            case "POST", "port":
+                operator.ported[re.sub(r"\D", "", given["payer"])] = given["code"], given.get("predicted", True)
                 self.answer(200, {})
             case "POST", "rotate":
                 self.answer(200, {"id": operator.rotate()})

@@ -6,7 +6,8 @@ payers and as the network.
 
 ==========================  ==========================================================================================
 ``POST /_play/script``      what the next call (or the next of one ``payer``) meets: see :class:`Script`
-``POST /_play/approve``     ``{key | payer, report?}``: the payer types the PIN; by ``key`` also after a failure
+``POST /_play/approve``     ``{key | payer, report?}``: the payer types the PIN; by ``key`` also after a failure, and of
+                            money that is given back, that it has arrived
 ``POST /_play/refuse``      ``{key | payer, reason?}``
 ``POST /_play/tell``        ``{key, lie?, headers?, method?}``: send one notice now, whatever was or will be sent
 ``POST /_play/reset``       forget what was asked, counted and scripted
@@ -30,6 +31,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -105,7 +107,10 @@ class Script:
 
 @dataclass
 class Asked:
-    """An order that was taken. ``payer`` is digits without ``+``, ``sent`` the request's body."""
+    """An order that was taken. ``payer`` is digits without ``+``, ``sent`` the request's body.
+
+    Money given back is one too: ``of`` is the key of the order that it was paid by, and a debit is one of the payee's.
+    """
 
     key: str
     payer: str
@@ -121,6 +126,7 @@ class Asked:
     asked: int = 1
     debits: int = 0
     callback_answers: list[int] = field(default_factory=list)
+    of: str | None = None
 
 
 A = TypeVar("A", bound=Asked)
@@ -225,7 +231,8 @@ class Operator(Generic[A]):
             self.later.after(delay_s, lambda: self.decide(order, self.PAID, None))
         elif self.options.auto == "refuse":
             self.later.after(delay_s, lambda: self.decide(order, self.FAILED, self.REJECTED))
-        self.later.after(self.options.prompt_expires, lambda: self._expire(order))
+        if order.of is None:
+            self.later.after(self.options.prompt_expires, lambda: self._expire(order))
 
     def decide(self, order: A, status: str, reason: Any) -> None:
         """The order's outcome; money moves once at most, however often it is decided."""
@@ -261,6 +268,13 @@ class Operator(Generic[A]):
         order.callback_answers.append(met)
         return met
 
+    def left(self, of: A) -> Decimal:
+        """What of a payment has not been given back, nor is about to be; nothing of what wasn't paid."""
+        if of.of is not None or of.status != self.PAID:
+            return Decimal(0)
+        back = [one for one in list(self.orders.values()) if one.of == of.key and one.status != self.FAILED]
+        return Decimal(of.amount) - sum((Decimal(one.amount) for one in back), Decimal(0))
+
     def _expire(self, order: A) -> None:
         if order.status == self.WAITING and not order.reason:
             self.decide(order, self.FAILED, self.EXPIRED)
@@ -272,7 +286,7 @@ class Operator(Generic[A]):
         return [
             one
             for one in list(self.orders.values())
-            if one.status == self.WAITING and not one.reason and (not payer or one.payer == payer)
+            if one.status == self.WAITING and not one.reason and not one.of and (not payer or one.payer == payer)
         ]
 
     def chosen(self, given: Body) -> A:

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.if_new import if_new
 from gateway.store.schema import outbox
@@ -20,9 +22,10 @@ from gateway.store.together import together
 from gateway.store.unit import Store, Unit
 
 QUEUES = ("money", "receipts", "replies", "reminders")
-CLAIM = timedelta(seconds=90)
-LONGEST_CALL = timedelta(seconds=60)  # a token and an order, each at the operator's slowest
+CLAIM = timedelta(seconds=125)
+LONGEST_CALL = timedelta(seconds=95)  # a token and an order, each at the slowest operator's slowest, and its record
 BATCH = 100
+LOOK_UP_EVERY = timedelta(milliseconds=500)  # in a batch: has something come that goes before all else?
 # What a handler that raised waits before its next try; the last one repeats.
 RETRY_AFTER_S = (2, 10, 60, 300, 900)
 
@@ -36,6 +39,7 @@ class Task:
     subject: str
     claims: int
     failures: int
+    rank: int = 1  # 0 goes before all else in its queue
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,37 @@ def put(unit: Unit, *asks: Ask) -> None:
         together(unit.connection, ask_put(unit, *asks))
 
 
+def put_again(unit: Unit, ask: Ask) -> None:
+    """Write work that is wanted once more each time: one row for each key, however often it is asked for.
+
+    Work that is open is done no later than this asks for. Work that is in somebody's hands this moment, who may not
+    have seen yet what this is about, is done once more afterwards; what was done is open again.
+    """
+    _, rows = ask_put(unit, ask)
+    together(unit.connection, (_AGAIN[unit.connection.dialect.name], rows))
+
+
 def _one_more(counted: Column[int]) -> ColumnElement[int]:
     """Counted as far as the column can count: a row that has waited for a year must not stop the rest of its batch."""
     return case((counted < 30_000, counted + 1), else_=0)
+
+
+def _again(insert: Any) -> Any:
+    new = insert(outbox)
+    waits = and_(outbox.c.done_at.is_(None), outbox.c.claimed_until.is_(None), outbox.c.due_at < new.excluded.due_at)
+    return new.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "due_at": case((waits, outbox.c.due_at), else_=new.excluded.due_at),
+            "done_at": None,
+            "claimed_until": None,
+            # Whoever has it in hand doesn't close it: see _still_ours.
+            "claims": _one_more(outbox.c.claims),
+        },
+    )
+
+
+_AGAIN = {"postgresql": _again(postgresql.insert), "sqlite": _again(sqlite.insert)}
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
@@ -112,7 +144,7 @@ def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
             update(outbox)
             .where(outbox.c.id.in_(ids))
             .values(claimed_until=unit.now + CLAIM, claims=_one_more(outbox.c.claims))
-            .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.claims, outbox.c.failures)
+            .returning(outbox.c.id, outbox.c.topic, outbox.c.subject, outbox.c.claims, outbox.c.failures, outbox.c.rank)
         ).all()
     found = {row.id: Task(*row) for row in rows}
     return [found[each] for each in ids]
@@ -157,15 +189,19 @@ def drain(
 ) -> int:
     """Claim one batch and work through it; returns how many rows were claimed.
 
-    What hasn't been begun when the claim has too little time left for a slow call, or when ``stopping()`` says so, is
-    given back for a fresh claim. A handler returns None when the row is done, or how long to wait before it is handled
-    again. What it raises is told, kept on the row, and tried again with growing patience: a row is never given up
-    silently.
+    What hasn't been begun when the claim has too little time left for a slow call, when ``stopping()`` says so, or when
+    something came meanwhile that goes before all else, is given back for a fresh claim. A handler returns None when the
+    row is done, or how long to wait before it is handled again. What it raises is told, kept on the row, and tried
+    again with growing patience: a row is never given up silently.
     """
     tasks = claim(store, queue, limit)
     begin_until = time.monotonic() + (CLAIM - LONGEST_CALL).total_seconds()
+    looked_up_at = store.clock.now()
     for place, task in enumerate(tasks):
-        if stopping() or (place and time.monotonic() > begin_until):
+        late = place > 0 and time.monotonic() > begin_until
+        if not late and task.rank and store.clock.now() - looked_up_at >= LOOK_UP_EVERY:
+            late, looked_up_at = _overtaken(store, queue), store.clock.now()
+        if stopping() or late:
             _give_back(store, tasks[place:])
             break
         wait: timedelta | None
@@ -182,6 +218,13 @@ def drain(
             else:
                 again(unit, task, wait, fault)
     return len(tasks)
+
+
+def _overtaken(store: Store, queue: str) -> bool:
+    """Is there due work that nobody has, and that goes before all else?"""
+    first = select(outbox.c.id).where(outbox.c.queue == queue, outbox.c.rank == 0, _free(store.clock.now())).limit(1)
+    with store.read() as connection:
+        return connection.scalar(first) is not None
 
 
 def _give_back(store: Store, tasks: Sequence[Task]) -> None:

@@ -26,9 +26,11 @@ from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
 from gateway.network.staff import Member
 from gateway.payments import cash, takings
-from gateway.payments.cash import Handover
-from gateway.payments.routes import Route
+from gateway.payments.cash import CashReceipt, Handover
+from gateway.payments.push.routes import Route
 from gateway.payments.takings import Collected, Payment, Takings
+from gateway.payments.unasked import declarations
+from gateway.payments.unasked.declarations import Told
 from gateway.services import Services
 from gateway.store.together import together
 from gateway.store.unit import telling_unavailable
@@ -171,6 +173,10 @@ class Reads:
     def payments(self, household: Household) -> list[Payment]:
         return self._once(("payments", household.id), lambda c: takings.payments_of(c, household.id))
 
+    def declared(self, household: Household) -> list[Told]:
+        now = self._services.clock.now()
+        return self._once(("declared", household.id), lambda c: declarations.told_by(c, household, now))
+
     # --- the network --------------------------------------------------------------------------------------------------
 
     def sections(self) -> Sequence[Organisation]:
@@ -257,6 +263,10 @@ class Reads:
         if member is None:
             return []
         return self._once(("handovers", staff), lambda c: cash.open_handovers(c, tree, member)[:MOST_LISTED])
+
+    def cash_receipt(self, typed: str) -> CashReceipt | None:
+        tree = self._services.network.tree()
+        return self._once(("cash receipt", typed), lambda c: cash.cash_receipt(c, tree, typed))
 
     def covered_today(self, card: str) -> Covered | None:
         household, tree = self.household(card), self._services.network.tree()

@@ -31,9 +31,10 @@ from gateway.membership.requests import Request
 from gateway.membership.visits import Covered
 from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
-from gateway.payments.cash import Handover
-from gateway.payments.routes import Route
+from gateway.payments.cash import CashReceipt, Handover
+from gateway.payments.push.routes import Route
 from gateway.payments.takings import Collected, Payment, Takings
+from gateway.payments.unasked.declarations import Told
 from gateway.ussd.pages import Page
 
 
@@ -142,6 +143,9 @@ class See(Protocol):
     def payments(self, household: Household) -> list[Payment]:
         """What a household paid last, the newest first."""
 
+    def declared(self, household: Household) -> list[Told]:
+        """What a household says that it has paid, the newest first."""
+
     def sms_stopped(self) -> bool:
         """Whether the caller wants no reminders."""
 
@@ -194,6 +198,9 @@ class See(Protocol):
 
     def handovers(self, staff: int) -> list[Handover]:
         """Cash that waits for this treasurer's word."""
+
+    def cash_receipt(self, typed: str) -> CashReceipt | None:
+        """The cash that counts and has this receipt number."""
 
     def covered_today(self, card: str) -> Covered | None:
         """Who of a card is covered today, anywhere in the network."""

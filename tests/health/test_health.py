@@ -18,7 +18,7 @@ from gateway.settings import Settings
 from gateway.store import migrate
 from gateway.store.migrate import newest
 from gateway.store.outbox import QUEUES, Ask, put
-from gateway.store.schema import outbox
+from gateway.store.schema import collection, outbox
 from gateway.wiring import Runtime
 from tests.payments.village import FAMILY, PAYER, Village, found
 
@@ -188,3 +188,29 @@ def test_nothing_of_a_person_or_a_secret_is_shown(web: FlaskClient, runtime: Run
     assert 'cotisa_collections{state="created"} 1.0' in shown
     for canary in (PAYER, PAYER[4:], made.card, SECRET, "canary", FAMILY[0].name, FAMILY[0].name.split()[1]):
         assert canary not in shown
+
+
+def test_how_late_money_is(web: FlaskClient, runtime: Runtime) -> None:
+    office = Village(runtime.store, runtime.network, runtime.clock, found(runtime.store, runtime.network))  # type: ignore[arg-type]
+    now = runtime.clock.now()
+
+    def shown(name: str) -> dict[str, float]:
+        rows = [row for row in web.get("/metrics").text.splitlines() if row.startswith(f"cotisa_{name}{{")]
+        return {row[row.index("{") + 1 : row.index("}")]: float(row.split()[-1]) for row in rows}
+
+    assert set(shown("undecided").values()) == {0}
+    assert shown("posting_lag_seconds") == {}
+    for age in (timedelta(seconds=30), timedelta(minutes=20), timedelta(days=2), timedelta(hours=3)):
+        phone = f"+2290100000{300 + age // timedelta(minutes=1) % 97}"
+        key = office.pay(office.register(phone).household_id, payer=phone)
+        with runtime.store.write() as unit:
+            unit.connection.execute(update(collection).where(collection.c.key == key).values(created_at=now - age))
+    assert shown("undecided") == {
+        f'older_than_s="{age_s}"': count for age_s, count in ((60, 3), (900, 3), (3_600, 2), (86_400, 1), (259_200, 0))
+    }
+    # The newest, three hours old, turns out to have been paid two hours ago.
+    office.confirm(key, now - timedelta(hours=2))
+    lag = shown("posting_lag_seconds")
+    assert lag['since="paid",which="largest"'] == pytest.approx(2 * 3_600, abs=30)
+    assert lag['since="asked",which="mean"'] == pytest.approx(3 * 3_600, abs=30)
+    assert shown("undecided")['older_than_s="3600"'] == 1

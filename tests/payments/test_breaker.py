@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.kernel.clock import FixedClock
-from gateway.payments.breaker import LEFT_ALONE, PATIENCE, Breakers, Line
 from gateway.payments.providers.base import Accepted, NotFound, Reason, Refused, Unclear, Waiting
+from gateway.payments.push.breaker import FRESH_FOR_S, LEFT_ALONE, PATIENCE, Breakers, Line
 from gateway.payments.states import State
 from gateway.store.unit import Store
 from tests.payments.providers.mtn_momo_play import MomoPlay
@@ -64,6 +64,17 @@ def test_one_operators_silence_is_not_anothers(breakers: Breakers, store: Store)
 def test_an_operator_that_names_a_time_is_left_alone_for_so_long(breakers: Breakers, store: Store) -> None:
     breakers.heard(MTN, Unclear("busy", "429", safe_to_ask_again_after_s=7))
     assert fresh(store).wait(MTN) == timedelta(seconds=7)
+
+
+def test_what_another_process_found_out_is_known_a_few_seconds_later(store: Store) -> None:
+    seconds = [100.0]
+    menu = Breakers(store, monotonic=lambda: seconds[0])
+    assert menu.wait(MTN) == NOTHING
+    for _ in range(PATIENCE):
+        fresh(store).heard(MTN, SILENT)
+    assert menu.wait(MTN) == NOTHING
+    seconds[0] += FRESH_FOR_S
+    assert menu.wait(MTN) == LEFT_ALONE[0]
 
 
 def test_the_cashier_leaves_alone_who_does_not_answer_and_goes_on_when_they_do(

@@ -12,16 +12,29 @@ from sqlalchemy import select, update
 from gateway.kernel.card import show_card
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import BadAmount, Money
-from gateway.payments import cases
-from gateway.payments.assigning import assign
-from gateway.payments.cases import KINDS, Case, close_case, close_cases_of, escalate, open_case, open_cases, undecided
-from gateway.payments.collections import by_key, move
-from gateway.payments.incoming import Known, Posted, Seen, Suspense, see
+from gateway.payments.collections import by_key, move, newest
+from gateway.payments.decisions import cases
+from gateway.payments.decisions.cases import (
+    KINDS,
+    NEXT_STEPS,
+    Case,
+    close_case,
+    close_cases_of,
+    escalate,
+    open_case,
+    open_cases,
+    undecided,
+)
+from gateway.payments.decisions.deciding import ALL, NotSettled, Part, Verdict, settle_case
+from gateway.payments.payers.group_money import shares_of
+from gateway.payments.payers.groups import Listed, add_group, ask_group
 from gateway.payments.providers.base import Paid
 from gateway.payments.settle import post_paid, reverse
 from gateway.payments.states import State
-from gateway.payments.taken_back import LeftToPerson, TakenBack, take_back
 from gateway.payments.takings import takings
+from gateway.payments.unasked.assigning import assign
+from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, see
+from gateway.payments.unasked.taken_back import LeftToPerson, TakenBack, take_back
 from gateway.store.schema import collection, incoming, money_case
 from tests.payments.commands import Run, on_database_of
 from tests.payments.village import ON_SQLITE, PAYER, TREASURER, YEAR_DUE, Village, found, francs
@@ -274,7 +287,155 @@ def test_a_reversal_that_is_told_of_before_what_it_reverses(office: Village, hom
     assert isinstance(came(office, office.family(home).card, "9000002"), Posted)
 
 
+# What a person says of it
+
+
+def conflict(office: Village, key: str) -> str:
+    """The operator says "failed" of what it said was paid; the number of the case."""
+    with office.store.write() as unit:
+        one = by_key(unit.connection, key)
+        assert one is not None
+        open_case(unit, "conflict", one.organisation_id, one.id, None, "FAILED", f"conflict:{key}")
+    return listed(office)[-1].number
+
+
+def settled(
+    office: Village,
+    number: str,
+    verdict: Verdict,
+    by: str = "Fati Bawa",
+    reason: str = "support said so",
+    part: Part = ALL,
+) -> Case | NotSettled:
+    with office.store.write() as unit:
+        return settle_case(unit, office.network.tree(), number, verdict, by, reason, part)
+
+
+def decisions_kept(office: Village) -> list[tuple[str, str | None, str | None]]:
+    with office.store.read() as connection:
+        rows = connection.execute(select(money_case).order_by(money_case.c.id)).all()
+    return [(row.kind, row.closed_by, row.note) for row in rows]
+
+
+def test_a_conflict_that_a_person_settles_as_reversed_is_booked_and_told(office: Village, home: int) -> None:
+    """B7."""
+    key = office.push(home, 2_000)
+    number = conflict(office, key)
+    assert settled(office, number, "reversed", by=" ") == NotSettled("no-reason")
+    assert office.balance()["wallet"] == 2_000
+    assert isinstance(settled(office, number, "reversed"), Case)
+    assert "wallet" not in office.balance()
+    assert office.stands(home).left == francs(YEAR_DUE)
+    assert office.shown(key).state is State.REVERSED
+    assert office.told("reversed") == [("reversed", PAYER), ("reversed", TREASURER)]
+    assert decisions_kept(office) == [
+        ("conflict", "Fati Bawa", "reversed: support said so"),
+        ("reversed", "Fati Bawa", "support said so"),
+    ]
+    assert settled(office, number, "reversed") == settled(office, number, "keep") == NotSettled("gone")
+
+
+def test_a_conflict_that_a_person_settles_as_kept_moves_nothing(office: Village, home: int) -> None:
+    key = office.push(home, 2_000)
+    number = conflict(office, key)
+    before = (office.entries(), office.messages())
+    assert isinstance(settled(office, number, "keep"), Case)
+    assert (office.entries(), office.messages(), kinds(office)) == (*before, [])
+    assert decisions_kept(office) == [("conflict", "Fati Bawa", "keep: support said so")]
+
+
+def test_what_is_booked_as_taken_back_is_not_booked_twice_nor_kept(office: Village, home: int) -> None:
+    """C3: the operator's own reversals, in parts."""
+    key = office.push(home, 2_000)
+    parts_of(office, key, (500, "R1"))
+    [part] = listed(office)
+    assert settled(office, part.number, "keep") == NotSettled("booked")
+    assert isinstance(settled(office, part.number, "reversed"), Case)
+    assert office.balance()["wallet"] == 1_500
+    number = conflict(office, key)
+    assert parts_of(office, key, (1_500, "R2")) == [True]
+    assert settled(office, number, "keep") == NotSettled("booked")
+    assert isinstance(settled(office, number, "reversed"), Case)
+    assert "wallet" not in office.balance()
+    assert [one.kind for one in listed(office)] == ["reversed"]
+
+
+def test_what_came_after_its_reversal_leaves_suspense_when_a_person_says_so(office: Village, home: int) -> None:
+    back(office, "9000001", 500)  # a part of what nobody has seen: it can't be booked by itself
+    assert settled(office, listed(office)[0].number, "reversed") == NotSettled("nothing")
+    answer = came(office, office.family(home).card, "9000001")
+    assert isinstance(answer, Suspense)
+    number = next(one.number for one in listed(office) if one.incoming_id == answer.incoming_id)
+    assert isinstance(settled(office, number, "reversed"), Case)
+    assert kinds(office) == []
+    assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
+
+
+def test_a_part_that_a_person_says_is_gone(office: Village, home: int) -> None:
+    key = office.push(home, 2_000)
+    number = conflict(office, key)
+    assert settled(office, number, "reversed", part=Part(francs(2_001))) == NotSettled("amount")
+    assert settled(office, number, "reversed", part=Part(Money(1, "BIF"))) == NotSettled("amount")
+    assert settled(office, number, "reversed", part=Part(None, "another-key")) == NotSettled("share")
+    assert isinstance(settled(office, number, "reversed", part=Part(francs(500))), Case)
+    assert (office.balance()["wallet"], kinds(office)) == (1_500, [])
+    assert office.shown(key).state is State.PAID
+
+
+def test_a_part_of_a_groups_payment_is_taken_from_the_share_that_a_person_names(office: Village, home: int) -> None:
+    homes = (home, office.register("+2290100000102").household_id)
+    rows = [Listed(row, office.family(each).card, None) for row, each in enumerate(homes, 1)]
+    tree, books = office.network.tree(), office.place.books
+    with office.store.write() as unit:
+        group = add_group(unit, tree, books.id, "coop", "Alafia", "equal", "+2290100000777", rows)
+        ask_group(
+            unit, tree, group, francs(3_000), provider="mtn_momo", environment=None, effect_key="group-1",
+            after=timedelta(0),
+        )  # fmt: skip
+    with office.store.read() as connection:
+        key = newest(connection, 1)[0].key
+    office.confirm(key)
+    with office.store.read() as connection:
+        first, second = shares_of(connection, office.shown(key))
+    assert isinstance(back(office, f"op-{key}", 400), LeftToPerson)
+    [case] = listed(office)
+    assert settled(office, case.number, "reversed") == NotSettled("part")
+    assert isinstance(settled(office, case.number, "reversed", part=Part(francs(400), second.key)), Case)
+    assert office.balance()["wallet"] == 2_600
+    assert [office.stands(each).left.minor for each in (first.of_household, second.of_household)] == [
+        YEAR_DUE - 1_500,
+        YEAR_DUE - 1_100,
+    ]
+    assert kinds(office) == []
+
+
+@ON_SQLITE
+def test_only_what_an_operator_takes_back_is_settled_so(office: Village) -> None:
+    with office.store.write() as unit:
+        open_case(unit, "twin", office.place.books.id, None, None, "x", "twin:1")
+    assert settled(office, listed(office)[0].number, "keep") == NotSettled("kind")
+    assert settled(office, "999990", "keep") == NotSettled("gone")
+
+
+def test_every_kind_has_its_next_step() -> None:
+    assert set(NEXT_STEPS) == set(KINDS)
+
+
 # Commands
+
+
+@ON_SQLITE
+def test_a_case_is_settled_by_command(office: Village, home: int, run: Run) -> None:
+    key = office.push(home, 2_000)
+    conflict(office, key)
+    [case] = json.loads(run("cases", "list", "--json"))
+    assert "gateway cases settle" in case["next_step"]
+    assert "ask the operator's support" in run("cases", "list")
+    settle = ("cases", "settle", case["number"], "--by", "Fati Bawa", "--reason", "support said so", "--as")
+    assert "taken back" in run(*settle, "reversed")
+    with pytest.raises(Fault, match="no case with this number is open"):
+        run(*settle, "keep")
+    assert json.loads(run("cases", "list", "--json")) == []
 
 
 @ON_SQLITE

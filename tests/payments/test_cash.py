@@ -30,7 +30,7 @@ from gateway.payments.cash import (
     open_handovers,
     record_cash,
 )
-from gateway.payments.limits import largest_float, largest_payment
+from gateway.payments.push.limits import largest_float, largest_payment
 from gateway.payments.settle import reverse
 from gateway.payments.states import State
 from gateway.store.effects import Outcome, once

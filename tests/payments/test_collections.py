@@ -15,17 +15,21 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from gateway.kernel.card import show_card
 from gateway.ledger.rules import Credit, Due, position, split_payment
 from gateway.membership.rules import State as Cover
-from gateway.payments.collections import Asked
+from gateway.payments.collections import Asked, by_key, move
+from gateway.payments.decisions.cases import open_cases
 from gateway.payments.providers.base import AskAnswer, FindAnswer, Order, Paid, Provider, Reason
 from gateway.payments.providers.mtn_momo import REASONS
 from gateway.payments.settle import post_paid, reverse
 from gateway.payments.states import IllegalMove, State
+from gateway.payments.unasked.taken_back import take_back
+from gateway.sms.gsm7 import fold
 from gateway.store.outbox import CLAIM
-from gateway.store.schema import staff
+from gateway.store.schema import money_case, staff
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.payments.village import (
     FAMILY,
@@ -109,18 +113,18 @@ def test_who_has_not_decided_is_asked_about_less_and_less(village: Village, momo
     village.pay(home)
     looks = []
     for _ in range(6):
-        before = momo.calls("status")
+        before = momo.calls("find")
         village.work_for(60)
-        looks.append(momo.calls("status") - before)
+        looks.append(momo.calls("find") - before)
     assert looks[0] >= 3
     assert 5 <= sum(looks[1:]) <= 12
     village.work_for(9 * 60, 60)
-    before = momo.calls("status")
+    before = momo.calls("find")
     village.work_for(6 * 24 * 3600, 4 * 3600)
-    assert 7 <= momo.calls("status") - before <= 20
-    before = momo.calls("status")
+    assert 7 <= momo.calls("find") - before <= 20
+    before = momo.calls("find")
     village.work_for(3 * 24 * 3600, 4 * 3600)
-    assert momo.calls("status") == before
+    assert momo.calls("find") == before
 
 
 # No money
@@ -299,6 +303,39 @@ def test_another_amount_is_posted_as_it_came(village: Village, momo: MomoPlay, h
     assert f"{amount:,} F".replace(",", " ") in village.messages("receipt")[0].text.replace("\u202f", " ")
 
 
+@pytest.mark.parametrize(
+    ("amount", "member", "treasurer"),
+    [
+        (1_000, "1,000 F paid, 1,500 F asked, card {card}. To be covered: 2,150 F. Left to pay: 11,600 F.",
+         "1,000 F, by phone. Asked: 1,500 F. Adjara Tchédré, card {card}. Left to pay: 11,600 F."),
+        (2_000, "2,000 F paid, 1,500 F asked, card {card}. It all counts. To be covered: 1,150 F. "
+         "Left to pay: 10,600 F.",
+         "2,000 F, by phone. Asked: 1,500 F. Adjara Tchédré, card {card}. Left to pay: 10,600 F."),
+        (13_000, "13,000 F paid, 1,500 F asked, card {card}. In advance: 400 F. Cover starts on 22/12/2026. "
+         "All is paid.",
+         "13,000 F, by phone. Asked: 1,500 F. Adjara Tchédré, card {card}. All is paid."),
+    ],
+    ids=["too little", "too much, for what is left", "too much, in advance"],
+)  # fmt: skip
+def test_too_much_and_too_little_are_said_plainly(
+    village: Village, home: int, amount: int, member: str, treasurer: str
+) -> None:
+    village.speak(PAYER, "en")
+    with village.store.write() as unit:
+        unit.connection.execute(staff.update().values(language="en"))
+    key = village.pay(home, 1_500)
+    with village.store.write() as unit:
+        one = by_key(unit.connection, key, lock=True)
+        assert one is not None
+        move(unit, one, State.SENDING)
+        post_paid(unit, village.network.tree(), village.chart, key, Paid(francs(amount), "op", PAYER, "ok"))
+    card = show_card(village.family(home).card)
+    texts = {row.event: row.text.partition(": ")[2] for row in village.messages()}
+    assert texts == {"receipt": fold(member.format(card=card)), "treasurer": fold(treasurer.format(card=card))}
+    with village.store.read() as connection:
+        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("amount", key)]
+
+
 def test_another_currency_goes_to_suspense_and_gives_no_cover(village: Village, momo: MomoPlay, home: int) -> None:
     key = village.pay(home, FIRST_DUE)
     village.work()
@@ -309,6 +346,12 @@ def test_another_currency_goes_to_suspense_and_gives_no_cover(village: Village, 
     assert village.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
     assert village.stands(home).cover.state is Cover.UNPAID
     assert village.told() == [("receipt", PAYER), ("treasurer", TREASURER)]
+    receipt, confirmation = (row.text for row in village.messages())
+    assert "3 900 USD" in receipt
+    assert "3 900 F" in receipt
+    assert "3 900 USD" in confirmation
+    with village.store.read() as connection:
+        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("currency", key)]
 
 
 def test_one_transaction_of_the_operator_under_two_keys_is_posted_once(
@@ -362,10 +405,10 @@ def test_it_is_not_sent_again_when_the_payer_has_left_the_phone(village: Village
     village.pay(home)
     village.work()
     village.work_for(5 * 60)
-    asked = momo.calls("requesttopay")
+    asked = momo.calls("ask")
     assert 3 <= asked <= 12  # in growing distances, whatever else makes us look
     village.work_for(12 * 60)
-    assert momo.calls("requesttopay") == asked
+    assert momo.calls("ask") == asked
 
 
 @ON_SQLITE
@@ -374,7 +417,7 @@ def test_what_nobody_took_in_hand_for_five_minutes_is_not_sent(village: Village,
     village.clock.move(timedelta(minutes=5, seconds=1))
     village.work()
     assert (village.shown(key).state, village.shown(key).reason) == (State.EXPIRED, "never_sent")
-    assert (momo.calls("requesttopay"), village.told()) == (0, [("not_paid", PAYER)])
+    assert (momo.calls("ask"), village.told()) == (0, [("not_paid", PAYER)])
 
 
 @ON_SQLITE
@@ -708,6 +751,61 @@ def test_what_was_not_paid_cannot_be_taken_back(village: Village, home: int) -> 
     with pytest.raises(IllegalMove), village.store.write() as unit:
         reverse(unit, village.network.tree(), key, "REVERSED")
     assert village.entries() == []
+
+
+def taken(village: Village, number: str, *parts: tuple[int | None, str | None]) -> None:
+    """The operator's statement says that it took a transaction back: each part, or all of it."""
+    for amount, its_id in parts:
+        with village.store.write() as unit:
+            take_back(
+                unit, village.network.tree(), operator="MTN MoMo", operator_id=number, reversal_id=its_id,
+                organisation_id=village.place.books.id, amount=francs(amount) if amount else None, said="a statement",
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", [[(None, "R1")], [(FIRST_DUE, None)], [(900, "R1"), (3_000, "R2"), (900, "R1")]])
+def test_taken_back_before_it_was_told_of_it_gives_no_cover_and_is_told_once(
+    village: Village, home: int, parts: list[tuple[int | None, str | None]]
+) -> None:
+    before = village.balance()
+    key = village.pay(home, FIRST_DUE)
+    taken(village, f"op-{key}", *parts)
+    village.confirm(key)
+    assert village.shown(key).state is State.REVERSED
+    assert village.steps(key)[-2:] == ["paid", "reversed"]
+    assert village.balance() == before
+    assert village.stands(home).cover.state is Cover.UNPAID
+    assert village.told() == [("reversed", PAYER), ("reversed", TREASURER)]
+    with village.store.read() as connection:
+        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("reversed", key)]
+        linked = connection.execute(select(money_case.c.collection_id, money_case.c.note)).all()
+    # The early word is closed, and says of which collection it was.
+    assert len(linked) == 2
+    assert {row.collection_id for row in linked} == {village.shown(key).id}
+    # Said once more, nothing happens.
+    taken(village, f"op-{key}", *parts)
+    assert village.balance() == before
+
+
+def test_a_part_that_was_taken_back_before_leaves_the_rest_counted(village: Village, home: int) -> None:
+    key = village.pay(home, FIRST_DUE)
+    taken(village, f"op-{key}", (900, "R1"))
+    village.confirm(key)
+    assert village.shown(key).state is State.PAID
+    assert village.balance()["wallet"] == 3_000
+    assert village.stands(home).cover.state is Cover.UNPAID
+    assert {event for event, _ in village.told()} == {"receipt", "treasurer", "reversed"}
+    taken(village, f"op-{key}", (900, "R1"))
+    assert village.balance()["wallet"] == 3_000
+
+
+def test_more_taken_back_than_was_paid_is_left_to_a_person(village: Village, home: int) -> None:
+    key = village.pay(home, FIRST_DUE)
+    taken(village, f"op-{key}", (5_000, "R1"))
+    village.confirm(key)
+    assert village.shown(key).state is State.PAID
+    with village.store.read() as connection:
+        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("reversed", key)]
 
 
 # Who is told

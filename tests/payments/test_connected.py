@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.payments.operators import PUSHES, Operators
 from gateway.payments.providers.connected import EACH, connected, play_money
+from gateway.payments.push.operators import PUSHES, Operators
 from gateway.settings import Settings
 
 BASE = {

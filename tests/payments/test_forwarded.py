@@ -15,11 +15,11 @@ from gateway.kernel.card import show_card
 from gateway.kernel.money import BadAmount, Money
 from gateway.network.organisations import Network, Organisation, add_organisation
 from gateway.network.staff import end
-from gateway.payments import forwarded
-from gateway.payments.cases import open_cases
-from gateway.payments.forwarded import BadTexts, Forwarded, Read, Text, Unread, built_in, read_figure, read_sms
-from gateway.payments.operators import Operators
+from gateway.payments.decisions.cases import open_cases
+from gateway.payments.push.operators import Operators
 from gateway.payments.takings import payments_of
+from gateway.payments.unasked import forwarded
+from gateway.payments.unasked.forwarded import BadTexts, Forwarded, Read, Text, Unread, built_in, read_figure, read_sms
 from gateway.sms.web import sms_blueprint
 from gateway.store.outbox import drain
 from gateway.store.schema import incoming, outbox

@@ -18,18 +18,18 @@ from gateway.kernel.money import Money
 from gateway.membership.people import Person
 from gateway.membership.rules import State as Cover
 from gateway.network.organisations import add_organisation
-from gateway.payments.assigning import Proposal, assign, one_edit_away, proposals
-from gateway.payments.cases import Case, open_cases
 from gateway.payments.collections import by_key, move
-from gateway.payments.declarations import Confirmed, Declared, NotANumber, declare, expire
-from gateway.payments.incoming import Known, Posted, Seen, Suspense, cards_in, see
+from gateway.payments.decisions.cases import Case, open_cases
 from gateway.payments.names import as_providers_wrote, carried, operator_number, operator_word, read_number
 from gateway.payments.providers.base import Paid
 from gateway.payments.receipts import check_receipt
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State
-from gateway.payments.suspense import Held, NotAssigned, held, held_numbered
 from gateway.payments.takings import payments_of, takings
+from gateway.payments.unasked.assigning import Proposal, assign, one_edit_away, proposals
+from gateway.payments.unasked.declarations import Confirmed, Declared, NotANumber, declare, expire
+from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, cards_in, see
+from gateway.payments.unasked.suspense import Held, NotAssigned, held, held_numbered
 from gateway.store.schema import collection, declaration, incoming, money_case
 from tests.payments.village import (
     FIRST_DUE,

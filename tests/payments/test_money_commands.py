@@ -72,7 +72,7 @@ def test_a_receipt_is_checked_by_number_and_code(office: Village, run: Run) -> N
     assert run("receipt", "check", number, code) == run("receipt", "check", f"{number}-{code}") == said
     with office.store.write() as unit:
         reverse(unit, office.network.tree(), key, "REVERSED")
-    assert "genuine, but the operator took the money back: 2,000 F" in run("receipt", "check", number, code)
+    assert "genuine, but it no longer counts: 2,000 F" in run("receipt", "check", number, code)
     assert json.loads(run("receipt", "check", number, code, "--json")) == {
         "number": number, "reversed": True, "amount_minor": 2_000, "currency": "XOF", "day": "2026-11-22", "card": card,
     }  # fmt: skip

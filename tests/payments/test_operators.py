@@ -10,7 +10,7 @@ from phonenumbers import carrier
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.msisdn import BadMsisdn, country_of, read_msisdn
-from gateway.payments.operators import BadOperators, Operator, Operators, Push
+from gateway.payments.push.operators import BadOperators, Operator, Operators, Push
 
 OPERATORS = Operators.load()
 ROWS = [(one, prefix) for one in OPERATORS.all for prefix in one.prefixes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -12,13 +12,15 @@ from sqlalchemy.exc import IntegrityError
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.membership.rules import State as Cover
-from gateway.payments.assigning import assign
-from gateway.payments.cases import open_cases
 from gateway.payments.collections import newest
-from gateway.payments.incoming import Seen, Suspense, see
+from gateway.payments.decisions.cases import open_cases
+from gateway.payments.payers.group_money import shares_of
+from gateway.payments.payers.groups import Listed, add_group, ask_group
 from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, drop, paid, refunds, sent
 from gateway.payments.settle import reverse
-from gateway.payments.suspense import NotAssigned, held
+from gateway.payments.unasked.assigning import assign
+from gateway.payments.unasked.incoming import Seen, Suspense, see
+from gateway.payments.unasked.suspense import NotAssigned, held
 from gateway.store.schema import refund
 from tests.payments.commands import Run, on_database_of
 from tests.payments.village import FIRST_DUE, ON_SQLITE, PAYER, YEAR_DUE, Village, at_once, francs
@@ -241,10 +243,29 @@ def test_a_strangers_money_goes_back_whole(office: Village, home: int) -> None:
     assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
     assert office.told("refund") == [("refund", STRANGER)]
     with office.store.read() as connection:
-        assert held(connection, tree) == open_cases(connection) == []
+        assert (held(connection, tree), open_cases(connection)) == ([], [])
     with office.store.write() as unit:
         no = assign(unit, tree, office.chart, its_id, office.family(home), ASKS, "asked the payer")
     assert no == NotAssigned("gone")
+
+
+@ON_SQLITE
+def test_a_groups_payment_goes_back_share_by_share(office: Village, home: int) -> None:
+    tree, rows = office.network.tree(), [Listed(1, office.family(home).card, None)]
+    with office.store.write() as unit:
+        group = add_group(unit, tree, office.place.books.id, "coop", "Alafia", "equal", "+2290100000777", rows)
+        ask_group(
+            unit, tree, group, francs(2_000), provider="mtn_momo", environment=None, effect_key="group-1",
+            after=timedelta(0),
+        )  # fmt: skip
+    with office.store.read() as connection:
+        key = newest(connection, 1)[0].key
+    office.confirm(key)
+    assert asked(office, key, 2_000) == NoRefund("group")
+    with office.store.read() as connection:
+        [share] = shares_of(connection, office.shown(key))
+    given(office, share.key, 500)
+    assert office.balance()["wallet"] == 1_500
 
 
 # Commands

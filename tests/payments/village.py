@@ -27,11 +27,13 @@ from gateway.membership.rules import Terms
 from gateway.network import staff
 from gateway.network.organisations import Network, Organisation, add_organisation
 from gateway.network.staff import Member
-from gateway.payments.asking import Cashier
-from gateway.payments.breaker import Breakers
 from gateway.payments.cash import CashRecorded, CashRefused, record_cash
 from gateway.payments.collections import Asked, Collection, ask_for_payment, by_key, move, newest, story
 from gateway.payments.providers.base import Paid, Provider
+from gateway.payments.push.asking import Cashier
+from gateway.payments.push.breaker import Breakers
+from gateway.payments.push.daily import Limited
+from gateway.payments.push.pace import Pace
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.store.outbox import Ask, Handler, Task, drain, put
@@ -136,6 +138,8 @@ class Village:
     clock: FixedClock
     place: Place
     providers: dict[str, Provider] = field(default_factory=dict)
+    # Nobody waits here unless a test wants it.
+    pace: Pace = field(default_factory=lambda: Pace({}, usual_per_s=1_000, sleep=lambda _: None))
     callback_base: str = "https://cotisa.invalid/payments/{provider}/secret/{key}"
     chart: Chart = field(default_factory=Chart)
     faults: list[str] = field(default_factory=list)
@@ -171,7 +175,9 @@ class Village:
 
     # Payments
 
-    def wish(self, household_id: int, amount: int = 1_500, payer: str = PAYER) -> Asked:
+    def wish(
+        self, household_id: int, amount: int = 1_500, payer: str = PAYER, asked_by: str | None = None
+    ) -> Asked | Limited:
         """What the menu does when somebody says yes to a payment."""
         with self.store.write() as unit:
             return ask_for_payment(
@@ -183,6 +189,7 @@ class Village:
                 payer=payer,
                 amount=francs(amount),
                 after=timedelta(0),
+                asked_by=asked_by,
             )
 
     def pay(self, household_id: int, amount: int = 1_500, payer: str = PAYER) -> str:
@@ -231,8 +238,11 @@ class Village:
         return recorded
 
     def push(self, household_id: int, amount: int = 1_500, at: datetime | None = None) -> str:
-        """A payment from a wallet that the operator has confirmed; our key of it."""
+        """A payment from a wallet that the operator has confirmed; our key of it. What was paid was asked for before."""
+        now = self.clock.at
+        self.clock.at = min(at, now) if at is not None else now
         key = self.pay(household_id, amount)
+        self.clock.at = now
         self.confirm(key, at)
         return key
 
@@ -252,7 +262,10 @@ class Village:
 
     @property
     def cashier(self) -> Cashier:
-        return Cashier(self.store, self.network, self.chart, self.providers, Breakers(self.store), self.callback_base)
+        breakers = Breakers(self.store)
+        return Cashier(
+            self.store, self.network, self.chart, self.providers, breakers, self.callback_base, pace=self.pace
+        )
 
     @property
     def handlers(self) -> dict[str, Handler]:

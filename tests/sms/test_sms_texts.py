@@ -35,6 +35,7 @@ DAY = date(2026, 12, 31)
 def every_text(say: Say, amount: Money, name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every text with these data, and what must stand in it whole."""
     nothing = Money(0, amount.currency)
+    less, abroad = amount - Money(1, amount.currency), Money(MAX_MINOR - 1, "EUR")
     shown = fold(say.show(amount))
     yield texts.registered(say, name, CARD, amount, amount), (shown,)
     yield texts.registered(say, name, CARD, amount, nothing), (shown,)
@@ -44,10 +45,18 @@ def every_text(say: Say, amount: Money, name: str) -> Iterator[tuple[str, tuple[
             yield texts.receipt(say, NUMBER, amount, CARD, cover, left), (NUMBER, shown)
             over = replace(cover, year_over=True)
             yield texts.receipt(say, NUMBER, amount, CARD, over, left), (NUMBER, shown)
+            both = (NUMBER, shown, fold(say.show(less)))
+            yield texts.receipt(say, NUMBER, amount, CARD, cover, left, less, amount), both
+            yield texts.receipt(say, NUMBER, amount, CARD, cover, left, less, nothing), both
+            yield texts.receipt(say, NUMBER, less, CARD, cover, left, amount, nothing), both
     for way in ("push", "reference", "cash", "a way that nobody has told us of"):
         yield texts.treasurer(say, NUMBER, amount, way, name, CARD, amount), (NUMBER, shown)
+        yield texts.treasurer(say, NUMBER, amount, way, name, CARD, amount, less), (NUMBER, shown)
+        yield texts.treasurer(say, NUMBER, amount, way, name, CARD, amount, abroad), (NUMBER, shown)
+    yield texts.other_currency(say, NUMBER, amount, abroad, CARD), (NUMBER, shown, fold(say.show(abroad)))
     for reason in REASONS:
         yield texts.not_paid(say, amount, CARD, reason), (shown,)
+    yield texts.not_paid_elsewhere(say, amount, CARD), (shown,)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -59,6 +68,24 @@ def test_every_text_is_one_folded_part_and_shortens_no_number(language: str, amo
         assert parts(text) == 1, text
         for one in ("123 456 782", *whole):
             assert one in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("amount", AMOUNTS, ids=lambda amount: amount.currency)
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:9])
+def test_every_text_to_a_group_is_one_part_too(language: str, amount: Money, name: str) -> None:
+    say, other = Say(language), amount - Money(1, amount.currency)
+    for text in (
+        texts.group_receipt(say, NUMBER, amount, 1_000, name),
+        texts.group_receipt(say, NUMBER, amount, 1, name, other),
+        texts.group_treasurer(say, NUMBER, amount, "a way that nobody has told us of", 1_000, name, other),
+        texts.group_treasurer(say, NUMBER, amount, "push", 1, name),
+        *(texts.group_not_paid(say, amount, name, reason) for reason in REASONS),
+        texts.group_link(say, amount, name, "https://pay.invalid/" + "9" * 30),
+    ):
+        assert fold(text) == text
+        assert parts(text) == 1, text
+        assert fold(say.show(amount)) in text
 
 
 F = Money(12500, "XOF")

@@ -254,7 +254,8 @@ def test_my_payments_with_their_receipts(any_place: Place) -> None:
         any_place.wallet_pays()
         any_place.wait(days=1)
     text = phone.dial().picks("Mes versements").reads()
-    assert text.split("\n") == ["600 F le 23/11/2026, recu 000021", "500 F le 22/11/2026, recu 000013", "1 Payer"]
+    lines = ["600 F le 23/11/2026, recu 000021", "500 F le 22/11/2026, recu 000013", "1 Payer", "2 J'ai payé"]
+    assert text.split("\n") == lines
     phone.picks("Payer").sees("Reste à payer : 9 100 F")
 
 

@@ -32,11 +32,13 @@ from gateway.membership.rules import Cover, State, Terms
 from gateway.membership.visits import Covered, OnCard
 from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
-from gateway.payments.cash import Handover
-from gateway.payments.limits import largest_payment
-from gateway.payments.operators import Operators
-from gateway.payments.routes import Route
+from gateway.payments.cash import CashReceipt, Handover
+from gateway.payments.names import LONGEST
+from gateway.payments.push.limits import largest_payment, most_from_payer
+from gateway.payments.push.operators import Operators
+from gateway.payments.push.routes import Route
 from gateway.payments.takings import Collected, Payment, Takings
+from gateway.payments.unasked.declarations import Told
 from gateway.settings import LANGUAGES
 from gateway.sms.gsm7 import fold, septets
 from gateway.store.schema import beneficiary as beneficiary_table
@@ -47,6 +49,8 @@ from gateway.store.schema import request as request_table
 from gateway.store.schema import staff as staff_table
 from gateway.ussd import engine
 from gateway.ussd.effects.cash import CashAnswer, DayAnswer
+from gateway.ussd.effects.correcting import REASONS
+from gateway.ussd.effects.declaring import DeclaredAnswer
 from gateway.ussd.effects.family import FamilyChanged, Renewed
 from gateway.ussd.effects.paying import PaymentAnswer, ReceiptAnswer, Seen
 from gateway.ussd.effects.pins import STAFF
@@ -83,7 +87,9 @@ from gateway.ussd.screens.animator import (
     WhichFamily,
 )
 from gateway.ussd.screens.cash import CashTaken, CashWhat, ConfirmCash, SameCash
+from gateway.ussd.screens.correcting import ConfirmCorrect, ReceiptCorrected, WhichCash, WhyCorrect
 from gateway.ussd.screens.cover import MyCover
+from gateway.ussd.screens.declare import ConfirmDeclared, DeclareNumber, PaymentDeclared
 from gateway.ussd.screens.facilities import (
     KINDS,
     MOST_DISTRICTS,
@@ -381,6 +387,15 @@ def payment(pick: Pick) -> Payment:
     return Payment(number(pick), "99999", amount(pick), day(pick), way, card(pick), name(pick), yes_or_no(pick))
 
 
+def operator_number(pick: Pick) -> str:
+    """An operator's number, as long as any is taken; of figures alone, or not."""
+    return pick.one(("9" * LONGEST, "MW26" * 7 + "W9", "11005237542"))
+
+
+def told(pick: Pick) -> Told:
+    return Told(operator_number(pick), pick.one(("awaited", "unfound", "seen")))
+
+
 def takings(pick: Pick) -> Takings:
     """Payments of every way in every currency, and what operators took back."""
     rows = tuple(
@@ -500,6 +515,9 @@ class Imagined:
     def payments(self, household: Household) -> list[Payment]:
         return self._some(payment, 5)
 
+    def declared(self, household: Household) -> list[Told]:
+        return self._some(told, 3)
+
     def sms_stopped(self) -> bool:
         return self._once(yes_or_no)
 
@@ -553,6 +571,9 @@ class Imagined:
     def handovers(self, staff: int) -> list[Handover]:
         return self._some(handover, MOST_LISTED)
 
+    def cash_receipt(self, typed: str) -> CashReceipt | None:
+        return self._once(lambda pick: CashReceipt("key", number(pick), amount(pick), card(pick), name(pick)))
+
     def covered_today(self, card: str) -> Covered | None:
         def covered(pick: Pick) -> Covered:
             until = pick.one((day(pick), None))
@@ -600,7 +621,15 @@ def receipt(pick: Pick) -> ReceiptAnswer:
 
 
 def asked(pick: Pick) -> PaymentAnswer:
-    return PaymentAnswer(pick.one(("asked", "in-progress", "gone")), card(pick), payable(pick), phone(pick))
+    limit = pick.one(("household", "payer", "prompts", "least", "most"))
+    answer = pick.one(("asked", "in-progress", "gone", "limit"))
+    return PaymentAnswer(answer, card(pick), payable(pick), phone(pick), 0, limit, payable(pick))
+
+
+def declared(pick: Pick) -> DeclaredAnswer:
+    answer: Any = pick.one(("awaited", "seen", "too-many", "not-a-number"))
+    wait = pick.whole(1, 24 * 60)
+    return DeclaredAnswer(answer, operator_number(pick), f"{number(pick)}-99999", payable(pick), wait)
 
 
 def family_changed(pick: Pick) -> FamilyChanged:
@@ -641,6 +670,10 @@ MAKERS: dict[type, Callable[[Pick], Any]] = {
     WhichPhone: lambda pick: WhichPhone(card(pick), payable(pick), name(pick)),
     PaymentAsked: lambda pick: PaymentAsked(asked(pick)),
     PayByReference: lambda pick: PayByReference(card(pick), payable(pick), OPERATOR_NAMES[-1]),
+    # I have paid
+    DeclareNumber: lambda pick: DeclareNumber(card(pick)),
+    ConfirmDeclared: lambda pick: ConfirmDeclared(card(pick), operator_number(pick)),
+    PaymentDeclared: lambda pick: PaymentDeclared(declared(pick)),
     # PINs
     AskPin: lambda pick: AskPin(pick.one((STAFF, card(pick))), THEN),
     NoPin: lambda pick: NoPin(),
@@ -719,6 +752,12 @@ MAKERS: dict[type, Callable[[Pick], Any]] = {
     TodaysTakings: lambda pick: TodaysTakings(staff(pick)),
     LastPayments: lambda pick: LastPayments(staff(pick)),
     CashToConfirm: lambda pick: CashToConfirm(staff(pick)),
+    WhichCash: lambda pick: WhichCash(staff(pick)),
+    WhyCorrect: lambda pick: WhyCorrect(staff(pick), number(pick), name(pick), amount(pick)),
+    ConfirmCorrect: lambda pick: ConfirmCorrect(
+        staff(pick), number(pick), name(pick), amount(pick), pick.whole(0, len(REASONS) - 1)
+    ),
+    ReceiptCorrected: lambda pick: ReceiptCorrected(number(pick)),
     ConfirmReceived: lambda pick: ConfirmReceived(staff(pick), handover(pick)),
     CloseTheDay: lambda pick: CloseTheDay(staff(pick)),
     DayClosed: lambda pick: DayClosed(staff(pick), DayAnswer("closed", day(pick), amounts(pick))),
@@ -885,6 +924,7 @@ def test_no_maker_is_left_of_a_screen_that_is_gone() -> None:
 
 TYPED = (
     "1", "0", "12", "98", "500", "10 000", "2000001", "25/12", "31/02", "29022024", "9071", "1234", "48151", "1985",
+    "11005237542", "mp26.2111.c9",
     "2026", "0150000777", "+25763000001", "208715669", "000123-48213", "a", "Éé", "ouake", "Awa Gado", "😀", "٥٠٠٠",
     "²½", "x" * 301, "1" * 400,
 )  # fmt: skip
@@ -934,13 +974,20 @@ one_screen = pytest.mark.parametrize("budget", [160, 182])
 
 @one_screen
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("answer", ["asked", "in-progress", "gone"])
-def test_the_end_that_a_pin_prompt_waits_for_is_one_screen(answer: Any, language: str, budget: int) -> None:
+@pytest.mark.parametrize(
+    ("answer", "limit"),
+    [
+        *((answer, "") for answer in ("asked", "in-progress", "gone")),
+        *(("limit", limit) for limit in ("household", "payer", "prompts", "least", "most")),
+    ],
+)
+def test_the_end_that_a_pin_prompt_waits_for_is_one_screen(answer: Any, limit: str, language: str, budget: int) -> None:
     see, say = Imagined(Longest(0)), Say(language)
     for currency in CURRENCIES:
         for payer in PHONES:
             for whose in CARDS:
-                most = PaymentAnswer(answer, whose, largest_payment(currency), payer)
+                figure = most_from_payer(currency)
+                most = PaymentAnswer(answer, whose, largest_payment(currency), payer, 0, limit, figure)
                 page = PaymentAsked(most).show(say, see)
                 assert [part.last for part in cut(page, say, budget)] == [True]
 
@@ -952,6 +999,17 @@ def test_what_the_engine_ends_a_session_with_is_one_screen(language: str, budget
     say = Say(language)
     for end in (engine.LOST, engine.SORRY, engine.NOBODY):
         assert len(cut(Page(end.said(say), ends=True), say, budget)) == 1
+
+
+@one_screen
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("answer", ["awaited", "seen", "too-many", "not-a-number"])
+def test_what_is_known_of_a_declared_payment_is_one_screen(answer: Any, language: str, budget: int) -> None:
+    say = Say(language)
+    for currency in CURRENCIES:
+        most = DeclaredAnswer(answer, "MW26" * 7 + "W9", "9999999999-99999", largest_payment(currency), 24 * 60)
+        page = PaymentDeclared(most).show(say, Imagined(Longest(0)))
+        assert len(cut(page, say, budget)) == 1
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ class Asks:
     answers: str
     effect: str
     tables: tuple[str, ...] = ()
+    other: str = ""  # what the same answer asks for elsewhere
 
 
 # Every screen with an effect stands here, and nothing but what stands here is ever written.
@@ -79,7 +80,10 @@ ASKS = {
     "Language": Asks("1234", "SetLanguage", ("caller", "household")),
     "SmsChoice": Asks("1", "StopSms", ("caller",)),
     "ConfirmFamily": Asks("1", "RegisterHousehold", ("household", "beneficiary", "phone", "membership", *BOOKS, *TOLD)),
-    "ConfirmPayment": Asks("1", "AskForPayment", ("collection", "collection_event", "outbox")),
+    "ConfirmPayment": Asks(
+        "1", "AskForPayment", ("collection", "collection_event", "message", "outbox"), other="TellHowToPay"
+    ),
+    "ConfirmDeclared": Asks("1", "DeclarePaid", ("declaration", "money_case")),
     "ConfirmJoin": Asks("1", "AddPerson", ("beneficiary", "household_change", *BOOKS, *TOLD)),
     "ConfirmLeave": Asks("1", "RemovePerson", ("beneficiary", "household_change", *TOLD)),
     "RenewYear": Asks("1", "Renew", ("membership", "household_change", *BOOKS, *TOLD)),
@@ -95,6 +99,7 @@ ASKS = {
     "ConfirmCash": Asks("1", "RecordCash", ("collection", "collection_event", "cash_taking", *BOOKS, *TOLD)),
     "ConfirmHandOver": Asks("1", "HandOver", ("handover", "cash_taking")),
     "ConfirmReceived": Asks("12", "Decide", ("handover", "cash_taking", *BOOKS, *TOLD)),
+    "ConfirmCorrect": Asks("1", "CorrectCash", ("collection", "collection_event", *BOOKS, *TOLD)),
     "CloseTheDay": Asks("1", "CloseDay", ("closing",)),
     # Questions: only wrong ones are counted.
     "AskPin": Asks(ANYTHING, "CheckPin"),
@@ -159,6 +164,7 @@ LIKELY: dict[str, tuple[str, ...]] = {
     "HowMuch": FIGURES,
     "CashWhat": ("1", "1", "2", *FIGURES),
     "PayWhat": ("1", "1", "2", "3", "4", "700", SOUGHT),
+    "DeclareNumber": ("11005237542", "mp 26.2111 c9", "11OO5237543", "bonjour", "208715669"),
     "HowManyMonths": ("3", "1", "24", "25", "0", "deux"),
     "WhichPhone": NUMBERS,
     "RegisterFor": ("1", *NUMBERS),
@@ -173,6 +179,7 @@ LIKELY: dict[str, tuple[str, ...]] = {
     "WhichDistrict": ("1", "ana", "ouak", "xyz"),
     "WhichReceipt": ("=receipt", "=receipt", "00001812345", "000018", "abc"),
     "ReceiptCode": ("12345", "0"),
+    "WhichCash": ("=receipt", "=receipt", "000018", "abc"),
     "ComplaintText": ("On m'a demandé de l'argent", "1", "x", "é" * 301, "Rien 😀 <b>\r\nEND merci"),
 }
 
@@ -399,7 +406,8 @@ class Walk:
             assert 0 <= more[name] <= (most if name in may else 0) or name == "pin", (before, typed, name)
         if more["effect"]:
             kinds = self._newest_effects(more["effect"])
-            assert [one for one in kinds if one not in QUIET] in ([], [asked.effect] if asked and agreed else [])
+            may_be = [[asked.effect], [asked.other]] if asked and agreed else []
+            assert [one for one in kinds if one not in QUIET] in ([], *may_be)
         self.rows = rows
 
     def _newest_effects(self, number: int) -> list[str]:
@@ -510,7 +518,7 @@ class Writes:
         self._pending.clear()
 
 
-EFFECTS = {one.effect for one in ASKS.values()}
+EFFECTS = {effect for one in ASKS.values() for effect in (one.effect, one.other) if effect}
 
 
 def gather(place: Place) -> Crowd:

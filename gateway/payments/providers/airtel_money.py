@@ -11,10 +11,14 @@ Documented by Airtel Africa's developer portal, as public integrations quote it:
   what was paid is what was ordered. Should an amount be told all the same, it is what counts.
 * A callback goes to the one address that was registered in the portal. The bytes that its ``hash`` signs are documented
   nowhere, so :meth:`AirtelMoney.read` gives a hint and decides nothing.
+* A refund gives back a payment as a whole, by Airtel's number of it. It takes no key of ours and has no enquiry of its
+  own: the payment's then says TR. So the enquiry comes first, and what was given back is not asked for again; a refund
+  whose answer was lost is *never* said to be missing, for it may be under way.
 * With message signing (version 2 of the call) the payload travels a second time, encrypted (AES-256-CBC) under a key
   that is sent encrypted (RSA, PKCS #1 v1.5) with Airtel's public key, which Airtel renews: it is asked for.
 
-Assumed: letters and digits alone are safe in ``reference``; the payer's number is national, without a trunk 0.
+Assumed: a payment is given back once at most, however often that is asked; letters and digits alone are safe in
+``reference``; the payer's number is national, without a trunk 0.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
@@ -49,15 +54,19 @@ from gateway.payments.providers.base import (
     Paid,
     Reason,
     Refused,
+    Repayment,
     Unclear,
     Waiting,
 )
 from gateway.payments.providers.common import (
+    REASK_S,
     Bearer,
     NoToken,
     Outcome,
+    decide,
     fits_header,
     json_body,
+    lacking,
     no_status,
     not_asked,
     notice_fields,
@@ -66,6 +75,7 @@ from gateway.payments.providers.common import (
     read_figure,
     read_operator_id,
     read_uuid,
+    refused,
     said_of,
     turned_away,
     unheard,
@@ -78,12 +88,13 @@ TOKEN_PATH = "/auth/oauth2/token"
 PAY_PATH = "/merchant/v1/payments/"
 SIGNED_PAY_PATH = "/merchant/v2/payments/"
 ENQUIRY_PATH = "/standard/v1/payments/"
+REFUND_PATH = "/standard/v1/payments/refund"
 KEY_PATH = "/v1/rsa/encryption-keys"
 
 # What the enquiry's data.transaction.status says.
-SUCCESS, FAILED = "TS", "TF"
+SUCCESS, FAILED, REVERSED = "TS", "TF", "TR"
 WAITING = {"TIP", "TA"}  # in progress, ambiguous: to be asked again
-OVER = {"TE": Reason.EXPIRED, "TR": Reason.OTHER}  # reversed money was there and has gone back: it is no payment
+OVER = {"TE": Reason.EXPIRED, REVERSED: Reason.OTHER}  # reversed money was there and has gone back: it is no payment
 
 # Response codes of collections that say why there is no money, final in an order's answer and beside a TF alike.
 REASONS = {
@@ -142,6 +153,14 @@ _CODE = re.compile(r"DP\d{11}|ESB\d{6}|ROUTER\d{3}|0000900")
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Enquiry:
+    """An enquiry that was answered: what it says of the transaction, and its response and result code."""
+
+    found: Mapping[str, Any]
+    codes: tuple[str, str]
+
+
 class AirtelMoney:
     """The provider ``airtel_money`` for one merchant in one country; see :class:`~.base.Provider`."""
 
@@ -198,13 +217,60 @@ class AirtelMoney:
 
     def find(self, order: Order) -> FindAnswer:
         """Ask for the status of an order, by our key."""
+        told = self._enquire(order)
+        return self._status(order, told) if isinstance(told, _Enquiry) else told
+
+    def give_back(self, repayment: Repayment) -> AskAnswer:
+        """Ask that a payment be given back, unless it has been; a part of it is refused here."""
+        key, order = str(order_key(repayment.key)), repayment.order
+        if repayment.amount.minor <= 0:
+            return Refused(Reason.AMOUNT, "not a positive amount")
+        now = self._still_here(repayment)
+        if isinstance(now, Unclear) and now.reason == "mismatch":
+            return Refused(Reason.OTHER, now.said)
+        if isinstance(now, Unclear):  # whatever it was, nothing was asked for yet
+            return Unclear(now.reason, now.said, now.safe_to_ask_again_after_s or REASK_S)
+        if now is None:
+            return Accepted("given back already", repayment.handle)
+        if repayment.amount != now.amount:
+            return Refused(Reason.AMOUNT, "a payment goes back as a whole")
+        body = json_body({"transaction": {"airtel_money_id": repayment.operator_id}})
+        headers = {"Content-Type": "application/json", **self._place(order.amount.currency)}
+        return _refund_asked(key, self._bearer.call("POST", REFUND_PATH, headers, body))
+
+    def find_back(self, repayment: Repayment) -> FindAnswer:
+        """Ask whether a payment has gone back, by the enquiry about it."""
+        order_key(repayment.key)
+        now = self._still_here(repayment)
+        if isinstance(now, Unclear):
+            return now
+        if now is None:
+            return Paid(repayment.amount, repayment.handle or repayment.operator_id, None, f"{REVERSED} given back")
+        if repayment.handle is not None:
+            return Waiting(now.said)
+        return Unclear("no-handle", f"{now.said}: whether a refund is under way is not told")
+
+    def _still_here(self, repayment: Repayment) -> Paid | Unclear | None:
+        """The payment as the enquiry tells it; None once it has gone back."""
+        told = self._enquire(repayment.order)
+        if isinstance(told, Unclear):
+            return told
+        found = self._status(repayment.order, told) if isinstance(told, _Enquiry) else told
+        if isinstance(found, Refused) and isinstance(told, _Enquiry) and told.found["status"] == REVERSED:
+            return None
+        if isinstance(found, Unclear) or (isinstance(found, Paid) and found.operator_id == repayment.operator_id):
+            return found
+        log.error("airtel_money: %s is to go back, and isn't there: %s", repayment.order.key, found.said)
+        return Unclear("mismatch", found.said)
+
+    def _enquire(self, order: Order) -> _Enquiry | NotFound | Unclear:
         key = order_key(order.key)
         answer = self._bearer.call("GET", f"{ENQUIRY_PATH}{key.hex}", self._place(order.amount.currency))
         if not isinstance(answer, Answer):
             return no_status(self.name, answer, _said)
         found = part(part(answer.fields(), "data"), "transaction")
         if answer.status == 200 and found.get("status") is not None:
-            return self._status(order, found, answer)
+            return _Enquiry(found, _codes(answer))
         if UNKNOWN_ID.intersection(_codes(answer)):
             return NotFound(_said(answer))
         if answer.status == 200:
@@ -270,29 +336,24 @@ class AirtelMoney:
 
     # What the enquiry says
 
-    def _status(self, order: Order, found: Mapping[str, Any], answer: Answer) -> FindAnswer:
-        code, word = _codes(answer)[0], found["status"]
-        said = _joined(word, *_codes(answer), found.get("message"))
-        about = found.get("id")
-        if isinstance(about, str) and about.replace("-", "").lower() != order_key(order.key).hex:
-            log.error("airtel_money: the status of order %s speaks of another order", order.key)
-            return Unclear("mismatch", said)
-        if not isinstance(word, str):
-            log.error("airtel_money: the status of order %s can't be read", order.key)
-            return Unclear("unreadable", said)
-        if word == SUCCESS:
+    def _status(self, order: Order, told: _Enquiry) -> FindAnswer:
+        found, (code, _) = told.found, told.codes
+        word, about = found["status"], found.get("id")
+
+        def paid(said: str) -> FindAnswer:
             return self._paid(order, found, said)
-        if word in WAITING:
-            return Waiting(said)
-        if word in OVER:
-            return Refused(OVER[word], said)
-        if word == FAILED:
-            reasons = REASONS | TIMED_OUT
-            if code not in reasons:
-                log.error("airtel_money: order %s failed for a reason that is not known: %s", order.key, said)
-            return Refused(reasons.get(code, Reason.OTHER), said)
-        log.error("airtel_money: order %s has a status that is not known: %s", order.key, said)
-        return Unclear("unknown-word", said)
+
+        def failed(said: str) -> FindAnswer:
+            return refused(self.name, order.key, code, REASONS | TIMED_OUT, said)
+
+        return decide(
+            self.name,
+            order.key,
+            word,
+            _joined(word, *told.codes, found.get("message")),
+            {SUCCESS: paid, FAILED: failed, **dict.fromkeys(WAITING, Waiting), **OVER},
+            another=isinstance(about, str) and about.replace("-", "").lower() != order_key(order.key).hex,
+        )
 
     def _paid(self, order: Order, found: Mapping[str, Any], said: str) -> Paid | Unclear:
         operator_id = read_operator_id(found.get("airtel_money_id"))
@@ -300,9 +361,24 @@ class AirtelMoney:
         if found.get("amount") is not None:
             amount = read_figure(found["amount"], found.get("currency", order.amount.currency))
         if operator_id is None or amount is None:
-            log.error("airtel_money: order %s is successful without a number or an amount to be read", order.key)
-            return Unclear("mismatch", said)
+            return lacking(self.name, order.key, said)
         return Paid(amount, operator_id, None, said)
+
+
+def _refund_asked(key: str, answer: Outcome) -> AskAnswer:
+    """What an answer to a refund means; whatever isn't known leaves open whether it has begun."""
+    if isinstance(answer, NoToken):
+        return not_asked(AirtelMoney.name, answer, _said)
+    if not isinstance(answer, Answer):
+        return unheard(answer)
+    said, codes = _said(answer), _codes(answer)
+    found = part(part(answer.fields(), "data"), "transaction")
+    if answer.status == 200 and found.get("status") == "SUCCESS" and DONE in codes:
+        return Accepted(said, read_operator_id(found.get("airtel_money_id")))
+    code = next((one for one in codes if one in NOT_BEGUN), None)
+    return (
+        refused(AirtelMoney.name, key, code, NOT_BEGUN, said) if code else turned_away(AirtelMoney.name, answer, said)
+    )
 
 
 def _asked(answer: Outcome) -> AskAnswer:

@@ -157,6 +157,15 @@ class BadNotice(Exception):
     """A notice that can't be one of this operator's: unreadable, too large, or its signature doesn't hold."""
 
 
+@dataclass(frozen=True)
+class NoticeAnswer:
+    """What a notice that was stored is answered with."""
+
+    status: int = 200
+    content_type: str | None = None
+    body: bytes = b""
+
+
 class Provider(Protocol):
     """Asks a wallet for money. Answers are values; only a defect of this program raises.
 
@@ -176,6 +185,17 @@ class Provider(Protocol):
 
     def read(self, content_type: str, body: bytes, headers: Mapping[str, str]) -> Hint:
         """Read a notice that arrived from outside, without the network; raises :class:`BadNotice`."""
+
+
+@runtime_checkable
+class AnswersNotices(Protocol):
+    """A provider whose operator expects another answer to its notices than an empty 200."""
+
+    def answer(self, body: bytes) -> NoticeAnswer:
+        """What this notice is answered with once it is stored, whatever it is: never raises, makes no call.
+
+        It says "we have it" and nothing else: it tells neither that an order is known nor what became of it.
+        """
 
 
 @dataclass(frozen=True)
@@ -209,10 +229,13 @@ class Refunder(Protocol):
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether an operator, by the provider's own word for it, can be asked now, as the provider says of itself."""
+    """Whether an operator, by the provider's own word for it, can be asked now, as the provider says of itself.
+
+    ``up`` is None when the provider says it in a word that isn't known: that changes nothing, and is shouted.
+    """
 
     environment: str
-    up: bool
+    up: bool | None
     said: str
 
 

@@ -1,4 +1,4 @@
-"""What operators' adapters share: keys, figures, calls under a token, and what a call means that came to nothing.
+"""What operators' adapters share: keys, figures, calls under a token, what words decide, and what silence means.
 
 An operator's own words come first, in its own file. Here is what stays when there were none: whether anything can have
 begun, and how long to wait.
@@ -14,9 +14,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from gateway.kernel.money import BadAmount, Money
-from gateway.payments.providers.base import BadNotice, Reason, Refused, Unclear, keep_said
+from gateway.payments.providers.base import BadNotice, FindAnswer, Reason, Refused, Unclear, keep_said
 from gateway.payments.providers.http import (
     MAX_ANSWER_BYTES,
     Answer,
@@ -83,6 +84,12 @@ def read_operator_id(found: object) -> str | None:
 def fits_header(value: str) -> bool:
     """Whether a key or token can be sent in a header at all."""
     return _HEADER.fullmatch(value) is not None
+
+
+def may_call(url: str | None, plain_here: bool) -> bool:
+    """Whether an operator may be given this address for its notices: https, or plain on this machine, if so allowed."""
+    to = urlsplit(url or "")
+    return to.scheme == "https" or (plain_here and (to.scheme, to.hostname) == ("http", "127.0.0.1"))
 
 
 def json_body(body: Mapping[str, Any]) -> bytes:
@@ -180,6 +187,48 @@ class Bearer:
             return NoToken(answer)
         life_s = int(life) if re.fullmatch(r"[0-9]{1,8}", life) else TOKEN_LIFE_S
         return Good(value, life_s - min(60.0, life_s / 10))
+
+
+# What an operator's words decide
+
+# Our reason of a refusal, or what makes the answer of what was said.
+Meaning = Reason | Callable[[str], FindAnswer]
+
+
+def decide(
+    name: str, key: str, word: object, said: str, means: Mapping[str, Meaning], *, another: bool = False
+) -> FindAnswer:
+    """What an operator's ``word`` for what became of ``key`` means, by the table of its words.
+
+    A status of ``another`` order, one without a word and a word that isn't in the table decide nothing and are shouted.
+    """
+    if another:
+        log.error("%s: the status of %s speaks of another", name, key)
+        return Unclear("mismatch", said)
+    if not isinstance(word, str):
+        log.error("%s: the status of %s can't be read: %s", name, key, said)
+        return Unclear("unreadable", said)
+    meaning = means.get(word)
+    if meaning is None:
+        log.error("%s: %s has a status that is not known: %s", name, key, said)
+        return Unclear("unknown-word", said)
+    return Refused(meaning, said) if isinstance(meaning, Reason) else meaning(said)
+
+
+def refused(name: str, key: str, code: str, reasons: Mapping[str, Reason], said: str) -> Refused:
+    """A final no, for the reason that ``code`` names; one that isn't known, or is our own doing, is shouted."""
+    reason = reasons.get(code)
+    if reason is None:
+        log.error("%s: %s failed for a reason that is not known: %s", name, key, said)
+    elif reason is Reason.CONFIGURATION:
+        log.critical("%s: %s is refused for what we are or sent: %s", name, key, said)
+    return Refused(reason or Reason.OTHER, said)
+
+
+def lacking(name: str, key: str, said: str) -> Unclear:
+    """A success that can't be booked: its number or its amount is missing, or can't be read."""
+    log.error("%s: %s is paid, without a number or an amount to be read", name, key)
+    return Unclear("mismatch", said)
 
 
 # What it means that nothing came

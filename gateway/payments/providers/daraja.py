@@ -29,7 +29,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from gateway.kernel.atomic import require_outside
@@ -41,6 +40,7 @@ from gateway.payments.providers.base import (
     BadNotice,
     FindAnswer,
     Hint,
+    NoticeAnswer,
     Order,
     Paid,
     Reason,
@@ -51,9 +51,12 @@ from gateway.payments.providers.base import (
 from gateway.payments.providers.common import (
     REASK_S,
     Bearer,
+    Meaning,
     NoToken,
+    decide,
     json_body,
     leave_alone_s,
+    may_call,
     no_status,
     not_asked,
     notice_fields,
@@ -226,6 +229,10 @@ class Daraja:
             raise BadNotice("not the callback of a push")
         return Hint(None, said_of(found.get("ResultCode"), found.get("ResultDesc"), _receipt(found)), handle)
 
+    def answer(self, body: bytes) -> NoticeAnswer:
+        """What tells Safaricom that it need not be sent again."""
+        return NoticeAnswer(200, "application/json", json_body({"ResultCode": 0, "ResultDesc": "Accepted"}))
+
     def _ask_token(self) -> Answer | Unreached | NoAnswer:
         return self._http.call(self.name, "GET", TOKEN_PATH, self._basic)
 
@@ -236,11 +243,8 @@ class Daraja:
         return {"BusinessShortCode": self._short_code, "Password": password, "Timestamp": at}
 
     def _callback(self, order: Order) -> str:
-        to = urlsplit(order.callback_url or "")
-        may_call = to.scheme == "https" or (
-            self._plain_callbacks_here and to.scheme == "http" and to.hostname == "127.0.0.1"
-        )
-        return order.callback_url if order.callback_url and may_call else NO_CALLBACK
+        url = order.callback_url
+        return url if url and may_call(url, self._plain_callbacks_here) else NO_CALLBACK
 
 
 def _asked(answer: Answer) -> AskAnswer:
@@ -269,23 +273,15 @@ def _status(order: Order, handle: str, found: Mapping[str, Any]) -> FindAnswer:
     """Decide from the body of a query that was answered."""
     result = found.get("ResultCode")
     said = said_of(result, found.get("ResultDesc"))
-    if found.get("CheckoutRequestID") not in (None, handle):
-        log.error("daraja: the query about order %s was answered about another", order.key)
-        return Unclear("mismatch", said)
-    if not isinstance(result, str):
-        log.error("daraja: the result of order %s can't be read", order.key)
-        return Unclear("unreadable", said)
+    means: dict[str, Meaning] = {
+        DONE: lambda said: Paid(order.amount, handle, None, said),
+        **dict.fromkeys(STILL_GOING, Waiting),
+        **RESULTS,
+    }
     if found.get("ResponseCode") != DONE:
-        log.error("daraja: the query about order %s was not answered as expected: %s", order.key, said)
-        return Unclear("unknown-word", said)
-    if result == DONE:
-        return Paid(order.amount, handle, None, said)
-    if result in STILL_GOING:
-        return Waiting(said)
-    if result in RESULTS:
-        return Refused(RESULTS[result], said)
-    log.error("daraja: order %s has a result that is not known: %s", order.key, said)
-    return Unclear("unknown-word", said)
+        means = {}  # the query itself was not answered as expected
+    another = found.get("CheckoutRequestID") not in (None, handle)
+    return decide(Daraja.name, order.key, result, said, means, another=another)
 
 
 def _turned_away_unread(answer: Answer) -> bool:

@@ -7,8 +7,10 @@ Documented by the GSMA's specification and use cases (developer.mobilemoneyapi.i
 * An order is taken with 202 and a request state, named by its ``serverCorrelationId`` (our handle): pending, completed
   with the reference of its transaction, or failed with an error. The transaction tells what was paid.
 * Where that answer was lost, ``/responses/{our key}`` links to what became of it.
+* A reversal of a transaction gives it back, or a part of it. It is a request and a transaction of its own, with a key
+  of ours, and is looked for in the same ways.
 * The callback is a ``PUT`` of the transaction, or of the error. Nothing in the specification signs it:
-  :meth:`Gsma.read` gives a hint and decides nothing.
+  :meth:`Gsma.read` gives a hint and decides nothing. It is answered with 204.
 
 Assumed, for the specification leaves it to each operator: keys go in ``X-API-Key`` and ``X-Client-Id`` alone; the words
 of ``transactionStatus`` are those of the request state, with ``reversed``; a transaction can be read from the moment an
@@ -23,11 +25,13 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 from gateway.kernel.faults import Fault
+from gateway.kernel.money import Money
 from gateway.kernel.msisdn import BadMsisdn, read_caller
 from gateway.payments.providers.base import (
     Accepted,
@@ -35,18 +39,23 @@ from gateway.payments.providers.base import (
     FindAnswer,
     Hint,
     NotFound,
+    NoticeAnswer,
     Order,
     Paid,
     Reason,
     Refused,
+    Repayment,
     Unclear,
     Waiting,
 )
 from gateway.payments.providers.common import (
     REASK_S,
+    decide,
     fits_header,
     json_body,
+    lacking,
     leave_alone_s,
+    may_call,
     no_status,
     notice_fields,
     order_key,
@@ -54,6 +63,7 @@ from gateway.payments.providers.common import (
     read_figure,
     read_operator_id,
     read_uuid,
+    refused,
     said_of,
     turned_away,
     unheard,
@@ -65,6 +75,7 @@ PAY_PATH = "/transactions/type/merchantpay"
 STATE_PATH = "/requeststates/"
 TRANSACTION_PATH = "/transactions/"
 RESPONSE_PATH = "/responses/"
+REVERSALS = "/reversals"
 
 PENDING, COMPLETED, FAILED, REVERSED = "pending", "completed", "failed", "reversed"
 
@@ -110,6 +121,15 @@ _LINK = re.compile(r"(?:.*/)?(transactions|requeststates)/([A-Za-z0-9._-]{1,128}
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """What is looked for: an order or a reversal, by our key and by the request state that it was given."""
+
+    key: str
+    handle: str | None
+    is_reversal: bool = False
 
 
 class Gsma:
@@ -163,26 +183,35 @@ class Gsma:
         key = str(order_key(order.key))
         if order.amount.minor <= 0:
             return Refused(Reason.AMOUNT, "not a positive amount")
-        body = json_body(self._body(order))
-        headers = {
-            "Content-Type": "application/json",
-            "X-CorrelationID": key,
-            "X-Content-Hash": hashlib.sha256(body).hexdigest(),
-            **self._always(),
-        }
-        if order.callback_url and self._may_call(order.callback_url):
-            headers["X-Callback-URL"] = order.callback_url
-        return self._asked(order, self._http.call(self.name, "POST", PAY_PATH, headers, body))
+        callback = {}
+        if order.callback_url and may_call(order.callback_url, self._plain_callbacks_here):
+            callback["X-Callback-URL"] = order.callback_url
+        parties = {"debitParty": [{"key": "msisdn", "value": order.payer}], "creditParty": [self._payee]}
+        return self._post(PAY_PATH, key, {**self._body(key, order.amount, order.card), **parties}, callback)
 
     def find(self, order: Order) -> FindAnswer:
         """What became of an order: by the request state that it was given, or else by our key."""
-        key = str(order_key(order.key))
+        return self._find(_Sought(str(order_key(order.key)), order.handle))
+
+    def give_back(self, repayment: Repayment) -> AskAnswer:
+        """Ask for the reversal of a transaction, or of a part of it."""
+        key = str(order_key(repayment.key))
+        if repayment.amount.minor <= 0:
+            return Refused(Reason.AMOUNT, "not a positive amount")
+        path = f"{TRANSACTION_PATH}{quote(repayment.operator_id, safe='')}{REVERSALS}"
+        return self._post(path, key, {"type": "reversal", **self._body(key, repayment.amount, repayment.order.card)})
+
+    def find_back(self, repayment: Repayment) -> FindAnswer:
+        """What became of a reversal, in the same ways."""
+        return self._find(_Sought(str(order_key(repayment.key)), repayment.handle, is_reversal=True))
+
+    def _find(self, order: _Sought) -> FindAnswer:
         if order.handle is not None:
             answer = self._get(STATE_PATH, order.handle)
             if not isinstance(answer, Answer) or not _is_unknown(answer):
                 return self._state(order, answer)
         # Never told, or forgotten there: what became of it is still to be had by our key.
-        answer = self._get(RESPONSE_PATH, key)
+        answer = self._get(RESPONSE_PATH, order.key)
         if not isinstance(answer, Answer):
             return no_status(self.name, answer, _said)
         if _is_unknown(answer) and order.handle is None:
@@ -199,6 +228,10 @@ class Gsma:
         status = found.get("transactionStatus") or found.get("errorCode") or "no status"
         return Hint(next((key for key in keys if key), None), said_of(status, found.get("errorDescription")))
 
+    def answer(self, body: bytes) -> NoticeAnswer:
+        """204, as the specification has it."""
+        return NoticeAnswer(204)
+
     # Calls
 
     def _always(self) -> dict[str, str]:
@@ -207,118 +240,114 @@ class Gsma:
     def _get(self, path: str, named: str) -> Answer | Unreached | NoAnswer:
         return self._http.call(self.name, "GET", path + named, self._always())
 
-    def _body(self, order: Order) -> dict[str, object]:
+    def _post(
+        self, path: str, key: str, fields: Mapping[str, object], more: Mapping[str, str] | None = None
+    ) -> AskAnswer:
+        """A request that the operator takes once for each key."""
+        body = json_body(fields)
+        headers = {
+            "Content-Type": "application/json",
+            "X-CorrelationID": key,
+            "X-Content-Hash": hashlib.sha256(body).hexdigest(),
+            **self._always(),
+            **(more or {}),
+        }
+        return self._asked(key, self._http.call(self.name, "POST", path, headers, body))
+
+    def _body(self, key: str, amount: Money, card: str) -> dict[str, object]:
         return {
-            "amount": f"{order.amount.decimal:f}",
-            "currency": order.amount.currency,
-            "debitParty": [{"key": "msisdn", "value": order.payer}],
-            "creditParty": [self._payee],
-            "requestingOrganisationTransactionReference": order.key,
-            "descriptionText": f"Cotisation {re.sub(r'[^A-Za-z0-9]', '', order.card)}".strip()[:160],
+            "amount": f"{amount.decimal:f}",
+            "currency": amount.currency,
+            "requestingOrganisationTransactionReference": key,
+            "descriptionText": f"Cotisation {re.sub(r'[^A-Za-z0-9]', '', card)}".strip()[:160],
             "requestDate": _date(self._now()),
         }
 
-    def _may_call(self, url: str) -> bool:
-        to = urlsplit(url)
-        return to.scheme == "https" or (
-            self._plain_callbacks_here and (to.scheme, to.hostname) == ("http", "127.0.0.1")
-        )
-
     # What an answer means
 
-    def _asked(self, order: Order, answer: Answer | Unreached | NoAnswer) -> AskAnswer:
+    def _asked(self, key: str, answer: Answer | Unreached | NoAnswer) -> AskAnswer:
         if not isinstance(answer, Answer):
             return unheard(answer)
         found, said = answer.fields(), _said(answer)
         if answer.status in (201, 202):
-            return self._taken(order, found, said)
+            return self._taken(key, found, said)
         code = _code(found)
         if code == DUPLICATE:
             return Accepted(said)
         if code == TOO_MANY:
             return Unclear("busy", said, leave_alone_s(answer) or REASK_S)
         if code in REASONS and code not in UNDECIDED_CODES:
-            return self._refused(order, code, said)
+            return refused(self.name, key, code, REASONS, said)
         return turned_away(self.name, answer, said)
 
-    def _taken(self, order: Order, found: Mapping[str, Any], said: str) -> AskAnswer:
-        """An order that was taken; it can have failed by then."""
+    def _taken(self, key: str, found: Mapping[str, Any], said: str) -> AskAnswer:
+        """A request that was taken; it can have failed by then."""
         if found.get("status") == FAILED:
             code = _code(part(found, "error"))
-            return self._refused(order, code, said_of(FAILED, code))
+            return refused(self.name, key, code, REASONS, said_of(FAILED, code))
         handle = found.get("serverCorrelationId")
         return Accepted(said, handle if isinstance(handle, str) and _NAME.fullmatch(handle) else None)
 
-    def _refused(self, order: Order, code: str, said: str) -> Refused:
-        reason = REASONS.get(code, Reason.OTHER)
-        if reason is Reason.CONFIGURATION:
-            log.critical("gsma: order %s is refused for what we sent: %s", order.key, said)
-        elif code not in REASONS:
-            log.error("gsma: order %s failed for a reason that is not known: %s", order.key, said)
-        return Refused(reason, said)
-
-    def _state(self, order: Order, answer: Answer | Unreached | NoAnswer) -> FindAnswer:
+    def _state(self, order: _Sought, answer: Answer | Unreached | NoAnswer) -> FindAnswer:
         """Decide from a request state."""
         if not isinstance(answer, Answer) or answer.status != 200:
             return no_status(self.name, answer, _said)
         found = answer.fields()
-        word, error = found.get("status"), part(found, "error")
-        said = said_of(word or "no status", found.get("pendingReason"), *_error_words(error))
-        if word == PENDING:
-            return Waiting(said)
-        if word == FAILED:
-            return self._refused(order, _code(error), said)
-        reference = found.get("objectReference")
-        if word == COMPLETED and isinstance(reference, str) and _NAME.fullmatch(reference):
-            return self._transaction(order, self._get(TRANSACTION_PATH, reference))
-        return self._unread(order, word if word != COMPLETED else None, said)
+        error, reference = part(found, "error"), found.get("objectReference")
 
-    def _linked(self, order: Order, answer: Answer) -> FindAnswer:
+        def failed(said: str) -> FindAnswer:
+            return refused(self.name, order.key, _code(error), REASONS, said)
+
+        def completed(said: str) -> FindAnswer:
+            if isinstance(reference, str) and _NAME.fullmatch(reference):
+                return self._transaction(order, self._get(TRANSACTION_PATH, reference))
+            return decide(self.name, order.key, None, said, {})
+
+        word = found.get("status")
+        said = said_of(word or "no status", found.get("pendingReason"), *_error_words(error))
+        return decide(self.name, order.key, word, said, {PENDING: Waiting, FAILED: failed, COMPLETED: completed})
+
+    def _linked(self, order: _Sought, answer: Answer) -> FindAnswer:
         """Go where a response links to; never to another host, for only the end of the link is used."""
         link = answer.fields().get("link")
         found = _LINK.fullmatch(link) if isinstance(link, str) else None
         if found is None:
-            return self._unread(order, None, said_of("no link"))
+            return decide(self.name, order.key, None, "no link", {})
         if found[1] == "requeststates":
             return self._state(order, self._get(STATE_PATH, found[2]))
         return self._transaction(order, self._get(TRANSACTION_PATH, found[2]))
 
-    def _transaction(self, order: Order, answer: Answer | Unreached | NoAnswer) -> FindAnswer:
+    def _transaction(self, order: _Sought, answer: Answer | Unreached | NoAnswer) -> FindAnswer:
         """Decide from a transaction."""
         if not isinstance(answer, Answer) or answer.status != 200:
             return no_status(self.name, answer, _said)
         found = answer.fields()
-        word = found.get("transactionStatus")
-        said, about = said_of(word or "no status"), found.get("requestingOrganisationTransactionReference")
-        if (about is not None and about != order.key) or not self._is_ours(found):
-            log.error("gsma: the transaction of order %s is another order's, or another payee's", order.key)
-            return Unclear("mismatch", said)
-        if word == PENDING:
-            return Waiting(said)
-        if word in (FAILED, REVERSED):
-            return Refused(Reason.OTHER, said)
-        return self._paid(order, found, said) if word == COMPLETED else self._unread(order, word, said)
+        word, about = found.get("transactionStatus"), found.get("requestingOrganisationTransactionReference")
 
-    def _is_ours(self, found: Mapping[str, Any]) -> bool:
-        """Whether a transaction pays our account, as far as it tells which account of that type it pays."""
-        told = _party(found, "creditParty", self._payee["key"])
+        def paid(said: str) -> FindAnswer:
+            return self._paid(order, found, said)
+
+        return decide(
+            self.name,
+            order.key,
+            word,
+            said_of(word or "no status"),
+            {PENDING: Waiting, FAILED: Reason.OTHER, REVERSED: Reason.OTHER, COMPLETED: paid},
+            another=(about is not None and about != order.key) or not self._is_ours(order, found),
+        )
+
+    def _is_ours(self, order: _Sought, found: Mapping[str, Any]) -> bool:
+        """Whether a transaction pays our account, or a reversal is paid by it, as far as it tells which account."""
+        told = _party(found, "debitParty" if order.is_reversal else "creditParty", self._payee["key"])
         return told is None or told == self._payee["value"]
 
-    def _paid(self, order: Order, found: Mapping[str, Any], said: str) -> Paid | Unclear:
+    def _paid(self, order: _Sought, found: Mapping[str, Any], said: str) -> Paid | Unclear:
         operator_id = read_operator_id(found.get("transactionReference"))
         amount = read_figure(found.get("amount"), found.get("currency"))
         if operator_id is None or amount is None:
-            log.error("gsma: order %s is completed without a reference or an amount to be read", order.key)
-            return Unclear("mismatch", said)
+            return lacking(self.name, order.key, said)
         at = _moment(found.get("modificationDate")) or _moment(found.get("creationDate"))
-        return Paid(amount, operator_id, _payer(found), said, at)
-
-    def _unread(self, order: Order, word: object, said: str) -> Unclear:
-        if isinstance(word, str):
-            log.error("gsma: order %s has a status that is not known: %s", order.key, said)
-            return Unclear("unknown-word", said)
-        log.error("gsma: the status of order %s can't be read: %s", order.key, said)
-        return Unclear("unreadable", said)
+        return Paid(amount, operator_id, _wallet(found, "creditParty" if order.is_reversal else "debitParty"), said, at)
 
 
 def _is_unknown(answer: Answer) -> bool:
@@ -351,9 +380,9 @@ def _party(found: Mapping[str, Any], side: str, key: str) -> str | None:
     return None
 
 
-def _payer(found: Mapping[str, Any]) -> str | None:
+def _wallet(found: Mapping[str, Any], side: str) -> str | None:
     try:
-        return read_caller(_party(found, "debitParty", "msisdn") or "")
+        return read_caller(_party(found, side, "msisdn") or "")
     except BadMsisdn:
         return None
 

@@ -85,6 +85,11 @@ class Http:
         self._keeps_connections = keeps_connections
         self._own = threading.local()
 
+    @property
+    def longest_s(self) -> float:
+        """How many seconds a call takes at most, as far as the operator sends anything or nothing at all."""
+        return sum(self._timeouts_s)
+
     def url(self, path: str) -> str:
         """The whole address that a call to ``path`` goes to, for whoever signs it."""
         return self._base_url + path
@@ -110,7 +115,7 @@ class Http:
         return outcome
 
     def _once(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Unreached | NoAnswer:
-        deadline = time.monotonic() + sum(self._timeouts_s)
+        deadline = time.monotonic() + self.longest_s
         session = self._session()
         try:
             with session.request(

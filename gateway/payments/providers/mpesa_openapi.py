@@ -12,12 +12,15 @@ Source: the API documentation on openapiportal.m-pesa.com. What it means for us:
 * The status tells neither the amount nor the payer: a payment that is completed is what was ordered.
 * An asynchronous result is unsigned and comes to one address for all orders: :meth:`MpesaOpenApi.read` finds the
   order's key in it, and it is a hint.
+* A *reversal* gives back a payment or a part of it, by the number of its transaction. It is a request of its own, with
+  a key of its own, and is looked up by that as a payment is.
 * Amounts: CDF whole, USD with two decimals, as pawaPay lists for this operator; others are refused here.
 
-Assumed, where the documentation is silent: that a completed transaction moves all that was asked for; that ``INS-23``
-("transaction not found") may also be said of an order whose prompt is still open, which does no harm, since asking
-again meets ``INS-10``; the words of a status other than *Completed*. A word that isn't in the tables below is kept
-verbatim, shouted into the log, and leaves the order undecided.
+Assumed, where the documentation is silent: that a completed transaction moves all that was asked for; that the status
+of a reversal is asked for by its own ``input_ThirdPartyConversationID``, which is taken once as a payment's is; that
+``INS-23`` ("transaction not found") may also be said of an order whose prompt is still open, which does no harm, since
+asking again meets ``INS-10``; the words of a status other than *Completed*. A word that isn't in the tables below is
+kept verbatim, shouted into the log, and leaves the order undecided.
 """
 
 from __future__ import annotations
@@ -43,21 +46,28 @@ from gateway.kernel.money import EXPONENT, Money
 from gateway.payments.providers.base import (
     Accepted,
     AskAnswer,
+    BadNotice,
     FindAnswer,
     Hint,
     NotFound,
+    NoticeAnswer,
     Order,
     Paid,
     Reason,
     Refused,
+    Repayment,
     Unclear,
     Waiting,
 )
 from gateway.payments.providers.common import (
     REASK_S,
+    Meaning,
     NoToken,
+    Outcome,
+    decide,
     fits_header,
     json_body,
+    lacking,
     leave_alone_s,
     no_status,
     not_asked,
@@ -79,6 +89,7 @@ DECIMALS = {"CDF": 0, "USD": 2}
 SESSION_PATH = "getSession/"
 ASK_PATH = "c2bPayment/singleStage/"
 STATUS_PATH = "queryTransactionStatus/"
+REVERSAL_PATH = "reversal/"
 
 DONE, TIMED_OUT, DUPLICATE, OVERLOADED, INTERNAL, NOT_FOUND = "INS-0", "INS-9", "INS-10", "INS-16", "INS-1", "INS-23"
 BAD_KEY = "INS-2"
@@ -206,6 +217,14 @@ class MpesaOpenApi:
             push_timeout_s=settings.mpesa_push_timeout_s,
         )
 
+    @property
+    def longest_ask_s(self) -> float:
+        """How many seconds :meth:`ask` takes at most: a session is opened, and the payer is waited for.
+
+        What is turned away for its session, and tried once more, is turned away at once.
+        """
+        return self._http.longest_s + self._patient.longest_s
+
     def ask(self, order: Order) -> AskAnswer:
         """Ask for a payment; an amount that M-Pesa doesn't take is refused here."""
         reference = order_key(order.key).hex
@@ -223,20 +242,34 @@ class MpesaOpenApi:
             "input_ThirdPartyConversationID": reference,
             "input_PurchasedItemsDesc": f"Cotisation {card}".strip()[:256],
         }
-        answer = self._call(self._patient, "POST", ASK_PATH, json_body(body))
-        match answer:
-            case NoToken():
-                return not_asked(self.name, answer, _said)
-            case _NotLive():
-                return Unclear("not-ready", answer.said, answer.for_s)
-            case Unreached() | NoAnswer():
-                return unheard(answer)
-            case Answer():
-                return self._asked(reference, answer)
+        return self._asked(reference, self._call(self._patient, "POST", ASK_PATH, json_body(body)))
 
     def find(self, order: Order) -> FindAnswer:
         """Ask for the status of an order, by our key."""
-        reference = order_key(order.key).hex
+        return self._look(order.key, order.amount, order.handle)
+
+    def give_back(self, repayment: Repayment) -> AskAnswer:
+        """Ask for the reversal of a payment, or of a part of it."""
+        reference = order_key(repayment.key).hex
+        figure = _figure(repayment.amount)
+        if figure is None:
+            return Refused(Reason.AMOUNT, "not an amount that M-Pesa takes")
+        body = {
+            "input_ReversalAmount": figure,
+            "input_Country": COUNTRY,
+            "input_ServiceProviderCode": self._code,
+            "input_ThirdPartyConversationID": reference,
+            "input_TransactionID": repayment.operator_id,
+        }
+        return self._asked(reference, self._call(self._http, "PUT", REVERSAL_PATH, json_body(body)))
+
+    def find_back(self, repayment: Repayment) -> FindAnswer:
+        """Ask for the status of a reversal, by our key of it."""
+        return self._look(repayment.key, repayment.amount, repayment.handle)
+
+    def _look(self, key: str, amount: Money, handle: str | None) -> FindAnswer:
+        """The status of what was asked for by this key; what is completed moved ``amount``."""
+        reference = order_key(key).hex
         query = {
             "input_QueryReference": reference,
             "input_ServiceProviderCode": self._code,
@@ -250,7 +283,7 @@ class MpesaOpenApi:
             return no_status(self.name, answer, _said)
         found, code = answer.fields(), _code(answer)
         if code == DONE and answer.status in (200, 201):
-            return self._status(order, reference, found)
+            return self._status(key, amount, handle, found)
         if code == NOT_FOUND:
             return NotFound(_said(answer))
         if code in LEFT_OPEN:
@@ -264,9 +297,23 @@ class MpesaOpenApi:
         said = said_of(found.get("input_ResultCode"), found.get("input_ResultDesc"))
         return Hint(_key(reference), said or "no result")
 
+    def answer(self, body: bytes) -> NoticeAnswer:
+        """The result's own names back, and that it was received."""
+        try:
+            found = notice_fields(body)
+        except BadNotice:
+            found = {}
+        names = {name: found.get(f"input_{name}") for name in ("OriginalConversationID", "ThirdPartyConversationID")}
+        told = {
+            "output_ResponseCode": "0",
+            "output_ResponseDesc": "Successfully Accepted Result",
+            **{f"output_{name}": read_operator_id(value) or "" for name, value in names.items()},
+        }
+        return NoticeAnswer(200, "application/json", json_body(told))
+
     def _call(
-        self, http: Http, method: Literal["GET", "POST"], path: str, body: bytes = b""
-    ) -> Answer | Unreached | NoAnswer | NoToken | _NotLive:
+        self, http: Http, method: Literal["GET", "POST", "PUT"], path: str, body: bytes = b""
+    ) -> Outcome | _NotLive:
         """One call in a session; what was turned away for its session is tried once more in a new one.
 
         A session that isn't live yet is never renewed: its successor would be younger still.
@@ -297,8 +344,15 @@ class MpesaOpenApi:
             return NoToken(answer)
         return Good(_Session(self._seal.bearer(key), began + self._live_after_s), SESSION_LIFE_S)
 
-    def _asked(self, reference: str, answer: Answer) -> AskAnswer:
+    def _asked(self, reference: str, answer: Outcome | _NotLive) -> AskAnswer:
         """What an answer to a request means."""
+        match answer:
+            case NoToken():
+                return not_asked(self.name, answer, _said)
+            case _NotLive():
+                return Unclear("not-ready", answer.said, answer.for_s)
+            case Unreached() | NoAnswer():
+                return unheard(answer)
         found, code, said = answer.fields(), _code(answer), _said(answer)
         if code in (DONE, DUPLICATE) and _about_another(found, reference):
             log.error("mpesa_openapi: the answer to %s speaks of another order", reference)
@@ -318,39 +372,33 @@ class MpesaOpenApi:
             return Unclear(LEFT_OPEN[code], said, safe_s)
         return turned_away(self.name, answer, said)
 
-    def _status(self, order: Order, reference: str, found: Mapping[str, Any]) -> FindAnswer:
+    def _status(self, key: str, amount: Money, handle: str | None, found: Mapping[str, Any]) -> FindAnswer:
         """Decide from the body of a status that was found."""
         word = found.get("output_ResponseTransactionStatus")
-        said = said_of(word, found.get("output_ResponseDesc"))
-        if _about_another(found, reference):
-            log.error("mpesa_openapi: the status of order %s speaks of another order", order.key)
-            return Unclear("mismatch", said)
-        if not isinstance(word, str):
-            log.error("mpesa_openapi: the status of order %s can't be read", order.key)
-            return Unclear("unreadable", said)
-        if word == COMPLETED:
-            return self._completed(order, found, said)
-        if word in WAITING:
-            return Waiting(said)
-        if word in REFUSALS:
-            return Refused(REFUSALS[word], said)
-        if word == UNTOLD:
-            return Unclear("unreadable", said)
-        log.error("mpesa_openapi: order %s has a status that is not known: %s", order.key, said)
-        return Unclear("unknown-word", said)
 
-    def _completed(self, order: Order, found: Mapping[str, Any], said: str) -> Paid | Refused | Unclear:
-        reversed_since = found.get("output_Reversed")
-        if str(reversed_since).lower() == "true":
+        def completed(said: str) -> FindAnswer:
+            return self._completed(key, amount, handle, found, said)
+
+        means: dict[str, Meaning] = {
+            COMPLETED: completed,
+            UNTOLD: lambda said: Unclear("unreadable", said),
+            **dict.fromkeys(WAITING, Waiting),
+            **REFUSALS,
+        }
+        said = said_of(word, found.get("output_ResponseDesc"))
+        return decide(self.name, key, word, said, means, another=_about_another(found, order_key(key).hex))
+
+    def _completed(
+        self, key: str, amount: Money, handle: str | None, found: Mapping[str, Any], said: str
+    ) -> Paid | Refused | Unclear:
+        reversed_since = str(found.get("output_Reversed")).lower()
+        if reversed_since == "true":
             return Refused(Reason.OTHER, said_of(said, "reversed"))
-        if str(reversed_since).lower() not in ("false", "none"):
-            log.error("mpesa_openapi: whether order %s was reversed can't be read", order.key)
+        if reversed_since not in ("false", "none"):
+            log.error("mpesa_openapi: whether %s was reversed can't be read", key)
             return Unclear("mismatch", said)
-        operator_id = _transaction(found, "output_OriginalTransactionID") or order.handle
-        if not operator_id:
-            log.error("mpesa_openapi: order %s is completed without a transaction number", order.key)
-            return Unclear("mismatch", said)
-        return Paid(order.amount, operator_id, None, said)
+        operator_id = _transaction(found, "output_OriginalTransactionID") or handle
+        return Paid(amount, operator_id, None, said) if operator_id else lacking(self.name, key, said)
 
 
 class _Seal:

@@ -1,13 +1,15 @@
-"""MTN MoMo Collections: asks a wallet by *request to pay* and believes nothing but the status that it asks for itself.
+"""MTN MoMo: asks a wallet by *request to pay* and believes nothing but the status that it asks for itself.
 
-Source: the Collections product on momodeveloper.mtn.com. What it means for us:
+Source: the Collections and Disbursements products on momodeveloper.mtn.com. What it means for us:
 
-* ``X-Reference-Id`` is our key: MTN takes it once (409 ever after) and answers by it, so nothing is ever debited twice.
+* ``X-Reference-Id`` is our key: MTN takes it once (409 ever after) and answers by it, so nothing is ever debited twice,
+  and nothing given back twice.
 * A callback is unsigned, comes at most once and may be forged: :meth:`MtnMomo.read` gives a hint and decides nothing.
 * The sandbox (target environment ``sandbox``) takes EUR only. There the adapter sends the same *figure* in EUR (1500
   XOF as "1500" EUR) and reads a figure in EUR back as that figure in the currency that was ordered; a figure that this
   currency can't hold is unclear. Everywhere else the currency ordered is the one sent, and what MTN reports is
   reported on as it stands, differing amount and currency included.
+* Giving money back belongs to Disbursements, another product with keys of its own: :class:`MtnMomoBothWays`.
 * A word that isn't in the tables below is kept verbatim, shouted into the log, and leaves the order undecided; only a
   FAILED with an unknown reason is refused, as :attr:`Reason.OTHER`, for FAILED itself is known.
 """
@@ -15,25 +17,19 @@ Source: the Collections product on momodeveloper.mtn.com. What it means for us:
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import re
-import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from functools import partial
+from typing import Any, Literal
 
 from gateway.kernel.faults import Fault
-from gateway.kernel.money import BadAmount, Money
+from gateway.kernel.money import Money
 from gateway.kernel.msisdn import BadMsisdn, read_caller
 from gateway.payments.providers.base import (
     Accepted,
     AskAnswer,
-    BadNotice,
     FindAnswer,
     Hint,
     NotFound,
@@ -41,19 +37,33 @@ from gateway.payments.providers.base import (
     Paid,
     Reason,
     Refused,
+    Repayment,
     Unclear,
     Waiting,
     keep_said,
 )
-from gateway.payments.providers.http import (
-    MAX_ANSWER_BYTES,
-    Answer,
-    Http,
-    NoAnswer,
-    Unreached,
-    Unreadable,
-    read_json,
+from gateway.payments.providers.common import (
+    Bearer,
+    NoToken,
+    Outcome,
+    decide,
+    fits_header,
+    json_body,
+    lacking,
+    may_call,
+    no_status,
+    not_asked,
+    notice_fields,
+    order_key,
+    part,
+    read_figure,
+    read_operator_id,
+    read_uuid,
+    refused,
+    turned_away,
+    unheard,
 )
+from gateway.payments.providers.http import Answer, Http, NoAnswer, Unreached
 from gateway.settings import Settings
 
 SANDBOX = "sandbox"
@@ -72,8 +82,10 @@ ENVIRONMENTS = {
     "mtnrwanda": ("RW", "RWF"),
 }
 
-TOKEN_PATH = "/collection/token/"
-REQUEST_TO_PAY_PATH = "/collection/v1_0/requesttopay"
+COLLECTION, DISBURSEMENT = "/collection", "/disbursement"
+TOKEN_PATH = "/token/"
+REQUEST_TO_PAY_PATH = "/v1_0/requesttopay"
+REFUND_PATH = "/v1_0/refund"
 
 PENDING, SUCCESSFUL, FAILED = "PENDING", "SUCCESSFUL", "FAILED"
 
@@ -97,41 +109,70 @@ REASONS = {
     "SERVICE_UNAVAILABLE": Reason.UNAVAILABLE,
     "TRANSFER_TYPE_UNKNOWN": Reason.CONFIGURATION,
 }
+# Where money goes back, the payee is the one who paid, and the payer is our own account.
+REFUND_REASONS = REASONS | {
+    "PAYEE_NOT_ALLOWED_TO_RECEIVE": Reason.NOT_ALLOWED,
+    "PAYEE_NOT_FOUND": Reason.NO_WALLET,
+    "PAYER_NOT_FOUND": Reason.CONFIGURATION,
+}
 
 # Reasons that say "not decided yet", whatever status they stand beside.
 STILL_GOING = {"DELAYED", "ONGOING"}
 
-# HTTP 400, 403 and 500 with these codes refuse a request to pay before it has begun.
+# HTTP 400, 403 and 500 with these codes refuse a request before it has begun.
 NOT_BEGUN = {
-    "INVALID_CALLBACK_URL_HOST": Reason.CONFIGURATION,
-    "INVALID_CURRENCY": Reason.CONFIGURATION,
-    "NOT_ALLOWED": Reason.NOT_ALLOWED,
-    "NOT_ALLOWED_TARGET_ENVIRONMENT": Reason.CONFIGURATION,
-    "PAYEE_NOT_ALLOWED_TO_RECEIVE": Reason.CONFIGURATION,
-    "PAYEE_NOT_FOUND": Reason.CONFIGURATION,
-    "PAYER_LIMIT_REACHED": Reason.LIMIT,
-    "PAYER_NOT_FOUND": Reason.NO_WALLET,
+    "INVALID_CALLBACK_URL_HOST",
+    "INVALID_CURRENCY",
+    "NOT_ALLOWED",
+    "NOT_ALLOWED_TARGET_ENVIRONMENT",
+    "PAYEE_NOT_ALLOWED_TO_RECEIVE",
+    "PAYEE_NOT_FOUND",
+    "PAYER_LIMIT_REACHED",
+    "PAYER_NOT_FOUND",
 }
-
-# What an HTTP status means by itself, where its code is in no table: (word of Unclear, nothing was begun).
-# 5xx may come from behind the point where the order was taken: the status must be asked for.
-UNDECIDED = {
-    429: ("busy", True),
-    500: ("failed", False),
-    502: ("busy", False),
-    503: ("busy", False),
-    504: ("no-answer", False),
-}
-
-REASK_S = 10.0  # after what never reached MTN, or was turned away unread
-MAX_REASK_S = 600.0
-MAX_NOTICE_BYTES = MAX_ANSWER_BYTES
-
-_FIGURE = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
-_OPERATOR_ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
-_HEADER = re.compile(r"[\x21-\x7e]{1,4096}")
 
 log = logging.getLogger(__name__)
+
+
+class _Product:
+    """The calls of one of MTN's products, each under the product's own token and subscription key."""
+
+    def __init__(
+        self,
+        http: Http,
+        path: str,
+        *,
+        api_user: str,
+        api_key: str,
+        subscription_key: str,
+        target_environment: str,
+        monotonic: Callable[[], float],
+    ) -> None:
+        for what, value in (("subscription key", subscription_key), ("target environment", target_environment)):
+            if not fits_header(value):
+                raise Fault(f"MTN MoMo: the {what} is empty or has characters that it can't have")
+        self._http, self._path = http, path
+        self._key = {"Ocp-Apim-Subscription-Key": subscription_key}
+        self._always = {**self._key, "X-Target-Environment": target_environment}
+        self._basic = "Basic " + base64.b64encode(f"{api_user}:{api_key}".encode()).decode()
+        self._bearer = Bearer(MtnMomo.name, http, self._ask_token, monotonic)
+
+    def post(self, path: str, key: str, body: Mapping[str, object], headers: Mapping[str, str]) -> Outcome:
+        """A request that MTN takes once for each key."""
+        own = {"X-Reference-Id": key, "Content-Type": "application/json", **headers}
+        return self._call("POST", path, own, json_body(body))
+
+    def get(self, path: str) -> Outcome:
+        return self._call("GET", path)
+
+    def _call(
+        self, method: Literal["GET", "POST"], path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Outcome:
+        return self._bearer.call(method, self._path + path, {**self._always, **(headers or {})}, body)
+
+    def _ask_token(self) -> Answer | Unreached | NoAnswer:
+        headers = {"Authorization": self._basic, **self._key}
+        return self._http.call(MtnMomo.name, "POST", self._path + TOKEN_PATH, headers)
 
 
 class MtnMomo:
@@ -158,75 +199,69 @@ class MtnMomo:
         and its stand-in; MTN itself takes https alone. ``monotonic`` counts seconds and measures the token's age.
         Raises :class:`Fault` when a key or the environment can't be sent in a header.
         """
-        for what, value in (("subscription key", subscription_key), ("target environment", target_environment)):
-            if not _HEADER.fullmatch(value):
-                raise Fault(f"MTN MoMo: the {what} is empty or has characters that it can't have")
         self.target_environment = target_environment
         self._plain_callbacks_here = plain_callbacks_here
-        self._http = Http(base_url, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s)
-        self._product = {"Ocp-Apim-Subscription-Key": subscription_key}
-        self._tokens = _Tokens(self._http, api_user, api_key, self._product, monotonic)
+        self._product = partial(
+            _Product,
+            Http(base_url, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s),
+            target_environment=target_environment,
+            monotonic=monotonic,
+        )
+        self._collections = self._product(
+            COLLECTION, api_user=api_user, api_key=api_key, subscription_key=subscription_key
+        )
 
     @classmethod
     def from_settings(cls, settings: Settings) -> MtnMomo:
         """The provider that the ``MTN_MOMO_*`` settings describe; plain callbacks in the demonstration alone."""
-        return cls(
-            api_user=settings.mtn_momo_api_user,
-            api_key=settings.mtn_momo_api_key.get_secret_value(),
-            subscription_key=settings.mtn_momo_subscription_key.get_secret_value(),
-            target_environment=settings.mtn_momo_target_environment,
-            base_url=settings.mtn_momo_base_url,
-            plain_callbacks_here=settings.demo,
+        own: dict[str, Any] = {
+            "api_user": settings.mtn_momo_api_user,
+            "api_key": settings.mtn_momo_api_key.get_secret_value(),
+            "subscription_key": settings.mtn_momo_subscription_key.get_secret_value(),
+            "target_environment": settings.mtn_momo_target_environment,
+            "base_url": settings.mtn_momo_base_url,
+            "plain_callbacks_here": settings.demo,
+        }
+        if not settings.mtn_momo_disbursement_api_user:
+            return MtnMomo(**own)
+        return MtnMomoBothWays(
+            disbursement_api_user=settings.mtn_momo_disbursement_api_user,
+            disbursement_api_key=settings.mtn_momo_disbursement_api_key.get_secret_value(),
+            disbursement_subscription_key=settings.mtn_momo_disbursement_subscription_key.get_secret_value(),
+            **own,
         )
 
     def ask(self, order: Order) -> AskAnswer:
         """Ask for a payment; an order whose amount isn't positive is refused here."""
+        key = str(order_key(order.key))
         if order.amount.minor <= 0:
             return Refused(Reason.AMOUNT, "not a positive amount")
-        headers = {"X-Reference-Id": _reference(order.key), "Content-Type": "application/json"}
-        if order.callback_url and self._may_call(order.callback_url):
-            headers["X-Callback-Url"] = order.callback_url
-        answer = self._call("POST", REQUEST_TO_PAY_PATH, headers, json.dumps(self._body(order)).encode())
-        return _asked(answer)
+        payer = {"partyIdType": "MSISDN", "partyId": order.payer.removeprefix("+")}
+        callback = {}
+        if order.callback_url and may_call(order.callback_url, self._plain_callbacks_here):
+            callback["X-Callback-Url"] = order.callback_url
+        body = {**self._body(key, order.amount, order.card), "payer": payer}
+        return _asked(key, self._collections.post(REQUEST_TO_PAY_PATH, key, body, callback), REASONS)
 
     def find(self, order: Order) -> FindAnswer:
         """Ask for the status of an order, by our key."""
-        key, currency = order.key, order.amount.currency
-        answer = self._call("GET", f"{REQUEST_TO_PAY_PATH}/{_reference(key)}", {})
-        if not isinstance(answer, Answer):
-            return _no_status(answer)
-        if answer.status == 200:
-            return self._status(key, currency, answer.fields())
-        code, said = _error(answer)
-        if answer.status == 404 and code == "RESOURCE_NOT_FOUND":
-            return NotFound(said)
-        word, _ = UNDECIDED.get(answer.status, ("failed", False))
-        if answer.status not in UNDECIDED:
-            log.error("mtn_momo: a status was not answered: %s", said)
-        return Unclear(word, said, _leave_alone_s(answer))
+        key = str(order_key(order.key))
+        answer = self._collections.get(f"{REQUEST_TO_PAY_PATH}/{key}")
+        return self._found(key, order.amount.currency, answer, REASONS)
 
     def read(self, content_type: str, body: bytes, headers: Mapping[str, str]) -> Hint:
         """Read a callback, whatever content type it came with: the order it speaks of and what it claims."""
-        if len(body) > MAX_NOTICE_BYTES:
-            raise BadNotice("too large")
-        try:
-            found = read_json(body)
-        except Unreadable as why:
-            raise BadNotice(str(why)) from None
-        if not isinstance(found, dict):
-            raise BadNotice("not a JSON object")
+        found = notice_fields(body)
         named = (found.get("externalId"), found.get("referenceId"), headers.get("X-Reference-Id"))
-        keys = (_uuid(one) for one in named if isinstance(one, str))
-        return Hint(next((key for key in keys if key), None), _claimed(found))
+        return Hint(next((key for key in map(read_uuid, named) if key), None), _claimed(found))
 
-    def _body(self, order: Order) -> dict[str, object]:
+    def _body(self, key: str, amount: Money, card: str) -> dict[str, object]:
         # Neither text may be empty (500) or hold anything but letters, digits and spaces (400).
-        text = f"Cotisation {re.sub(r'[^A-Za-z0-9]', '', order.card)}".strip()[:160]
+        text = f"Cotisation {re.sub(r'[^A-Za-z0-9]', '', card)}".strip()[:160]
         return {
-            "amount": f"{order.amount.decimal:f}",
-            "currency": SANDBOX_CURRENCY if self._in_sandbox else order.amount.currency,
-            "externalId": order.key,
-            "payer": {"partyIdType": "MSISDN", "partyId": order.payer.removeprefix("+")},
+            "amount": f"{amount.decimal:f}",
+            "currency": SANDBOX_CURRENCY if self._in_sandbox else amount.currency,
+            "externalId": key,
             "payerMessage": text,
             "payeeNote": text,
         }
@@ -235,214 +270,102 @@ class MtnMomo:
     def _in_sandbox(self) -> bool:
         return self.target_environment == SANDBOX
 
-    def _may_call(self, url: str) -> bool:
-        to = urlsplit(url)
-        return to.scheme == "https" or (
-            self._plain_callbacks_here and to.scheme == "http" and to.hostname == "127.0.0.1"
+    def _found(self, key: str, currency: str, answer: Outcome, reasons: Mapping[str, Reason]) -> FindAnswer:
+        """What the answer to a status call says."""
+        if not isinstance(answer, Answer):
+            return no_status(self.name, answer, _said)
+        found = answer.fields()
+        if answer.status == 404 and found.get("code") == "RESOURCE_NOT_FOUND":
+            return NotFound(_said(answer))
+        if answer.status != 200:
+            return no_status(self.name, answer, _said)
+        about, (code, _) = found.get("externalId"), _reason(found)
+
+        def failed(said: str) -> FindAnswer:
+            return Waiting(said) if code in STILL_GOING else refused(self.name, key, code, reasons, said)
+
+        def paid(said: str) -> FindAnswer:
+            return self._paid(key, currency, found, said)
+
+        return decide(
+            self.name,
+            key,
+            found.get("status"),
+            _claimed(found),
+            {PENDING: Waiting, SUCCESSFUL: paid, FAILED: failed},
+            another=isinstance(about, str) and about.lower() != key,
         )
 
-    def _call(
-        self, method: Any, path: str, headers: Mapping[str, str], body: bytes = b""
-    ) -> Answer | Unreached | NoAnswer | _NoToken:
-        """One call under a token; a 401 renews the token and is tried once more, for it was turned away unread."""
-        stale = None
-        while True:
-            token = self._tokens.get(stale)
-            if isinstance(token, _NoToken):
-                return token
-            always = {"Authorization": f"Bearer {token}", "X-Target-Environment": self.target_environment}
-            answer = self._http.call("mtn_momo", method, path, {**always, **self._product, **headers}, body)
-            if stale or not isinstance(answer, Answer) or answer.status != 401:
-                return answer
-            stale = token
-
-    def _status(self, key: str, currency: str, found: Mapping[str, Any]) -> FindAnswer:
-        """Decide from the body of a status that was found."""
-        said, (code, _) = _claimed(found), _reason(found)
-        about = found.get("externalId")
-        if isinstance(about, str) and about.lower() != key:
-            log.error("mtn_momo: the status of order %s speaks of another order", key)
-            return Unclear("mismatch", said)
-        match found.get("status"):
-            case "PENDING":
-                return Waiting(said)
-            case "SUCCESSFUL":
-                return self._paid(key, currency, found, said)
-            case "FAILED" if code in STILL_GOING:
-                return Waiting(said)
-            case "FAILED":
-                if code not in REASONS:
-                    log.error("mtn_momo: order %s failed for a reason that is not known: %s", key, said)
-                return Refused(REASONS.get(code, Reason.OTHER), said)
-            case None:
-                log.error("mtn_momo: the status of order %s can't be read", key)
-                return Unclear("unreadable", said)
-            case _:
-                log.error("mtn_momo: order %s has a status that is not known: %s", key, said)
-                return Unclear("unknown-word", said)
-
     def _paid(self, key: str, currency: str, found: Mapping[str, Any], said: str) -> Paid | Unclear:
-        operator_id = found.get("financialTransactionId")
-        if not isinstance(operator_id, str) or not _OPERATOR_ID.fullmatch(operator_id):
-            log.error("mtn_momo: order %s is successful without a transaction number", key)
-            return Unclear("mismatch", said)
-        amount = self._amount(found, currency)
-        if amount is None:
-            log.error("mtn_momo: order %s is successful with an amount that can't be read", key)
-            return Unclear("mismatch", said)
-        return Paid(amount, operator_id, _payer(found), said)
-
-    def _amount(self, found: Mapping[str, Any], ordered: str) -> Money | None:
-        figure, currency = found.get("amount"), found.get("currency")
-        if not isinstance(figure, str) or not _FIGURE.fullmatch(figure) or not isinstance(currency, str):
-            return None
+        operator_id = read_operator_id(found.get("financialTransactionId"))
+        told = found.get("currency")
         if self._in_sandbox:
-            if currency != SANDBOX_CURRENCY:
-                return None
-            currency = ordered
-        try:
-            amount = Money.from_decimal(figure, currency)
-        except BadAmount:
-            return None
-        return amount if amount else None
+            told = currency if told == SANDBOX_CURRENCY else None
+        amount = read_figure(found.get("amount"), told)
+        if operator_id is None or amount is None:
+            return lacking(self.name, key, said)
+        return Paid(amount, operator_id, _party(found), said)
 
 
-@dataclass(frozen=True)
-class _NoToken:
-    """No token is to be had, so nothing was asked: ``answer`` is why."""
-
-    answer: Answer | Unreached | NoAnswer
-
-
-@dataclass(frozen=True)
-class _Token:
-    value: str = field(repr=False)
-    good_until: float
-
-
-class _Tokens:
-    """The access token, renewed shortly before it ends, by one thread at a time: the others wait for its outcome."""
+class MtnMomoBothWays(MtnMomo):
+    """The same where there are keys for Disbursements too: money can go back; see :class:`~.base.Refunder`."""
 
     def __init__(
-        self, http: Http, api_user: str, api_key: str, product: Mapping[str, str], monotonic: Callable[[], float]
+        self,
+        *,
+        disbursement_api_user: str,
+        disbursement_api_key: str,
+        disbursement_subscription_key: str,
+        **own: Any,
     ) -> None:
-        self._http = http
-        basic = base64.b64encode(f"{api_user}:{api_key}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {basic}", **product}
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._token: _Token | None = None
-        self._flight: Future[str | _NoToken] | None = None
+        """Make no call yet; ``own`` is what :class:`MtnMomo` takes."""
+        super().__init__(**own)
+        self._disbursements = self._product(
+            DISBURSEMENT,
+            api_user=disbursement_api_user,
+            api_key=disbursement_api_key,
+            subscription_key=disbursement_subscription_key,
+        )
 
-    def get(self, stale: str | None) -> str | _NoToken:
-        """A token other than ``stale``, which MTN has just turned away; or why there is none."""
-        with self._lock:
-            kept = self._token
-            if kept and kept.value != stale and self._monotonic() < kept.good_until:
-                return kept.value
-            flight, leads = self._flight, self._flight is None
-            if flight is None:
-                flight = self._flight = Future()
-        if leads:
-            self._fly(flight)
-        return flight.result()
+    def give_back(self, repayment: Repayment) -> AskAnswer:
+        """Ask for a refund of a request to pay; the amount may be a part of it."""
+        key = str(order_key(repayment.key))
+        if repayment.amount.minor <= 0:
+            return Refused(Reason.AMOUNT, "not a positive amount")
+        of = str(order_key(repayment.order.key))
+        body = {**self._body(key, repayment.amount, repayment.order.card), "referenceIdToRefund": of}
+        return _asked(key, self._disbursements.post(REFUND_PATH, key, body, {}), REFUND_REASONS)
 
-    def _fly(self, flight: Future[str | _NoToken]) -> None:
-        try:
-            found = self._renew()
-        except BaseException as failure:
-            with self._lock:
-                self._flight = None
-            flight.set_exception(failure)
-            return
-        with self._lock:
-            self._flight = None
-            self._token = found if isinstance(found, _Token) else None
-        flight.set_result(found.value if isinstance(found, _Token) else found)
-
-    def _renew(self) -> _Token | _NoToken:
-        began = self._monotonic()
-        answer = self._http.call("mtn_momo", "POST", TOKEN_PATH, self._headers)
-        if not isinstance(answer, Answer) or answer.status != 200:
-            return _NoToken(answer)
-        found = answer.fields()
-        value, life = found.get("access_token"), str(found.get("expires_in", ""))
-        if not isinstance(value, str) or not _HEADER.fullmatch(value):
-            return _NoToken(answer)
-        life_s = int(life) if re.fullmatch(r"[0-9]{1,6}", life) else 60
-        return _Token(value, began + life_s - min(60.0, life_s / 10))
+    def find_back(self, repayment: Repayment) -> FindAnswer:
+        """Ask for the status of a refund, by our key of it."""
+        key = str(order_key(repayment.key))
+        answer = self._disbursements.get(f"{REFUND_PATH}/{key}")
+        return self._found(key, repayment.amount.currency, answer, REFUND_REASONS)
 
 
-def _asked(answer: Answer | Unreached | NoAnswer | _NoToken) -> AskAnswer:
-    """What an answer to a request to pay means."""
-    match answer:
-        case _NoToken():
-            return _not_asked(answer.answer)
-        case Unreached():
-            return Unclear("unreached", answer.said, REASK_S)
-        case NoAnswer():
-            return Unclear("no-answer", answer.said)
-        case Answer(status=202):
-            return Accepted("202")
-        case Answer(status=409):
-            return Accepted("409 RESOURCE_ALREADY_EXIST")
-        case Answer():
-            return _turned_away(answer)
-
-
-def _not_asked(answer: Answer | Unreached | NoAnswer) -> Refused | Unclear:
-    """What it means that there was no token to ask with: whatever it was, nothing has begun."""
+def _asked(key: str, answer: Outcome, reasons: Mapping[str, Reason]) -> AskAnswer:
+    """What an answer to a request means."""
+    if isinstance(answer, NoToken):
+        return not_asked(MtnMomo.name, answer, _said)
     if not isinstance(answer, Answer):
-        return Unclear("unreached", f"token: {answer.said}", REASK_S)
-    _, said = _error(answer)
-    if answer.status in (400, 401, 403):
-        log.critical("mtn_momo: our API user, key or subscription key is refused: %s", said)
-        return Refused(Reason.CONFIGURATION, said)
-    if answer.status not in UNDECIDED:
-        log.error("mtn_momo: an answer to a request for a token that is not known: %s", said)
-    word, _ = UNDECIDED.get(answer.status, ("unreadable", True))
-    return Unclear(word, said, _leave_alone_s(answer) or REASK_S)
-
-
-def _turned_away(answer: Answer) -> Refused | Unclear:
-    code, said = _error(answer)
+        return unheard(answer)
+    if answer.status == 202:
+        return Accepted("202")
+    if answer.status == 409:
+        return Accepted("409 RESOURCE_ALREADY_EXIST")
+    code = str(answer.fields().get("code") or "")
     if answer.status in (400, 403, 500) and code in NOT_BEGUN:
-        reason = NOT_BEGUN[code]
-        if reason is Reason.CONFIGURATION:
-            log.critical("mtn_momo: a request to pay is refused for what we sent: %s", said)
-        return Refused(reason, said)
-    if answer.status in (400, 401, 403):
-        log.critical("mtn_momo: a request to pay is refused for what we sent: %s", said)
-        return Refused(Reason.CONFIGURATION, said)
-    if answer.status not in UNDECIDED:
-        log.error("mtn_momo: an answer to a request to pay that is not known: %s", said)
-    word, not_begun = UNDECIDED.get(answer.status, ("unknown-word", False))
-    return Unclear(word, said, (_leave_alone_s(answer) or REASK_S) if not_begun else None)
+        return refused(MtnMomo.name, key, code, reasons, _said(answer))
+    if answer.status == 400:
+        log.critical("mtn_momo: %s is refused for what we sent: %s", key, _said(answer))
+        return Refused(Reason.CONFIGURATION, _said(answer))
+    return turned_away(MtnMomo.name, answer, _said(answer))
 
 
-def _no_status(answer: Unreached | NoAnswer | _NoToken) -> Unclear:
-    """A status call that brought none says nothing about the order, least of all that it was refused."""
-    why = answer.answer if isinstance(answer, _NoToken) else answer
-    match why:
-        case Answer():
-            _, said = _error(why)
-            log.error("mtn_momo: no token for a status: %s", said)
-            return Unclear("failed", said, _leave_alone_s(why))
-        case Unreached():
-            return Unclear("unreached", why.said)
-        case NoAnswer():
-            return Unclear("no-answer", why.said)
-
-
-def _error(answer: Answer) -> tuple[str, str]:
-    """The code of an error and all of it in words that may be kept."""
+def _said(answer: Answer) -> str:
+    """An answer in words that may be kept."""
     found = answer.fields()
-    code, message = str(found.get("code") or ""), str(found.get("message") or "")
-    return code, keep_said(f"{answer.status} {code} {message}")
-
-
-def _leave_alone_s(answer: Answer) -> float | None:
-    return None if answer.retry_after_s is None else min(max(answer.retry_after_s, 1.0), MAX_REASK_S)
+    return keep_said(f"{answer.status} {found.get('code') or ''} {found.get('message') or ''}")
 
 
 def _reason(found: Mapping[str, Any]) -> tuple[str, str]:
@@ -457,23 +380,10 @@ def _claimed(found: Mapping[str, Any]) -> str:
     return keep_said(" ".join((str(found.get("status") or "no status"), *_reason(found))))
 
 
-def _payer(found: Mapping[str, Any]) -> str | None:
-    payer = found.get("payer")
-    given = payer.get("partyId") if isinstance(payer, dict) else None
+def _party(found: Mapping[str, Any]) -> str | None:
+    """Who paid, or who has it back, where it is told."""
+    given = (part(found, "payer") or part(found, "payee")).get("partyId")
     try:
         return read_caller(given) if isinstance(given, str) else None
     except BadMsisdn:
         return None
-
-
-def _reference(key: str) -> str:
-    """``key`` if MTN can take it; a key that isn't ours to have made is a defect (:class:`ValueError`)."""
-    if _uuid(key) != key or uuid.UUID(key).version != 4:
-        raise ValueError("an order's key must be a UUID of version 4 in its usual form")
-    return key
-
-
-def _uuid(text: str) -> str | None:
-    if not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", text):
-        return None
-    return text.lower()

@@ -8,8 +8,9 @@ Documented by Orange's developer portal, as public integrations quote it:
   and ``pay_token``; it tells neither payer nor amount, and Orange lets pay nothing but the amount of the order. Should
   an amount be told all the same, it is what counts.
 * An order that nobody tries to pay stays INITIATED for ever. Once its address is no longer good it is expired for us.
-* A notice carries the ``notif_token`` that only Orange and we know, and no name of the order:
-  :meth:`OrangeMoney.vouches` tells whether it is genuine. It decides nothing all the same.
+* A notice carries the ``notif_token`` that only Orange and we know, and no name of the order. What is kept of it is a
+  digest (:attr:`Accepted.token`): enough to know a genuine notice by, which decides nothing all the same, and not
+  enough to forge one with.
 * The trial (country ``dev``) takes the play currency OUV alone: there the same *figure* is sent in it.
 
 What follows for money: without its address nobody can pay an order. So whatever was answered without one, and whatever
@@ -23,7 +24,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import ipaddress
 import logging
 import re
@@ -39,7 +39,6 @@ from gateway.kernel.money import Money
 from gateway.payments.providers.base import (
     Accepted,
     AskAnswer,
-    BadNotice,
     FindAnswer,
     Hint,
     NotFound,
@@ -54,7 +53,10 @@ from gateway.payments.providers.common import (
     Bearer,
     NoToken,
     Outcome,
+    decide,
     json_body,
+    lacking,
+    may_call,
     no_status,
     not_asked,
     notice_fields,
@@ -91,21 +93,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Handle:
-    """What is kept of an order: its pay_token, a digest of its notif_token, and when its address was made (epoch)."""
+    """What an order is asked for by: its pay_token, and when its address was made (seconds since the epoch)."""
 
     pay_token: str
-    seal: str
     made_at: float
 
     def __str__(self) -> str:
-        return f"{self.pay_token}.{self.seal}.{self.made_at:.0f}"
+        return f"{self.pay_token}.{self.made_at:.0f}"
 
     @classmethod
     def read(cls, text: str) -> Handle:
         """What :meth:`__str__` wrote; of anything else, as much as can be made of it."""
         pay_token, _, rest = text.partition(".")
-        seal, _, made_at = rest.partition(".")
-        return cls(pay_token, seal, float(made_at) if re.fullmatch(r"\d{1,12}", made_at) else 0.0)
+        made_at = rest.rpartition(".")[2]  # older ones have a digest between the two
+        return cls(pay_token, float(made_at) if re.fullmatch(r"\d{1,12}", made_at) else 0.0)
 
 
 class OrangeMoney:
@@ -191,17 +192,10 @@ class OrangeMoney:
         return self._status(order, handle, answer.fields())
 
     def read(self, content_type: str, body: bytes, headers: Mapping[str, str]) -> Hint:
-        """Read a notice: what it claims. It names no order: the address at which it came does."""
-        return Hint(None, _claimed(notice_fields(body)))
-
-    def vouches(self, order: Order, body: bytes) -> bool:
-        """Whether a notice that came to this order's address carries the token that Orange gave us for it."""
-        try:
-            token = notice_fields(body).get("notif_token")
-        except BadNotice:
-            return False
-        seal = Handle.read(order.handle or "").seal
-        return isinstance(token, str) and hmac.compare_digest(_seal(token), seal)
+        """Read a notice: what it claims, and by which token. It names no order: the address at which it came does."""
+        found = notice_fields(body)
+        token = found.get("notif_token")
+        return Hint(None, _claimed(found), token=_seal(token) if isinstance(token, str) else None)
 
     # Calls
 
@@ -215,14 +209,11 @@ class OrangeMoney:
 
     def _may_call(self, url: str) -> bool:
         """Orange calls no plain address and no bare IP."""
-        to = urlsplit(url)
-        if self._is_here(url):
-            return True
-        return to.scheme == "https" and to.hostname is not None and not _is_ip(to.hostname)
+        here = self._is_here(url)
+        return here or (may_call(url, False) and not _is_ip(urlsplit(url).hostname or ""))
 
     def _is_here(self, url: str) -> bool:
-        to = urlsplit(url)
-        return self._plain_addresses_here and (to.scheme, to.hostname) == ("http", "127.0.0.1")
+        return not url.startswith("https:") and may_call(url, self._plain_addresses_here)
 
     # What an answer means
 
@@ -250,28 +241,27 @@ class OrangeMoney:
         ):
             log.error("orange_money: order %s was made, and its address can't be read", order.key)
             return Unclear("unreadable", _said(answer))
-        return Accepted(_said(answer), str(Handle(pay_token, _seal(notif_token), self._now())), link)
+        return Accepted(_said(answer), str(Handle(pay_token, self._now())), link, _seal(notif_token))
 
     def _status(self, order: Order, handle: Handle, found: Mapping[str, Any]) -> FindAnswer:
-        word, said, about = found.get("status"), _claimed(found), found.get("order_id")
-        if about is not None and about != order_id(order.key):
-            log.error("orange_money: the status of order %s speaks of another order", order.key)
-            return Unclear("mismatch", said)
-        if not isinstance(word, str):
-            log.error("orange_money: the status of order %s can't be read", order.key)
-            return Unclear("unreadable", said)
-        if word == SUCCESS:
+        word, about = found.get("status"), found.get("order_id")
+
+        def paid(said: str) -> FindAnswer:
             return self._paid(order, found, said)
-        if word == INITIATED and self._now() > handle.made_at + LINK_LIFE_S + LINK_MARGIN_S:
-            return Refused(Reason.EXPIRED, f"{said}, nobody tried")
-        if word in (INITIATED, PENDING):
+
+        def initiated(said: str) -> FindAnswer:
+            if self._now() > handle.made_at + LINK_LIFE_S + LINK_MARGIN_S:
+                return Refused(Reason.EXPIRED, f"{said}, nobody tried")
             return Waiting(said)
-        if word in OVER:
+
+        def over(said: str) -> FindAnswer:
             if said != word:
                 log.error("orange_money: order %s is over for a reason that is not known: %s", order.key, said)
-            return Refused(OVER[word], said)
-        log.error("orange_money: order %s has a status that is not known: %s", order.key, said)
-        return Unclear("unknown-word", said)
+            return Refused(OVER[str(word)], said)
+
+        means = {SUCCESS: paid, INITIATED: initiated, PENDING: Waiting, **dict.fromkeys(OVER, over)}
+        another = about is not None and about != order_id(order.key)
+        return decide(self.name, order.key, word, _claimed(found), means, another=another)
 
     def _paid(self, order: Order, found: Mapping[str, Any], said: str) -> Paid | Unclear:
         operator_id = read_operator_id(found.get("txnid"))
@@ -279,8 +269,7 @@ class OrangeMoney:
         if found.get("amount") is not None:
             amount = read_figure(found["amount"], order.amount.currency)
         if operator_id is None or amount is None:
-            log.error("orange_money: order %s is successful without a number or an amount to be read", order.key)
-            return Unclear("mismatch", said)
+            return lacking(self.name, order.key, said)
         return Paid(amount, operator_id, None, said)
 
 

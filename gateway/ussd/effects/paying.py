@@ -13,6 +13,7 @@ from gateway.membership.households import by_card, by_phone
 from gateway.membership.people import to_strangers
 from gateway.network.facilities import network_path
 from gateway.payments.collections import Asked, ask_for_payment
+from gateway.payments.push.daily import Limited
 from gateway.payments.receipts import check_receipt
 from gateway.store import attempts
 from gateway.ussd.effects.doing import Doing
@@ -22,14 +23,17 @@ from gateway.ussd.effects.doing import Doing
 class PaymentAnswer:
     """What became of an asking: ``asked``, or ``in-progress`` when an earlier one is still open.
 
-    ``too-many``: this phone has asked other people's wallets too often; not again for ``wait_minutes``.
+    ``too-many``: this phone has asked other people's wallets too often; not again for ``wait_minutes``. ``limit``: it
+    goes beyond what ``limit`` names, with the figure (see :class:`~gateway.payments.push.daily.Limited`).
     """
 
-    answer: Literal["asked", "in-progress", "gone", "too-many"]
+    answer: Literal["asked", "in-progress", "gone", "too-many", "limit"]
     card: str
     amount: Money
     payer: str
     wait_minutes: int = 0
+    limit: str = ""
+    figure: Money | None = None
 
 
 # Prompts on phones that aren't the caller's own: whoever gets them didn't ask for them.
@@ -70,7 +74,10 @@ class AskForPayment:
             amount=self.amount,
             after=doing.services.push_delay,
             environment=self.environment or None,
+            asked_by=doing.caller,
         )
+        if isinstance(asked, Limited):
+            return PaymentAnswer("limit", self.card, self.amount, self.payer, 0, asked.what, asked.amount)
         if self.payer != doing.caller and asked is Asked.NOW:
             attempts.fail(doing.unit, others, OTHERS_PROMPTS)
         answer: Literal["asked", "in-progress"] = "asked" if asked is Asked.NOW else "in-progress"

@@ -10,10 +10,12 @@ from gateway.kernel.msisdn import BadMsisdn, read_caller, read_msisdn, show_nati
 from gateway.kernel.numbers import in_our_digits
 from gateway.locale import Say
 from gateway.membership.households import Household, Standing
-from gateway.payments.limits import largest_payment
+from gateway.payments.push.limits import largest_payment
+from gateway.ussd.effects.declaring import HowToPay, TellHowToPay
 from gateway.ussd.effects.paying import AskForPayment, Found, LookUp, PaymentAnswer, Seen
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Again, Choice, Do, See, Typed, screen, word
+from gateway.ussd.screens.declare import DeclareNumber
 from gateway.ussd.screens.find import not_found
 from gateway.ussd.screens.pin import wait_word
 
@@ -102,7 +104,7 @@ class PayWhat:
 
     def _others(self) -> list[str]:
         months = ["months"] if self.left > self.monthly > Money(0, self.left.currency) else []
-        return ["amount", *months, *([] if self.name else ["other"])]
+        return ["amount", *months, *([] if self.name else ["other", "paid"])]
 
     def show(self, say: Say, see: See) -> Page:
         card = say.card(self.card)
@@ -110,6 +112,7 @@ class PayWhat:
             "amount": say("Other amount") if self.left else say("Pay in advance"),
             "months": say("Several months"),
             "other": say("For another family"),
+            "paid": say("I have paid"),
         }
         others = [labels[each] for each in self._others()]
         whose = [self.name] if self.name else []
@@ -124,7 +127,7 @@ class PayWhat:
         text = say("Card {card}. Left to pay: {amount}.", card=card, amount=self.left)
         return Page("\n".join([*whose, text]), [*offers, *others])
 
-    def take(self, choice: Choice, see: See) -> ConfirmPayment | HowMuch | HowManyMonths | PayFor:
+    def take(self, choice: Choice, see: See) -> ConfirmPayment | HowMuch | HowManyMonths | PayFor | DeclareNumber:
         amounts = self._amounts() if self.left else []
         if choice <= len(amounts):
             return ConfirmPayment(self.card, amounts[choice - 1], see.caller, self.name)
@@ -133,6 +136,8 @@ class PayWhat:
                 return HowManyMonths(self.card, self.monthly, self.left, self.least, self.name)
             case "other":
                 return PayFor()
+            case "paid":
+                return DeclareNumber(self.card)
         return HowMuch(self.card, self.least, self.name)
 
     def typed(self, typed: Typed, see: See) -> ConfirmPayment | Do | Again:
@@ -237,15 +242,17 @@ class ConfirmPayment:
             return Page(text, [say("Yes: how to pay"), say("Pay from another phone")])
         return Page(text, [say("Yes"), say("Pay from another phone")])
 
-    def take(self, choice: Choice, see: See) -> Do | PayByReference | WhichPhone:
+    def take(self, choice: Choice, see: See) -> Do | WhichPhone:
         route = see.route(self.payer)
         if route is None or choice == 2:
             return WhichPhone(self.card, self.amount, self.name)
         if route.way == "reference" or route.down or route.provider is None:
-            return PayByReference(self.card, self.amount, route.operator)
+            return Do(TellHowToPay(self.card, self.amount, route.operator))
         return Do(AskForPayment(self.card, self.amount, self.payer, route.provider, route.environment))
 
-    def done(self, outcome: PaymentAnswer, see: See) -> PaymentAsked:
+    def done(self, outcome: PaymentAnswer | HowToPay, see: See) -> PaymentAsked | PayByReference:
+        if isinstance(outcome, HowToPay):
+            return PayByReference(outcome.card, outcome.amount, outcome.operator)
         return PaymentAsked(outcome)
 
 
@@ -297,9 +304,25 @@ class PaymentAsked:
             text = say("A payment for this card is open already. Type your PIN, or wait 15 minutes and dial again.")
         elif answer == "too-many":
             text = wait_word(self.asked.wait_minutes).said(say)
+        elif answer == "limit":
+            text = _limit(say, self.asked)
         else:
             text = say("This card is not known.")
         return Page(text, ends=True)
+
+
+def _limit(say: Say, asked: PaymentAnswer) -> str:
+    figure = asked.figure or asked.amount
+    match asked.limit:
+        case "household":
+            return say("At most {most} a day for one card. Try again tomorrow.", most=figure)
+        case "payer":
+            return say("At most {most} a day from one phone. Try again tomorrow.", most=figure)
+        case "least":
+            return say("At least {least}.", least=figure)
+        case "most":
+            return say("At most {most} at a time.", most=figure)
+    return say("{phone} was asked too often today. Try again tomorrow.", phone=show_national(asked.payer))
 
 
 @screen

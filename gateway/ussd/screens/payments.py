@@ -1,4 +1,4 @@
-"""My payments: the last five, with their receipts' numbers."""
+"""My payments: the last five, with their receipts' numbers, and what was declared but may not have been seen."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from gateway.locale import Say
 from gateway.membership.households import Household
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Choice, See, screen
+from gateway.ussd.screens.declare import DeclareNumber, told_line
 from gateway.ussd.screens.pay import PayWhat, pay_what
 
 
@@ -20,14 +21,14 @@ class MyPayments:
         return self.household.card
 
     def show(self, say: Say, see: See) -> Page:
-        paid = see.payments(self.household)
-        if not paid:
-            return Page(say("No payment has come in yet."), [say("Pay")])
         lines = [
             say("{amount} on {date}, receipt {number}", amount=one.amount, date=one.on, number=one.number)
-            for one in paid
+            for one in see.payments(self.household)
         ]
-        return Page("\n".join(lines), [say("Pay")])
+        told = [told_line(say, one) for one in see.declared(self.household)]
+        return Page(
+            "\n".join([*(lines or [say("No payment has come in yet.")]), *told]), [say("Pay"), say("I have paid")]
+        )
 
-    def take(self, choice: Choice, see: See) -> PayWhat:
-        return pay_what(self.household, see)
+    def take(self, choice: Choice, see: See) -> PayWhat | DeclareNumber:
+        return pay_what(self.household, see) if choice == 1 else DeclareNumber(self.card)

@@ -68,7 +68,7 @@ class ReceiptGenuine:
             say("for {name}, card ending in {digits}", name=one.name, digits=one.card[-3:]),
         ]
         if one.taken_back:
-            lines.append(say("The operator has taken this money back."))
+            lines.append(say("This receipt no longer counts."))
         return Page("\n".join(lines), [say("Another receipt")])
 
     def take(self, choice: Choice, see: See) -> WhichReceipt:

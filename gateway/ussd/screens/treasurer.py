@@ -9,6 +9,7 @@ from gateway.ussd.effects.cash import CloseDay, DayAnswer, Decide, Decided
 from gateway.ussd.pages import Page
 from gateway.ussd.screen import Again, Choice, Do, GoHome, See, screen, word
 from gateway.ussd.screens.animator import FindFamily
+from gateway.ussd.screens.correcting import WhichCash
 
 WAYS = {**texts.WAYS, "reversed": mark("taken back")}
 
@@ -67,7 +68,7 @@ class TodaysTakings:
 
 @screen
 class LastPayments:
-    """The newest payments, with whom they are for."""
+    """The newest payments, with whom they are for; what was recorded by mistake is corrected from here."""
 
     staff: int
 
@@ -79,10 +80,10 @@ class LastPayments:
             say("{amount} {name}, {way}, {date}", amount=one.amount, name=one.head, way=say(WAYS[one.way]), date=one.on)
             for one in paid
         ]
-        return Page("\n".join(lines), [say("Home")])
+        return Page("\n".join(lines), [say("Home"), say("Correct cash")])
 
-    def take(self, choice: Choice, see: See) -> GoHome:
-        return GoHome()
+    def take(self, choice: Choice, see: See) -> GoHome | WhichCash:
+        return GoHome() if choice == 1 else WhichCash(self.staff)
 
 
 @screen

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from notified import Notified, listening
 
-pytest.register_assert_rewrite("contract")
+pytest.register_assert_rewrite("contract", "refunder")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -20,9 +20,11 @@ from gateway.kernel.money import EXPONENT, Money
 from gateway.payments.providers.base import (
     MAX_SAID,
     Accepted,
+    AnswersNotices,
     BadNotice,
     Hint,
     NotFound,
+    NoticeAnswer,
     Order,
     Paid,
     Provider,
@@ -370,6 +372,32 @@ class ProviderContract:
         assert hint.key == key
         assert hint.said
 
+    def test_a_notice_is_answered_whatever_it_is(self, operator: Played) -> None:
+        provider = operator.provider()
+        for body in (operator.notice(operator_key()), *ODD_NOTICES):
+            answer = provider.answer(body) if isinstance(provider, AnswersNotices) else NoticeAnswer()
+            assert answer.status in (200, 204)
+            assert len(answer.body) < 1000
+
+    def test_a_notice_that_is_forged_replayed_or_too_early_decides_nothing(self, operator: Played) -> None:
+        """Whatever it claims and however often it comes: what the operator says when asked is what counts."""
+        provider, one = operator.provider(), self.order()
+        claimed = operator.notice(one.key)  # "paid"
+        early = _hint(provider, claimed)
+        one = self.ask(provider, one)
+        assert _hint(provider, claimed) == early
+        assert isinstance(provider.find(one), Waiting)
+        operator.refuse(one.key, next(iter(self.REFUSALS)))
+        assert _hint(provider, claimed) == early
+        assert isinstance(provider.find(one), Refused)
+        operator.approve(one.key)
+        paid = provider.find(one)
+        for _ in range(20):
+            assert _hint(provider, claimed) == early
+        assert isinstance(paid, Paid)
+        assert provider.find(one) == paid
+        assert operator.debits(one.key) == 1
+
     @pytest.mark.parametrize("body", ODD_NOTICES, ids=lambda body: repr(body[:24]))
     def test_an_odd_notice_is_bad_or_names_no_order(self, operator: Played, body: bytes) -> None:
         try:
@@ -418,6 +446,14 @@ class ProviderContract:
                 provider.find(one)
         assert operator.asked(one.key) == 0
         assert isinstance(provider.ask(one), Accepted)  # and it is well afterwards
+
+
+def _hint(provider: Provider, body: bytes) -> Hint | None:
+    """What a notice claims; None where the operator's are signed and this one isn't."""
+    try:
+        return provider.read("application/json", body, {})
+    except BadNotice:
+        return None
 
 
 def _at_once(count: int, do: Callable[[], T]) -> list[T]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from playing import Playing
-
 from gateway.payments.providers.pawapay import PawaPay
 from gateway.standins import pawapay as standin
+from tests.payments.providers.playing import Playing
 
 CALLBACK_URL = "https://mutuelle.example.org/payments/pawapay/canary-webhook-secret/callback"
 

@@ -35,7 +35,7 @@ def village(store: Store, network: Network, clock: FixedClock, safaricom: Daraja
     safaricom.reset()
     providers = {"daraja": safaricom.provider(read_timeout_s=2.0)}
     base = "http://127.0.0.1:9/payments/{provider}/secret/{key}"
-    return Village(store, network, clock, found(store, network, currency="KES"), providers, base)
+    return Village(store, network, clock, found(store, network, currency="KES"), providers, callback_base=base)
 
 
 def push(village: Village) -> str:

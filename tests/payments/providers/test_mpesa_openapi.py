@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+from annotated_types import Le
 from contract import CARD, ProviderContract
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -27,6 +28,7 @@ from gateway.payments.providers.base import Accepted, NotFound, Order, Paid, Rea
 from gateway.payments.providers.mpesa_openapi import REFUSALS, TURNED_DOWN, MpesaOpenApi
 from gateway.settings import BadSettings, Settings
 from gateway.standins import mpesa_openapi as standin
+from gateway.store.outbox import CLAIM, LONGEST_CALL
 
 PAYER = "+243810000001"
 ASKED, SESSION = "ask", "token"
@@ -581,6 +583,28 @@ def test_the_settings_make_a_provider(operator: MpesaPlay) -> None:
 def test_settings_that_are_wrong_are_told(operator: MpesaPlay, more: dict[str, str], told: str) -> None:
     with pytest.raises(BadSettings, match=told):
         Settings.of(_settings(operator, **more))
+
+
+RECORDED_S = 5.0  # for the call's record, whatever the database is busy with
+
+
+def test_the_longest_push_that_may_be_set_fits_into_a_worker_s_claim(operator: MpesaPlay) -> None:
+    """Were it longer, another worker would take the order over while the payer still types the PIN."""
+    [most] = [one.le for one in Settings.model_fields["mpesa_push_timeout_s"].metadata if isinstance(one, Le)]
+    own = _settings(operator, MPESA_PUSH_TIMEOUT_S=str(most))
+    longest_s = MpesaOpenApi.from_settings(Settings.of(own)).longest_ask_s
+    assert longest_s + RECORDED_S <= LONGEST_CALL.total_seconds() < CLAIM.total_seconds()
+    assert longest_s >= 60  # and the payer has the minute that M-Pesa gives
+    with pytest.raises(BadSettings, match="MPESA_PUSH_TIMEOUT_S"):
+        Settings.of({**own, "MPESA_PUSH_TIMEOUT_S": str(float(str(most)) + 1)})
+
+
+def test_a_call_takes_no_longer_than_its_limits_say(blocking: MpesaPlay) -> None:
+    provider = blocking.provider(read_timeout_s=0.2)
+    began = time.monotonic()
+    blocking.script(on="token", slow=0.1)
+    assert isinstance(provider.ask(order()), Unclear)
+    assert time.monotonic() - began < provider.longest_ask_s + 0.1
 
 
 # The stand-in keeps to M-Pesa's rules, so that passing here means something

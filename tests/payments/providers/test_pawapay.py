@@ -32,20 +32,28 @@ from gateway.kernel.clock import FixedClock
 from gateway.kernel.faults import Fault, NetworkInsideTransaction
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
-from gateway.payments.asking import GIVE_UP_AFTER
 from gateway.payments.providers.base import (
     Accepted,
+    Availability,
     BadNotice,
     NotFound,
     Order,
     Paid,
     Reason,
+    Refunder,
     Refused,
+    Repayment,
+    SaysAvailable,
     Unclear,
     Waiting,
 )
-from gateway.payments.providers.pawapay import COUNTRIES, REASONS, PawaPay, StaleKeys, Suggestion, Terms
+from gateway.payments.providers.pawapay import PawaPay
+from gateway.payments.providers.pawapay_keys import ASKED_EVERY_S as KEYS_ASKED_EVERY_S
+from gateway.payments.providers.pawapay_keys import GOOD_FOR_S as KEYS_GOOD_FOR_S
+from gateway.payments.providers.pawapay_toolkit import PREDICTED_AGAIN_AFTER_S, Suggestion, Terms
+from gateway.payments.providers.pawapay_words import COUNTRIES, REASONS
 from gateway.payments.providers.signatures import SigningKey
+from gateway.payments.push.asking import GIVE_UP_AFTER
 from gateway.settings import BadSettings, Settings
 from gateway.standins import pawapay as standin
 
@@ -177,7 +185,7 @@ def test_bounds_that_change_are_those_that_count(operator: PawaPayPlay) -> None:
     operator.play("terms", {"code": "MTN_MOMO_BEN", "currency": "XOF", "minAmount": "2000"})
     assert _word(operator.provider().ask(order())) == Reason.AMOUNT
     operator.play("terms", {"code": "MTN_MOMO_BEN", "currency": "XOF", "minAmount": None, "minTransactionLimit": "1"})
-    terms = operator.provider().available("BJ")
+    terms = operator.provider().toolkit.terms("BJ")
     assert [one.least for one in terms if one.code == "MTN_MOMO_BEN"] == [Money(1, "XOF")]  # type: ignore[union-attr]
 
 
@@ -191,7 +199,7 @@ def test_what_a_basic_phone_can_t_pay_is_not_asked(operator: PawaPayPlay, auth: 
 def test_the_countries_are_those_that_pawapay_lists(operator: PawaPayPlay) -> None:
     provider = operator.provider()
     for country in COUNTRIES:
-        listed = provider.available(country)
+        listed = provider.toolkit.terms(country)
         assert isinstance(listed, tuple)
         assert any(one.by_phone for one in listed)
 
@@ -288,8 +296,8 @@ def test_a_wrong_token_is_our_fault(operator: PawaPayPlay) -> None:
     provider = operator.provider(api_token="wrong")
     assert _word(provider.ask(order())) == Reason.CONFIGURATION
     assert isinstance(provider.find(order()), Unclear)
-    assert _word(provider.available("BJ")) == Reason.CONFIGURATION
-    assert _word(provider.predict(PAYER)) == Reason.CONFIGURATION
+    assert _word(provider.toolkit.terms("BJ")) == Reason.CONFIGURATION
+    assert _word(provider.toolkit.predict(PAYER)) == Reason.CONFIGURATION
 
 
 @pytest.mark.parametrize("token", ["", "a b", "é", "a\r\nX: y"])
@@ -414,7 +422,7 @@ def test_connections_are_kept(operator: PawaPayPlay) -> None:
 def test_the_terms_of_a_country(operator: PawaPayPlay) -> None:
     operator.play("terms", {"code": "AIRTEL_COD", "currency": "CDF", "status": "DELAYED", "pinPrompt": "MANUAL"})
     operator.play("terms", {"code": "ORANGE_COD", "currency": "USD", "maxAmount": None, "decimalsInAmount": "SOME"})
-    listed = operator.provider().available("CD")
+    listed = operator.provider().toolkit.terms("CD")
     assert isinstance(listed, tuple)
     terms = {(one.code, one.currency): one for one in listed}
     assert terms["VODACOM_MPESA_COD", "CDF"] == Terms(
@@ -423,13 +431,13 @@ def test_the_terms_of_a_country(operator: PawaPayPlay) -> None:
     )  # fmt: skip
     assert terms["VODACOM_MPESA_COD", "USD"].decimals == 2
     delayed = terms["AIRTEL_COD", "CDF"]
-    assert (delayed.open, delayed.prompts) == (False, False)
+    assert (delayed.status, delayed.prompts) == ("DELAYED", False)
     odd = terms["ORANGE_COD", "USD"]
-    assert (odd.most, odd.decimals, odd.open) == (None, 0, True)
+    assert (odd.most, odd.decimals, odd.status) == (None, 0, "OPERATIONAL")
 
 
 def test_a_country_that_pawapay_does_not_serve_has_none(operator: PawaPayPlay) -> None:
-    assert operator.provider().available("BI") == ()
+    assert operator.provider().toolkit.terms("BI") == ()
     assert operator.calls("conf") == 0
 
 
@@ -440,7 +448,7 @@ def test_only_the_country_that_was_asked_for_counts(operator: PawaPayPlay) -> No
         everything = session.get(f"{operator.url}/v2/active-conf", headers=bearer, timeout=5).json()
     assert len(everything["countries"]) > 1
     operator.answer("conf", 200, everything)
-    listed = operator.provider().available("BJ")
+    listed = operator.provider().toolkit.terms("BJ")
     assert isinstance(listed, tuple)
     assert {one.code for one in listed} == {"MTN_MOMO_BEN", "MOOV_BEN"}
 
@@ -450,16 +458,16 @@ def test_terms_are_kept_for_a_minute_and_fetched_once_by_all(operator: PawaPayPl
     provider = operator.provider(monotonic=lambda: now[0])
     operator.script(on="conf", slow=0.1)
     with ThreadPoolExecutor(8) as threads:
-        listed = list(threads.map(lambda _: provider.available("BJ"), range(8)))
+        listed = list(threads.map(lambda _: provider.toolkit.terms("BJ"), range(8)))
     assert all(one == listed[0] and isinstance(one, tuple) for one in listed)
     provider.ask(order())
     now[0] += 59
-    provider.available("BJ")
+    provider.toolkit.terms("BJ")
     assert operator.calls("conf") == 1
     now[0] += 2
-    provider.available("BJ")
+    provider.toolkit.terms("BJ")
     assert operator.calls("conf") == 2
-    provider.available("CD")
+    provider.toolkit.terms("CD")
     assert operator.calls("conf") == 3
 
 
@@ -478,13 +486,55 @@ def test_terms_that_are_not_to_be_had_stop_no_payment(
     now = [1000.0]
     provider = operator.provider(monotonic=lambda: now[0])
     operator.script(on="conf", **script)
-    answer = provider.available("BJ")
+    answer = provider.toolkit.terms("BJ")
     assert isinstance(answer, Unclear)
     assert answer.reason == reason
     assert isinstance(provider.ask(order()), Accepted)
     assert operator.calls("conf") == 1  # and it isn't asked at every payment
     now[0] += 11
-    assert isinstance(provider.available("BJ"), tuple)
+    assert isinstance(provider.toolkit.terms("BJ"), tuple)
+
+
+# Who works
+
+
+def test_each_operator_is_told_by_its_word_for_deposits(operator: PawaPayPlay) -> None:
+    operator.play("terms", {"code": "MTN_MOMO_BEN", "currency": "XOF", "status": "CLOSED"})
+    operator.play("terms", {"code": "ORANGE_SEN", "currency": "XOF", "status": "DELAYED"})
+    operator.play("terms", {"code": "AIRTEL_RWA", "currency": "RWF", "status": "ASLEEP"})
+    provider = operator.provider()
+    assert isinstance(provider, SaysAvailable)
+    found = provider.available()
+    assert isinstance(found, tuple)
+    told = {one.environment: one for one in found}
+    assert told["MTN_MOMO_BEN"] == Availability("MTN_MOMO_BEN", False, "CLOSED")
+    assert told["MOOV_BEN"] == Availability("MOOV_BEN", True, "OPERATIONAL")  # payouts of all are DELAYED
+    assert told["ORANGE_SEN"] == Availability("ORANGE_SEN", True, "DELAYED")
+    assert told["AIRTEL_RWA"] == Availability("AIRTEL_RWA", None, "ASLEEP")
+
+
+def _listed(*types: object) -> list[object]:
+    return [{"country": "BEN", "providers": [{"provider": "MOOV_BEN", "operationTypes": [*types]}]}]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, [], []),
+        (200, [{"country": "BEN"}, 5, {"providers": [{"provider": "no code"}, None]}], []),
+        (200, _listed({"operationType": "PAYOUT", "status": "CLOSED"}), []),
+        (200, _listed({"operationType": "DEPOSIT"}), [None]),
+        (200, _listed({"operationType": "DEPOSIT", "status": ["CLOSED"]}), [None]),
+        (200, {"status": "CLOSED"}, "unreadable"),
+        (200, "<html>", "unreadable"),
+        (503, "", "busy"),
+        (403, _failure("AUTHENTICATION_ERROR"), "failed"),
+    ],
+)
+def test_an_answer_about_who_works(operator: PawaPayPlay, status: int, body: object, told: object) -> None:
+    operator.answer("availability", status, json.dumps(body) if isinstance(body, list) else body)
+    answer = operator.provider().available()
+    assert (answer.reason if isinstance(answer, Unclear) else [one.up for one in answer]) == told
 
 
 # Predictions
@@ -500,7 +550,7 @@ def test_terms_that_are_not_to_be_had_stop_no_payment(
     ],
 )
 def test_a_prediction(operator: PawaPayPlay, number: str, found: Suggestion | Reason) -> None:
-    answer = operator.provider().predict(number)
+    answer = operator.provider().toolkit.predict(number)
     assert answer == found if isinstance(found, Suggestion) else _word(answer) == found
 
 
@@ -520,7 +570,7 @@ def test_a_prediction(operator: PawaPayPlay, number: str, found: Suggestion | Re
 )
 def test_an_answer_to_a_prediction(operator: PawaPayPlay, status: int, body: object, word: str | None) -> None:
     operator.answer("predict", status, body)
-    answer = operator.provider().predict(PAYER)
+    answer = operator.provider().toolkit.predict(PAYER)
     assert isinstance(answer, Suggestion) if word is None else _word(answer) == word
 
 
@@ -528,6 +578,77 @@ def test_an_order_without_a_code_is_asked_where_pawapay_says(operator: PawaPayPl
     one = order(payer=GOMA_AIRTEL, amount=Money(150_000, "CDF"))
     assert isinstance(operator.provider().ask(replace(one, environment="")), Accepted)
     assert operator.requests()[one.key]["sent"]["payer"]["accountDetails"]["provider"] == "AIRTEL_COD"
+
+
+def test_a_ported_number_is_asked_where_it_is_and_nowhere_else(operator: PawaPayPlay) -> None:
+    operator.play("port", {"payer": PAYER, "code": "MOOV_BEN"})
+    provider, one = operator.provider(), order()
+    assert isinstance(provider.ask(one), Accepted)
+    assert operator.requests()[one.key]["sent"]["payer"]["accountDetails"]["provider"] == "MOOV_BEN"
+    operator.answer("predict", 503, "")  # then our plan is followed, and the key has been taken: nobody is asked twice
+    assert isinstance(provider.ask(one), Accepted)
+    operator.approve(one.key)
+    assert operator.debits(one.key) == 1
+    found = provider.find(one)
+    assert isinstance(found, Paid)
+    assert found.operator_id.startswith("MOOV_BEN:")
+
+
+def test_a_ported_number_that_nobody_knows_of_has_no_wallet_and_is_not_debited(operator: PawaPayPlay) -> None:
+    operator.play("port", {"payer": PAYER, "code": "MOOV_BEN", "predicted": False})
+    provider, one = operator.provider(), order()
+    assert isinstance(provider.ask(one), Accepted)
+    until(lambda: not isinstance(provider.find(one), Waiting))
+    assert _word(provider.find(one)) == Reason.NO_WALLET
+    assert operator.debits(one.key) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "terms", "conf", "word"),
+    [
+        ("MOOV_BEN", {}, 200, "accepted"),
+        ("MOOV_BEN", {}, 503, "accepted"),
+        ("AIRTEL_COD", {}, 200, Reason.NO_WALLET),  # of another country
+        ("AIRTEL_COD", {}, 503, Reason.NO_WALLET),
+        ("WAVE_BEN", {}, 200, Reason.NO_WALLET),  # that pawaPay doesn't list for us
+        ("MOOV_BEN", {"authType": "PREAUTH"}, 200, Reason.NO_WALLET),  # that a basic phone can't pay by
+        ("MOOV_BEN", {"minAmount": "2000"}, 200, Reason.AMOUNT),  # whose own bounds count
+    ],
+)
+def test_another_operator_is_asked_only_if_it_can_be_paid_from_there(
+    operator: PawaPayPlay, code: str, terms: dict[str, str], conf: int, word: str
+) -> None:
+    operator.play("port", {"payer": PAYER, "code": code})
+    operator.play("terms", {"code": "MOOV_BEN", "currency": "XOF", **terms})
+    if conf != 200:
+        operator.answer("conf", conf, "")
+    answer = operator.provider().ask(order())
+    assert _word(answer) == word
+    assert operator.calls("ask") == (word == "accepted")
+    assert word == "accepted" or code in answer.said
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(503, ""), (200, "<html>"), (400, _failure("INVALID_PARAMETER")), (403, _failure("AUTHORISATION_ERROR"))],
+)
+def test_without_a_prediction_the_plan_is_followed(operator: PawaPayPlay, status: int, body: object) -> None:
+    operator.answer("predict", status, body)
+    one = order()
+    assert isinstance(operator.provider().ask(one), Accepted)
+    assert operator.requests()[one.key]["sent"]["payer"]["accountDetails"]["provider"] == "MTN_MOMO_BEN"
+
+
+def test_predictions_that_hang_are_not_waited_for_at_every_payment(operator: PawaPayPlay) -> None:
+    now = [1000.0]
+    provider = operator.provider(monotonic=lambda: now[0])
+    operator.script(on="predict", slow=0.6)
+    for _ in range(3):
+        assert isinstance(provider.ask(order()), Accepted)
+    assert operator.calls("predict") == 1
+    now[0] += PREDICTED_AGAIN_AFTER_S
+    provider.ask(order())
+    assert operator.calls("predict") == 2
 
 
 @pytest.mark.parametrize(
@@ -582,36 +703,41 @@ def _paid_deposit(operator: PawaPayPlay, amount: Money | None = None, payer: str
     return one
 
 
+def _repayment(of: Order, amount: int = 500, key: str | None = None, currency: str = "XOF") -> Repayment:
+    return Repayment(key or operator_key(), of, "MTN_MOMO_BEN:1", Money(amount, currency))
+
+
 def test_a_refund_is_accepted_waits_and_is_paid_back_once(operator: PawaPayPlay) -> None:
-    provider, refund_key = operator.provider(), operator_key()
-    one = _paid_deposit(operator)
-    assert isinstance(provider.find_refund(refund_key), NotFound)
+    provider, one = operator.provider(), _paid_deposit(operator)
+    assert isinstance(provider, Refunder)
+    back = _repayment(one)
+    assert isinstance(provider.find_back(back), NotFound)
     for _ in range(3):
-        assert isinstance(provider.refund(one.key, refund_key, Money(500, "XOF")), Accepted)
-    assert isinstance(provider.find_refund(refund_key), Waiting)
-    operator.approve(refund_key)
-    found = provider.find_refund(refund_key)
+        assert isinstance(provider.give_back(back), Accepted)
+    assert isinstance(provider.find_back(back), Waiting)
+    operator.approve(back.key)
+    found = provider.find_back(back)
     assert isinstance(found, Paid)
     assert (found.amount, found.payer) == (Money(500, "XOF"), PAYER)
-    assert operator.debits(refund_key) == 1
-    assert operator.requests()[refund_key]["sent"] == {
-        "refundId": refund_key, "depositId": one.key, "amount": "500", "currency": "XOF",
+    assert operator.debits(back.key) == 1
+    assert operator.requests()[back.key]["sent"] == {
+        "refundId": back.key, "depositId": one.key, "amount": "500", "currency": "XOF",
     }  # fmt: skip
     assert isinstance(provider.find(one), Paid)  # the deposit stays what it was
-    assert isinstance(provider.find(replace(one, key=refund_key)), NotFound)
+    assert isinstance(provider.find(replace(one, key=back.key)), NotFound)
 
 
 def test_a_refund_in_decimals(operator: PawaPayPlay) -> None:
-    one, refund_key = _paid_deposit(operator, Money(150_050, "CDF"), GOMA_AIRTEL), operator_key()
-    assert isinstance(operator.provider().refund(one.key, refund_key, Money(150_050, "CDF")), Accepted)
-    assert operator.requests()[refund_key]["sent"]["amount"] == "1500.5"
+    back = _repayment(_paid_deposit(operator, Money(150_050, "CDF"), GOMA_AIRTEL), 150_050, currency="CDF")
+    assert isinstance(operator.provider().give_back(back), Accepted)
+    assert operator.requests()[back.key]["sent"]["amount"] == "1500.5"
 
 
 def test_no_more_is_given_back_than_came(operator: PawaPayPlay) -> None:
     provider, one = operator.provider(), _paid_deposit(operator)
 
     def back(amount: int, key: str | None = None) -> str:
-        return _word(provider.refund(one.key, key or operator_key(), Money(amount, "XOF")))
+        return _word(provider.give_back(_repayment(one, amount, key)))
 
     first = operator_key()
     assert back(0) == Reason.AMOUNT
@@ -623,60 +749,84 @@ def test_no_more_is_given_back_than_came(operator: PawaPayPlay) -> None:
     second = operator_key()
     assert back(500, second) == "accepted"
     operator.refuse(second, "RECIPIENT_NOT_FOUND")
-    assert _word(provider.find_refund(second)) == Reason.NO_WALLET
+    assert _word(provider.find_back(_repayment(one, key=second))) == Reason.NO_WALLET
     third = operator_key()
     assert back(500, third) == "accepted"
     operator.approve(third)
     assert back(1) == Reason.OTHER
 
 
-def test_a_refund_whose_answer_is_lost_is_unclear_and_found(operator: PawaPayPlay) -> None:
-    provider, refund_key = operator.provider(), operator_key()
-    one = _paid_deposit(operator)
-    operator.script(on="refund", drop_after=True)
-    answer = provider.refund(one.key, refund_key, Money(500, "XOF"))
+@pytest.mark.parametrize("reach", ["drop_before", "drop_after"])
+def test_a_refund_whose_answer_is_lost_is_unclear_and_found(operator: PawaPayPlay, reach: str) -> None:
+    provider = operator.provider()
+    back = _repayment(_paid_deposit(operator))
+    operator.script(on="give_back", **{reach: True})
+    answer = provider.give_back(back)
     assert isinstance(answer, Unclear)
     assert answer.safe_to_ask_again_after_s is None
-    assert isinstance(provider.find_refund(refund_key), Paid)
-    assert isinstance(provider.refund(one.key, refund_key, Money(500, "XOF")), Accepted)
-    assert (operator.asked(refund_key), operator.debits(refund_key)) == (2, 1)
+    assert isinstance(provider.find_back(back), Paid if reach == "drop_after" else NotFound)
+    assert isinstance(provider.give_back(back), Accepted)
+    operator.approve(back.key)
+    assert isinstance(provider.find_back(back), Paid)
+    assert operator.debits(back.key) == 1
+
+
+@pytest.mark.parametrize("word", ["ACCEPTED", "ENQUEUED", "PROCESSING", "IN_RECONCILIATION"])
+def test_a_refund_that_goes_on_waits(operator: PawaPayPlay, word: str) -> None:
+    provider, back = operator.provider(), _repayment(_paid_deposit(operator))
+    provider.give_back(back)
+    operator.status(back.key, word)
+    assert isinstance(provider.find_back(back), Waiting)
+
+
+def test_a_refund_in_a_word_that_is_not_known_decides_nothing(
+    operator: PawaPayPlay, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider, back = operator.provider(), _repayment(_paid_deposit(operator))
+    operator.answer("give_back", 200, {"refundId": back.key, "status": "PERHAPS"})
+    assert _word(provider.give_back(back)) == "unclear"
+    provider.give_back(back)
+    operator.status(back.key, "PAID_BACKWARDS")
+    assert _word(provider.find_back(back)) == "unclear"
+    assert [word in caplog.text for word in ("PERHAPS", "PAID_BACKWARDS")] == [True, True]
 
 
 def test_our_empty_wallet_wakes_the_administrator(operator: PawaPayPlay, caplog: pytest.LogCaptureFixture) -> None:
-    provider, refund_key = operator.provider(), operator_key()
-    provider.refund(_paid_deposit(operator).key, refund_key, Money(500, "XOF"))
-    operator.refuse(refund_key, "PAWAPAY_WALLET_OUT_OF_FUNDS")
-    assert _word(provider.find_refund(refund_key)) == Reason.CONFIGURATION
+    provider, back = operator.provider(), _repayment(_paid_deposit(operator))
+    provider.give_back(back)
+    operator.refuse(back.key, "PAWAPAY_WALLET_OUT_OF_FUNDS")
+    assert _word(provider.find_back(back)) == Reason.CONFIGURATION
     assert any(record.levelno == logging.CRITICAL for record in caplog.records)
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "../deposits", "00000000-0000-1000-8000-000000000000"])
 def test_a_refund_s_keys_are_as_strict(operator: PawaPayPlay, wrong: str) -> None:
-    provider, good = operator.provider(), operator_key()
+    provider, good = operator.provider(), _repayment(order())
     calls: list[Callable[[], object]] = [
-        lambda: provider.refund(wrong, good, Money(1, "XOF")),
-        lambda: provider.refund(good, wrong, Money(1, "XOF")),
-        lambda: provider.find_refund(wrong),
+        lambda: provider.give_back(replace(good, order=replace(good.order, key=wrong))),
+        lambda: provider.give_back(replace(good, key=wrong)),
+        lambda: provider.find_back(replace(good, key=wrong)),
         lambda: provider.resend(wrong),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="UUID"):
             call()
-    assert operator.calls("refund") == 0
+    assert operator.calls("give_back") == 0
 
 
 def test_nothing_beyond_the_port_is_called_inside_a_transaction_either(operator: PawaPayPlay) -> None:
-    provider, key = operator.provider(), operator_key()
+    provider, back = operator.provider(), _repayment(order())
     calls: list[Callable[[], object]] = [
-        lambda: provider.available("BJ"), lambda: provider.predict(PAYER), lambda: provider.resend(key),
-        lambda: provider.refund(key, key, Money(1, "XOF")), lambda: provider.find_refund(key), provider.learn_keys,
+        lambda: provider.toolkit.terms("BJ"), lambda: provider.toolkit.predict(PAYER), provider.available,
+        lambda: provider.resend(back.key), lambda: provider.give_back(back), lambda: provider.find_back(back),
+        provider.keys.learn,
     ]  # fmt: skip
     with transaction_open():
         for call in calls:
             with pytest.raises(NetworkInsideTransaction):
                 call()
-    assert isinstance(provider.available("BJ"), tuple)  # and it is well afterwards
-    assert isinstance(provider.learn_keys(), tuple)
+    assert isinstance(provider.toolkit.terms("BJ"), tuple)  # and it is well afterwards
+    assert isinstance(provider.keys.learn(), tuple)
 
 
 # Our signatures
@@ -694,7 +844,7 @@ def test_signed_requests_hold_by_the_text_of_the_rfc(operator: PawaPayPlay) -> N
     provider, one = operator.provider(signing_key=_merchant(operator)), order()
     assert isinstance(provider.ask(one), Accepted)
     operator.approve(one.key)
-    assert isinstance(provider.refund(one.key, operator_key(), Money(500, "XOF")), Accepted)
+    assert isinstance(provider.give_back(_repayment(one)), Accepted)
     assert isinstance(provider.find(one), Paid)
 
 
@@ -708,9 +858,9 @@ def test_a_request_that_is_not_signed_well_is_our_fault(operator: PawaPayPlay) -
         operator.provider(signing_key=replace(good, key_id="COTISA:2")),
         operator.provider(signing_key=good, clock=early),
     ):
-        answer = provider.ask(order())
-        assert _word(answer) == Reason.CONFIGURATION
-        assert "HTTP_SIGNATURE_ERROR" in answer.said
+        for answer in (provider.ask(order()), provider.give_back(_repayment(order()))):
+            assert _word(answer) == Reason.CONFIGURATION
+            assert "HTTP_SIGNATURE_ERROR" in answer.said
     assert operator.requests() == {}
 
 
@@ -724,16 +874,19 @@ def test_the_private_key_is_not_shown(operator: PawaPayPlay) -> None:
 def _told(operator: PawaPayPlay, notified: Notified, **provider: Any) -> tuple[PawaPay, dict[str, str], bytes, str]:
     """A provider that knows pawaPay's keys, and the callback about a deposit that was paid."""
     reader, one = operator.provider(callback_url=notified.url, **provider), order()
-    assert isinstance(reader.learn_keys(), tuple)
+    assert isinstance(reader.keys.learn(), tuple)
     reader.ask(one)
     operator.approve(one.key)
     headers, body = _came(notified)
     return reader, headers, body, one.key
 
 
+@pytest.mark.parametrize("digest", ["sha-256", "sha-512"])
 @pytest.mark.parametrize("sign", ["der", "raw"])
-def test_a_signed_callback_is_a_hint_that_can_be_trusted(operator: PawaPayPlay, notified: Notified, sign: str) -> None:
-    operator.play("callbacks", {"sign": sign})
+def test_a_signed_callback_is_a_hint_that_can_be_trusted(
+    operator: PawaPayPlay, notified: Notified, sign: str, digest: str
+) -> None:
+    operator.play("callbacks", {"sign": sign, "digest": digest})
     reader, headers, body, key = _told(operator, notified, signed_callbacks=True)
     hint = reader.read("application/json", body, headers)
     assert (hint.key, hint.said, hint.trusted) == (key, "COMPLETED", True)
@@ -801,7 +954,7 @@ def test_a_callback_that_was_touched_is_bad(operator: PawaPayPlay, notified: Not
 def test_a_callback_to_another_address_is_bad(operator: PawaPayPlay, notified: Notified, elsewhere: str) -> None:
     _, headers, body, _ = _told(operator, notified)
     reader = operator.provider(callback_url=elsewhere.format(notified.url))
-    reader.learn_keys()
+    reader.keys.learn()
     with pytest.raises(BadNotice, match="doesn't hold"):
         reader.read("application/json", body, headers)
 
@@ -815,7 +968,7 @@ def test_a_callback_holds_for_its_minute_give_or_take_another(
     _, headers, body, _ = _told(operator, notified)
     clock = FixedClock(datetime.now(UTC) + timedelta(seconds=late_s))
     reader = operator.provider(callback_url=notified.url, clock=clock)
-    reader.learn_keys()
+    reader.keys.learn()
     if holds:
         assert reader.read("application/json", body, headers).trusted
     else:
@@ -823,45 +976,95 @@ def test_a_callback_holds_for_its_minute_give_or_take_another(
             reader.read("application/json", body, headers)
 
 
-def test_a_callback_by_a_key_that_is_not_known_is_bad_until_it_is_learnt(
+def test_by_a_key_that_is_not_known_it_counts_as_unsigned_and_the_key_is_learnt(
     operator: PawaPayPlay, notified: Notified
 ) -> None:
     _, headers, body, key = _told(operator, notified)
-    reader = operator.provider(callback_url=notified.url)
-    with pytest.raises(StaleKeys):
-        reader.read("application/json", body, headers)
-    reader.learn_keys()
-    assert reader.read("application/json", body, headers).key == key
-    other = headers["Signature-Input"].replace('keyid="', 'keyid="FORGED_')
-    with pytest.raises(StaleKeys):
-        reader.read("application/json", body, _changed(headers, Signature_Input=other))
+    lax = operator.provider(callback_url=notified.url)
+    strict = operator.provider(callback_url=notified.url, signed_callbacks=True)
+    with transaction_open():  # wherever it is read, nobody waits for the network
+        hint = lax.read("application/json", body, headers)
+        with pytest.raises(BadNotice, match="isn't known"):
+            strict.read("application/json", body, headers)
+    assert (hint.key, hint.trusted) == (key, False)
+    until(lambda: bool(lax.keys.known) and bool(strict.keys.known))
+    for reader in (lax, strict):
+        hint = reader.read("application/json", body, headers)
+        assert (hint.key, hint.trusted) == (key, True)
 
 
 def test_two_keys_hold_at_once_while_pawapay_changes_them(operator: PawaPayPlay, notified: Notified) -> None:
     now = [1000.0]
     reader, headers, body, key = _told(operator, notified, monotonic=lambda: now[0])
+    before = len(reader.keys.known)
     operator.play("rotate", {})
     one = order()
     reader.ask(one)
     operator.approve(one.key)
     new_headers, new_body = _came(notified, 1)
-    with pytest.raises(StaleKeys):
-        reader.read("application/json", new_body, new_headers)
-    now[0] += 61
-    assert isinstance(reader.learn_keys(), tuple)
-    assert reader.read("application/json", new_body, new_headers).key == one.key
-    assert reader.read("application/json", body, headers).key == key
+    now[0] += KEYS_ASKED_EVERY_S + 1
+    assert not reader.read("application/json", new_body, new_headers).trusted
+    until(lambda: len(reader.keys.known) > before)
+    hint = reader.read("application/json", new_body, new_headers)
+    assert (hint.key, hint.trusted) == (one.key, True)
+    hint = reader.read("application/json", body, headers)
+    assert (hint.key, hint.trusted) == (key, True)
 
 
-def test_keys_are_asked_for_once_a_minute_at_most_whatever_is_forged(operator: PawaPayPlay) -> None:
+def _fetched(operator: PawaPayPlay, times: int) -> None:
+    """Fails unless the keys are fetched so often in all, and no oftener."""
+    until(lambda: operator.calls("keys") >= times)
+    time.sleep(0.02)
+    assert operator.calls("keys") == times
+
+
+def test_a_flood_of_forged_key_ids_asks_for_the_keys_once_in_some_minutes(
+    operator: PawaPayPlay, notified: Notified
+) -> None:
+    now = [1000.0]
+    reader, headers, body, _ = _told(operator, notified, monotonic=lambda: now[0])
+    before = operator.calls("keys")
+
+    def forged(number: int) -> bool:
+        wrong = headers["Signature-Input"].replace('keyid="', f'keyid="FORGED_{number}_')
+        return reader.read("application/json", body, _changed(headers, Signature_Input=wrong)).trusted
+
+    for asked in (before + 1, before + 2):
+        now[0] += KEYS_ASKED_EVERY_S + 1
+        with ThreadPoolExecutor(8) as threads:
+            assert not any(threads.map(forged, range(50)))
+        _fetched(operator, asked)
+    assert reader.read("application/json", body, headers).trusted  # and those that are known stay so
+
+
+def test_keys_that_pawapay_takes_back_are_missed_in_time(operator: PawaPayPlay, notified: Notified) -> None:
+    now = [1000.0]
+    reader, headers, body, _ = _told(operator, notified, monotonic=lambda: now[0])
+    operator.answer("keys", 200, "[]")
+    now[0] += KEYS_GOOD_FOR_S + 1
+    assert reader.read("application/json", body, headers).trusted  # the last that is believed
+    until(lambda: not reader.keys.known)
+    assert not reader.read("application/json", body, headers).trusted
+
+
+def test_keys_that_are_not_to_be_had_leave_those_that_are_known(operator: PawaPayPlay, notified: Notified) -> None:
+    now = [1000.0]
+    reader, headers, body, _ = _told(operator, notified, monotonic=lambda: now[0])
+    operator.answer("keys", 503, "")
+    now[0] += KEYS_ASKED_EVERY_S + 1
+    assert isinstance(reader.keys.learn(), Unclear)
+    assert reader.read("application/json", body, headers).trusted
+
+
+def test_keys_are_asked_for_every_few_minutes_at_most(operator: PawaPayPlay) -> None:
     now = [1000.0]
     reader = operator.provider(monotonic=lambda: now[0])
     for _ in range(5):
-        reader.learn_keys()
+        reader.keys.learn()
     assert operator.calls("keys") == 1
-    now[0] += 61
+    now[0] += KEYS_ASKED_EVERY_S + 1
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda _: reader.learn_keys(), range(8)))
+        list(threads.map(lambda _: reader.keys.learn(), range(8)))
     assert operator.calls("keys") == 2
 
 
@@ -873,22 +1076,22 @@ def test_keys_that_cannot_be_read_are_not_had_and_not_asked_for_at_once_again(op
     reader = operator.provider(monotonic=lambda: now[0])
     operator.answer("keys", 200, body)
     for _ in range(3):
-        answer = reader.learn_keys()
+        answer = reader.keys.learn()
         assert isinstance(answer, Unclear)
         assert answer.reason == "unreadable"
     assert operator.calls("keys") == 1
-    now[0] += 61
-    assert isinstance(reader.learn_keys(), tuple)
+    now[0] += KEYS_ASKED_EVERY_S + 1
+    assert isinstance(reader.keys.learn(), tuple)
 
 
 def test_a_callback_about_a_refund_names_the_refund(operator: PawaPayPlay, notified: Notified) -> None:
     reader, _, _, key = _told(operator, notified)
-    refund_key = operator_key()
-    reader.refund(key, refund_key, Money(500, "XOF"))
-    operator.approve(refund_key)
+    back = _repayment(replace(order(), key=key))
+    reader.give_back(back)
+    operator.approve(back.key)
     headers, body = _came(notified, 1)
     hint = reader.read("application/json", body, headers)
-    assert (hint.key, hint.trusted) == (refund_key, True)
+    assert (hint.key, hint.trusted) == (back.key, True)
 
 
 def test_a_notice_with_both_keys_is_about_the_refund(operator: PawaPayPlay) -> None:
@@ -899,7 +1102,7 @@ def test_a_notice_with_both_keys_is_about_the_refund(operator: PawaPayPlay) -> N
 
 def test_a_callback_is_sent_again_on_request(operator: PawaPayPlay, notified: Notified) -> None:
     reader, one = operator.provider(callback_url=notified.url), order()
-    reader.learn_keys()
+    reader.keys.learn()
     assert isinstance(reader.resend(one.key), NotFound)
     operator.script(callback={"times": 0})
     reader.ask(one)
@@ -925,7 +1128,7 @@ def test_whatever_the_callback_says_and_when_the_status_decides(
     operator: PawaPayPlay, notified: Notified, callback: dict[str, Any], count: int
 ) -> None:
     reader, one = operator.provider(callback_url=notified.url), order()
-    reader.learn_keys()
+    reader.keys.learn()
     operator.script(outcome="COMPLETED", callback=callback)
     assert isinstance(reader.ask(one), Accepted)
     for each in range(count):
@@ -938,7 +1141,7 @@ def test_whatever_the_callback_says_and_when_the_status_decides(
 
 def test_callbacks_out_of_order_are_hints_of_the_same_order(operator: PawaPayPlay, notified: Notified) -> None:
     reader, one = operator.provider(callback_url=notified.url), order()
-    reader.learn_keys()
+    reader.keys.learn()
     operator.script(callback={"times": 0})
     reader.ask(one)
     operator.approve(one.key)
@@ -986,7 +1189,7 @@ def test_it_is_made_from_settings(operator: PawaPayPlay, tmp_path: Path) -> None
     assert provider.callback_url == CALLBACK_URL
     assert isinstance(provider.ask(one), Accepted)
     assert operator.requests()[one.key]["sent"]["payer"]["accountDetails"]["provider"] == "MTN_MOMO_BEN"
-    assert provider.learn_keys() == ("HTTP_EC_P256_KEY:9",)
+    assert provider.keys.learn() == ("HTTP_EC_P256_KEY:9",)
     assert operator.calls("keys") == 0
     with pytest.raises(BadNotice, match="not signed"):
         provider.read("application/json", operator.notice(one.key), {})
@@ -999,9 +1202,9 @@ def test_the_keys_of_the_settings_are_the_only_ones(operator: PawaPayPlay, notif
         "PAWAPAY_CALLBACK_KEYS_FILE": str(_key_files(tmp_path)[1]),
     }  # fmt: skip
     provider = PawaPay.from_settings(Settings.of(values))
-    provider.learn_keys()
-    with pytest.raises(StaleKeys):
-        provider.read("application/json", body, headers)
+    provider.keys.learn()
+    assert not provider.read("application/json", body, headers).trusted
+    assert operator.calls("keys") == 1  # by the provider that has none of its own
 
 
 @pytest.mark.parametrize(
@@ -1101,13 +1304,11 @@ def test_a_prompt_stands_on_the_payers_phone_until_it_is_answered(operator: Pawa
     assert operator.debits(one.key) == 1
 
 
-def test_a_closed_operator_takes_nothing(operator: PawaPayPlay) -> None:
+def test_a_closed_operator_takes_nothing_and_a_delayed_one_takes_deposits(operator: PawaPayPlay) -> None:
     operator.play("terms", {"code": "MTN_MOMO_BEN", "currency": "XOF", "status": "CLOSED"})
-    provider = operator.provider()
-    listed = provider.available("BJ")
-    assert isinstance(listed, tuple)
-    assert [(one.code, one.open) for one in listed] == [("MTN_MOMO_BEN", False), ("MOOV_BEN", True)]
-    assert _word(provider.ask(order())) == Reason.UNAVAILABLE
+    assert _word(operator.provider().ask(order())) == Reason.UNAVAILABLE
+    operator.play("terms", {"code": "MTN_MOMO_BEN", "currency": "XOF", "status": "DELAYED"})
+    assert _word(operator.provider().ask(order())) == "accepted"
 
 
 def test_no_card_and_no_number_is_said_by_what_is_beyond_the_port(
@@ -1116,13 +1317,13 @@ def test_no_card_and_no_number_is_said_by_what_is_beyond_the_port(
     caplog.set_level(logging.DEBUG)
     provider = operator.provider()
     said = []
-    for call, status in (("predict", 418), ("resend", 418), ("refund", 400), ("find_refund", 418), ("keys", 418)):
+    for call, status in (("predict", 418), ("resend", 418), ("give_back", 400), ("find_back", 418), ("keys", 418)):
         operator.answer(call, status, _failure(f"X payer {PAYER} or {PAYER[1:]}"))
-    said.append(provider.predict(PAYER).said)  # type: ignore[union-attr]
+    said.append(provider.toolkit.predict(PAYER).said)  # type: ignore[union-attr]
     said.append(provider.resend(operator_key()).said)
-    said.append(provider.refund(operator_key(), operator_key(), Money(500, "XOF")).said)
-    said.append(provider.find_refund(operator_key()).said)
-    said.append(provider.learn_keys().said)  # type: ignore[union-attr]
+    said.append(provider.give_back(_repayment(order())).said)
+    said.append(provider.find_back(_repayment(order())).said)
+    said.append(provider.keys.learn().said)  # type: ignore[union-attr]
     logged = "\n".join(f"{record.getMessage()} {record.args}" for record in caplog.records)
     for canary in (PAYER[1:], PAYER[4:], CARD, standin.API_TOKEN):
         assert canary not in logged

@@ -5,17 +5,26 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from gateway.kernel.ids import ordered_id
+from gateway.kernel.faults import Fault
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Network
-from gateway.payments.breaker import Breakers, Line
-from gateway.payments.cases import open_case
-from gateway.payments.collections import Collection, by_key, looked, move, sends
+from gateway.payments.collections import (
+    Collection,
+    by_key,
+    keep_slot,
+    last_moved,
+    look_soon,
+    looked,
+    move,
+    sends,
+    take_slot,
+)
+from gateway.payments.decisions.cases import open_case
 from gateway.payments.providers.base import (
     Accepted,
     FindAnswer,
@@ -27,10 +36,12 @@ from gateway.payments.providers.base import (
     Unclear,
     Waiting,
 )
+from gateway.payments.push.breaker import Breakers, Line
+from gateway.payments.push.pace import SHORT, Pace
 from gateway.payments.settle import post_paid, tell_link, tell_not_paid
 from gateway.payments.states import UNDECIDED, State
-from gateway.store.outbox import Ask, Task, patience, put
-from gateway.store.schema import household
+from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, put
+from gateway.store.schema import household, payer_group
 from gateway.store.unit import Store, Unit
 
 log = logging.getLogger(__name__)
@@ -48,10 +59,24 @@ LOOK_AFTER = (
     (timedelta(minutes=1), timedelta(seconds=10)),
     (timedelta(minutes=5), timedelta(seconds=30)),
     (timedelta(minutes=20), timedelta(minutes=1)),
+    (timedelta(hours=2), timedelta(minutes=5)),
     (timedelta(hours=6), timedelta(hours=1)),
     (timedelta(days=1), timedelta(hours=6)),
     (timedelta(days=4), timedelta(days=1)),
 )
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What a look came to: after how long the next one is, None when it is enough.
+
+    ``unread``: a collection that was over already got no answer. ``queued``: nobody was asked, for the operator's quota
+    has no room before then.
+    """
+
+    again: timedelta | None
+    unread: bool = False
+    queued: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,7 @@ class Cashier:
     providers: Mapping[str, Provider]
     breakers: Breakers
     callback_base: str  # https://host/payments/{provider}/{secret}/{key}, with the two names to fill in
+    pace: Pace = field(default_factory=Pace)
 
     def ask(self, task: Task) -> timedelta | None:
         """Ask the wallet, once: what was begun and not recorded is looked for, never asked anew."""
@@ -78,7 +104,7 @@ class Cashier:
             if one.state is State.SENDING:
                 # Whoever claimed this before died between the call and its record.
                 move(unit, one, State.UNCLEAR, "interrupted")
-                _look_out_of_turn(unit, one, timedelta(0))
+                look_soon(unit, one.key)
                 return None
             wait = self.breakers.wait(_line(one))
             if wait and unit.now - one.created_at + wait < ASK_AGAIN_WITHIN:
@@ -97,7 +123,8 @@ class Cashier:
             if one is None or one.state is not State.SENDING:
                 return None
             if isinstance(answer, Accepted):
-                move(unit, one, State.PENDING, None, answer.said, asked_at=unit.now, handle=answer.handle)
+                named = {"handle": answer.handle, "token": answer.token}
+                move(unit, one, State.PENDING, None, answer.said, asked_at=unit.now, **named)
                 if answer.link is not None:
                     tell_link(unit, self.network.tree(), one, answer.link)
             elif isinstance(answer, Refused):
@@ -107,78 +134,133 @@ class Cashier:
                 move(unit, one, State.UNCLEAR, answer.reason, answer.said, asked_at=unit.now)
                 if answer.safe_to_ask_again_after_s is not None:
                     return timedelta(seconds=answer.safe_to_ask_again_after_s)
-                _look_out_of_turn(unit, one, timedelta(seconds=2))
+                look_soon(unit, one.key, timedelta(seconds=2))
         return None
 
     def hint(self, task: Task) -> timedelta | None:
         """Look now: something told us that there may be news. An unknown key is somebody else's news."""
-        _, unread = self._look(task.subject, hinted=True)
-        # Nobody looks any more at what was refused: the news would be lost with an answer that didn't come.
-        return patience(task) if unread else None
+        found = self._look(task.subject, hinted=True)
+        if found.queued:
+            return found.again
+        # Nobody looks any more at what is over: the news would be lost with an answer that didn't come.
+        return timedelta(seconds=RETRY_AFTER_S[min(task.claims, len(RETRY_AFTER_S)) - 1]) if found.unread else None
 
     def look(self, task: Task) -> timedelta | None:
         """Look, again and again with growing patience, until there is a final answer."""
-        wait, _ = self._look(task.subject)
-        return wait
+        return self._look(task.subject).again
 
-    def _look(self, key: str, hinted: bool = False) -> tuple[timedelta | None, bool]:
-        """Ask the operator what became of a collection and act on it.
+    def ask_by_hand(self, key: str) -> tuple[FindAnswer | None, Collection]:
+        """Ask the operator now what became of a collection, whatever its state, and act on the answer as a look does.
 
-        Gives how long until the next look, or None when it is enough; and whether a collection that was over already
-        got no answer.
+        Gives what the operator said, None where it wasn't asked because the money is there (or was taken back), and how
+        the collection stands now. Nothing is sent anew. Raises :class:`Fault` where nobody can be asked.
         """
+        with self.store.read() as connection:
+            one = by_key(connection, key)
+            order = self._order(connection, one) if one is not None else None
+        if one is None or order is None:
+            raise Fault(f"no collection has the key {key}")
+        if one.state in (State.PAID, State.REVERSED):
+            return None, one
+        if one.way != "push":
+            raise Fault(f"collection {key} came by {one.way}: there is no operator to ask")
+        if one.state is State.CREATED:
+            raise Fault(f"collection {key} was not sent yet: there is nothing to ask about")
+        if one.provider not in self.providers:
+            raise Fault(f"collection {key} was asked of {one.provider}, which has no keys here")
+        with self.store.write() as unit:
+            # A person doesn't wait for a slot, and takes one all the same.
+            self.pace.reserve(unit, one.provider)
+        answer = self.providers[one.provider].find(order)
+        self.breakers.heard(_line(one), answer)
+        self._act(key, answer, by_hand=True)
+        with self.store.read() as connection:
+            return answer, by_key(connection, key) or one
+
+    def _look(self, key: str, hinted: bool = False) -> _Looked:
+        """Ask the operator what became of a collection, when its turn has come, and act on it."""
         with self.store.read() as connection:
             one = by_key(connection, key)
             order = self._order(connection, one) if one is not None else None
         # Only a push has an operator to ask: what came by reference or in cash bears a name that isn't a provider's.
         if one is None or order is None or one.way != "push" or one.state is State.REVERSED:
-            return None, False
+            return _Looked(None)
         if one.state is State.PAID:
-            if hinted:
-                self._doubt(one, order)
-            return None, False
+            return self._doubt(one, order) if hinted else _Looked(None)
         if one.state is State.CREATED:
-            return LOOK_AFTER[0][1], False
+            return _Looked(LOOK_AFTER[0][1])
         wait = self.breakers.wait(_line(one))
         if wait:
-            return wait, one.state not in UNDECIDED
+            return _Looked(wait, unread=one.state not in UNDECIDED)
+        if (later := self._queue(one)) is not None:
+            return later
         answer = self.providers[one.provider].find(order)
         self.breakers.heard(_line(one), answer)
+        return self._act(key, answer)
+
+    def _queue(self, one: Collection) -> _Looked | None:
+        """Wait for the operator's quota; None when it may be asked now, else when to come back.
+
+        A slot that is a while away is kept on the collection and the work put off until then: those who wait longest
+        have the first slots, and nobody takes a second one.
+        """
+        with self.store.write() as unit:
+            if one.look_at is not None and one.look_at > unit.now:
+                return _Looked(one.look_at - unit.now, queued=True)
+            if one.look_at is not None and take_slot(unit, one):
+                return None
+            slot = self.pace.reserve(unit, one.provider)
+            wait = slot - unit.now
+            if wait > SHORT:
+                keep_slot(unit, one, slot)
+                return _Looked(wait, queued=True)
+        if wait:
+            self.pace.sleep(wait.total_seconds())
+        return None
+
+    def _act(self, key: str, answer: FindAnswer, by_hand: bool = False) -> _Looked:
         with self.store.write() as unit:
             if isinstance(answer, Paid):
                 post_paid(unit, self.network.tree(), self.chart, key, answer)
-                return None, False
+                return _Looked(None)
             one = by_key(unit.connection, key, lock=True)
             if one is None or one.state in (State.PAID, State.REVERSED):
-                return None, False
-            unread = isinstance(answer, Unclear) and one.state not in UNDECIDED
-            return self._not_paid_yet(unit, one, answer), unread
+                return _Looked(None)
+            unread = one.state not in UNDECIDED and _worth_another_look(one, answer, unit.now)
+            return _Looked(self._not_paid_yet(unit, one, answer, by_hand), unread)
 
-    def _doubt(self, one: Collection, order: Order) -> None:
+    def _doubt(self, one: Collection, order: Order) -> _Looked:
         """Something came about what was posted a while ago: should the operator take its word back, a person must look.
 
         Notices that merely repeat the payment come within minutes, and cost no question.
         """
         if one.paid_at is None or self.store.clock.now() - one.paid_at < REPEATS_WITHIN:
-            return
+            return _Looked(None)
+        if (later := self._queue(one)) is not None:
+            return later
         answer = self.providers[one.provider].find(order)
+        self.breakers.heard(_line(one), answer)
         if isinstance(answer, Refused):
             log.error("collection %s is posted, and its operator says now: %s", one.key, answer.said)
             with self.store.write() as unit:
                 open_case(unit, "conflict", one.organisation_id, one.id, None, answer.said, f"conflict:{one.key}")
+            return _Looked(None)
+        unread = not isinstance(answer, Paid) and _worth_another_look(one, answer, self.store.clock.now())
+        return _Looked(None, unread)
 
-    def _not_paid_yet(self, unit: Unit, one: Collection, answer: FindAnswer) -> timedelta | None:
+    def _not_paid_yet(self, unit: Unit, one: Collection, answer: FindAnswer, by_hand: bool) -> timedelta | None:
         looked(unit, one, answer.said)
         age = unit.now - one.created_at
-        if isinstance(answer, Refused):
-            if one.state in (State.SENDING, State.PENDING, State.UNCLEAR):
-                move(unit, one, State.REFUSED, answer.reason, answer.said)
+        if isinstance(answer, Refused) and one.state is not State.REFUSED:
+            move(unit, one, State.REFUSED, answer.reason, answer.said)
+            if one.state is not State.EXPIRED:  # the payer of one that expired knows already that nothing came
                 tell_not_paid(unit, self.network.tree(), one, answer.reason)
-            elif one.state is State.EXPIRED:
-                move(unit, one, State.REFUSED, answer.reason, answer.said)
-            return look_after_refusal(age)
+            return look_after_refusal(timedelta(0))
+        if one.state is State.REFUSED and not isinstance(answer, Unclear):
+            return look_after_refusal(unit.now - last_moved(unit.connection, one))
         if isinstance(answer, NotFound) and one.state is State.UNCLEAR and age < ASK_AGAIN_WITHIN:
-            _ask_again(unit, one)
+            if not by_hand:
+                _ask_again(unit, one)
         elif isinstance(answer, Waiting) and one.state in (State.UNCLEAR, State.SENDING):
             move(unit, one, State.PENDING, None, answer.said)
         elif age > GIVE_UP_AFTER and one.state in (State.PENDING, State.UNCLEAR):
@@ -194,7 +276,10 @@ class Cashier:
         return wait
 
     def _order(self, connection: Connection, one: Collection) -> Order:
-        card = connection.execute(select(household.c.card).where(household.c.id == one.household_id)).scalar_one()
+        named = select(household.c.card).where(household.c.id == one.household_id)
+        if one.group_id is not None:
+            named = select(payer_group.c.code).where(payer_group.c.id == one.group_id)
+        card = connection.execute(named).scalar_one()
         return Order(
             key=one.key,
             payer=one.payer,
@@ -211,6 +296,13 @@ def _line(one: Collection) -> Line:
     return Line(one.provider, one.environment or "")
 
 
+def _worth_another_look(one: Collection, answer: FindAnswer, now: datetime) -> bool:
+    """Something came about a collection that is over, and its operator didn't say what: is it asked again?"""
+    if isinstance(answer, Unclear) and answer.reason == "no-handle":
+        return False  # there is nothing to ask by
+    return (isinstance(answer, Unclear) or one.state is State.PAID) and now - one.created_at < LOOK_AFTER[-1][0]
+
+
 def _ask_again(unit: Unit, one: Collection) -> None:
     """Ask once more for what never arrived: once for each call that was lost, and each time more patiently."""
     lost = sends(unit.connection, one)
@@ -218,13 +310,9 @@ def _ask_again(unit: Unit, one: Collection) -> None:
     put(unit, Ask("money", "collection.ask", one.key, f"ask:{one.key}:{lost}", after, first=True))
 
 
-def _look_out_of_turn(unit: Unit, one: Collection, after: timedelta) -> None:
-    put(unit, Ask("money", "collection.hint", one.key, f"hint:{ordered_id()}", after))
-
-
-def look_after_refusal(age: timedelta) -> timedelta | None:
-    """A refusal is looked at twice more, after an hour and after a day: its one notice of a change may get lost."""
-    return next((later - age for later in LOOK_AFTER_REFUSAL if later > age), None)
+def look_after_refusal(since: timedelta) -> timedelta | None:
+    """A refusal is looked at twice more, an hour and a day later: its one notice of a change may get lost."""
+    return next((later - since for later in LOOK_AFTER_REFUSAL if later > since), None)
 
 
 def next_look(age: timedelta) -> timedelta | None:

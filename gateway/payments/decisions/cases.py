@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    and_,
+    bindparam,
+    exists,
+    or_,
+    select,
+    update,
+)
 
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import read_number, with_check_digit
@@ -27,11 +39,30 @@ Kind = Literal[
     "unknown-payer",  # money came, and nobody knows for whom
     "unread-sms",  # a treasurer forwarded a text that can't be read
     "declared-by-another",  # a member says that money is theirs which another phone sent
+    "refund",  # an operator gave back something else than was thought
     "undecided-1h",
     "undecided-24h",
     "undecided-72h",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+
+_UNDECIDED = "the operator has not decided: gateway collections undecided says what comes next"
+# What comes next for a case, and who does it.
+NEXT_STEPS: Mapping[Kind, str] = {
+    "conflict": "ask the operator's support which is true, then: gateway cases settle, as reversed or keep",
+    "reversed": "see that the payer knows why; where it isn't booked yet: gateway cases settle, as reversed or keep",
+    "twin": "compare the two with the operator's statement; give back what came too much, then close",
+    "currency": "it stands on suspense: give it back (gateway refunds ask), then close",
+    "amount": "it was booked as it came: see that the payer knows, give back what is too much, then close",
+    "unknown-payer": "say whose it is (gateway incoming list, assign), or give it back (gateway refunds ask)",
+    "unread-sms": "read the treasurer's SMS and compare it with the statement, then close",
+    "declared-by-another": "ask both who paid, then: gateway incoming assign, or close",
+    "refund": "compare the refund with the operator's statement, speak with the payer, then close",
+    "undecided-1h": _UNDECIDED,
+    "undecided-24h": _UNDECIDED,
+    "undecided-72h": "ask the operator's support what became of this key, then close with their answer",
+}
+
 
 # After how long something undecided is a case, and again.
 STEPS: Mapping[Kind, timedelta] = {
@@ -92,7 +123,7 @@ def _close(unit: Unit, which: ColumnElement[bool], by: str, note: str) -> int:
 
 @dataclass(frozen=True)
 class Case:
-    """A case as lists show it; ``number`` is what people name it by."""
+    """A case as lists show it; ``number`` is what people name it by, ``key`` what opened it once."""
 
     id: int
     number: str
@@ -103,6 +134,13 @@ class Case:
     collection_key: str | None
     incoming_id: int | None
     amount: Money | None
+    key: str
+    closed_at: datetime | None
+
+    @property
+    def next_step(self) -> str:
+        """What comes next, and who does it, in words."""
+        return NEXT_STEPS[cast(Kind, self.kind)]
 
 
 def _cases() -> Select[Any]:
@@ -133,6 +171,13 @@ def case_numbered(connection: Connection, typed: str) -> Case | None:
     return _read(row) if row else None
 
 
+def lock_case(unit: Unit, typed: str) -> Case | None:
+    """The same, where it is open, kept from being closed by others until the transaction ends."""
+    own = (money_case.c.id == (read_number(typed) or 0)) & money_case.c.closed_at.is_(None)
+    its_id = unit.connection.scalar(select(money_case.c.id).where(own).with_for_update())
+    return case_numbered(unit.connection, typed) if its_id is not None else None
+
+
 def _read(row: Any) -> Case:
     amount = None
     if row.came_minor is not None:
@@ -149,6 +194,8 @@ def _read(row: Any) -> Case:
         row.collection_key,
         row.incoming_id,
         amount,
+        row.key,
+        row.closed_at,
     )
 
 
@@ -165,9 +212,14 @@ class Undecided:
     next_step: str
 
 
+def _written(value: str | list[str]) -> BindParameter[Any]:
+    """Written out in the statement: a partial index serves only where the database sees that its condition holds."""
+    return bindparam(None, value, String, literal_execute=True, expanding=isinstance(value, list))
+
+
 # A prompt that was given up although its operator never decided; "never_sent" is decided: nothing was asked.
-_GIVEN_UP = and_(collection.c.state == State.EXPIRED.value, collection.c.reason == "no_answer")
-_OPEN = or_(collection.c.state.in_([state.value for state in UNDECIDED]), _GIVEN_UP)
+_GIVEN_UP = and_(collection.c.state == _written(State.EXPIRED.value), collection.c.reason == _written("no_answer"))
+_OPEN = or_(collection.c.state.in_(_written(sorted(state.value for state in UNDECIDED))), _GIVEN_UP)
 # Once a person has closed the last of its cases it is off the list: they know.
 _DECIDED_BY_HAND = exists().where(
     money_case.c.collection_id == collection.c.id,

@@ -14,8 +14,9 @@ from gateway.kernel.money import Money
 from gateway.ledger.entries import Entry, Line, record
 from gateway.membership.households import Household
 from gateway.network.organisations import Organisation, Tree
-from gateway.payments.cases import close_case, close_cases_of, open_case
+from gateway.payments.decisions.cases import close_case, close_cases_of, open_case
 from gateway.store.schema import (
+    assignment,
     entry,
     incoming,
     line,
@@ -66,17 +67,27 @@ class NotAssigned:
     """Why money was not assigned.
 
     ``gone``: it is on suspense no more, or never came. ``other-network``: the household doesn't pay into the wallet
-    that it came to. ``currency``: the household deals in another. ``refund``: it is being given back. ``no-reason``:
+    that it came to. ``currency``: the household deals in another. ``refund``: it is being given back. ``pending``:
+    somebody has said whose it is, and another person decides that first. ``same-person``: it takes two. ``no-reason``:
     nobody, or no reason, was named.
     """
 
-    why: Literal["gone", "other-network", "currency", "refund", "no-reason"]
+    why: Literal["gone", "other-network", "currency", "refund", "pending", "same-person", "no-reason"]
 
 
 def take_from_suspense(
-    unit: Unit, tree: Tree, incoming_id: int, families: Sequence[Household], by_name: str, reason: str
+    unit: Unit,
+    tree: Tree,
+    incoming_id: int,
+    families: Sequence[Household],
+    by_name: str,
+    reason: str,
+    approving: bool = False,
 ) -> Row[Any] | NotAssigned:
-    """The locked row of money that may count for these households; :func:`assign` says why not."""
+    """The locked row of money that may count for these households; :class:`NotAssigned` says why not.
+
+    ``approving``: it is a second person's word on what a first one said, and that doesn't stand in its own way.
+    """
     if not by_name.strip() or not reason.strip():
         return NotAssigned("no-reason")
     number = unit.connection.scalar(select(incoming.c.operator_id).where(incoming.c.id == incoming_id))
@@ -92,12 +103,20 @@ def take_from_suspense(
         return NotAssigned("currency")
     if being_refunded(unit.connection, incoming_id):
         return NotAssigned("refund")
+    if not approving and being_assigned(unit.connection, incoming_id):
+        return NotAssigned("pending")
     return one
 
 
 def being_refunded(connection: Connection, incoming_id: int) -> bool:
     running = refund.c.state.in_(["asked", "approved", "sent"])
     return connection.scalar(select(refund.c.id).where(refund.c.incoming_id == incoming_id, running)) is not None
+
+
+def being_assigned(connection: Connection, incoming_id: int) -> bool:
+    """Has somebody said whose money is, and nobody else decided yet?"""
+    asked = (assignment.c.incoming_id == incoming_id) & (assignment.c.state == "asked")
+    return connection.scalar(select(assignment.c.id).where(asked)) is not None
 
 
 def write_decision(unit: Unit, one: Row[Any], collection_id: int | None, by_name: str, reason: str) -> None:

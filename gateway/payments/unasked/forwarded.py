@@ -22,27 +22,25 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from sqlalchemy import select
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_number
 from gateway.kernel.money import EXPONENT, BadAmount, Money
 from gateway.kernel.msisdn import BadMsisdn, read_caller, read_msisdn
 from gateway.ledger.chart import Chart
+from gateway.membership.households import by_phone
 from gateway.network.organisations import Network, Organisation, Tree
 from gateway.network.staff import roles_of
-from gateway.payments.cases import open_case
-from gateway.payments.incoming import Known, Posted, Seen, Suspense, see
+from gateway.payments.decisions.cases import open_case
 from gateway.payments.names import operator_word
-from gateway.sms.africastalking import read_form
+from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, see
+from gateway.sms.words import Sms, Words, read_inbound
 from gateway.store.outbox import Task
-from gateway.store.schema import notice
 from gateway.store.unit import Store, Unit
 
 log = logging.getLogger(__name__)
 
 TOPIC = "sms.read"
-INBOUND = "at.inbound"
 LONGEST_TEXT = 1000
 # An operator's SMS that is older than this tells of a payment that a statement should have told of.
 OLDEST = timedelta(days=31)
@@ -60,6 +58,7 @@ _NUMBER = r"\+?\d{8,15}"
 _GROUPS = {
     "amount": rf"(?P<amount>{_AMOUNT})",
     "balance": rf"(?P<balance>{_AMOUNT})",
+    "fee": rf"(?P<fee>{_AMOUNT})",  # in the amount's currency; what came is the amount, the fee goes off the wallet
     "currency": r"(?P<currency>FCFA|CFA|XOF|XAF|GNF|FG|BIF|FBU|CDF|FC|USD|\$|RWF|FRW|KSH|KES|F)",
     "payer": rf"(?P<payer>{_NUMBER})",
     # The payer types it: whatever stands in it, the operator's own words that follow are the last of their kind.
@@ -172,6 +171,7 @@ class Read:
     payer: str | None
     reference: str | None
     paid_at: datetime | None
+    fee: Money | None = None
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,15 @@ def _read(one: Text, found: re.Match[str], where: Organisation) -> Read:
         _payer(payer, where.country) if payer else None,
         reference or None,
         _moment(at, one.time, where.time_zone) if at and one.time else None,
+        _fee(groups.get("fee"), currency),
     )
+
+
+def _fee(written: str | None, currency: str) -> Money | None:
+    """None where the text tells of none, or of a fee of nothing."""
+    if written is None or not written.strip("0 .,"):
+        return None
+    return read_figure(written, currency)
 
 
 def _currency(written: str, where: Organisation) -> str:
@@ -296,46 +304,63 @@ def _moment(written: str, form: str, zone: str) -> datetime:
 
 @dataclass(frozen=True)
 class Forwarded:
-    """The handler of the outbox's ``sms.read``; the task's subject is the notice's id."""
+    """The handler of the outbox's ``sms.read``; the task's subject is the notice's id.
+
+    A treasurer's text is an operator's SMS, or one for a person to read; only where it is one of the ``words`` with
+    what belongs to it, and the treasurer is a member too, it is a member's. Other phones' texts are words, where any
+    are listened to.
+    """
 
     store: Store
     network: Network
     chart: Chart
     texts: Sequence[Text] = field(default_factory=built_in)
+    words: Words | None = None
 
     def __call__(self, task: Task) -> timedelta | None:
         with self.store.write() as unit:
-            read_forwarded(unit, self.network.tree(), self.chart, int(task.subject), self.texts)
+            sms = read_inbound(unit.connection, int(task.subject))
+            if sms is not None:
+                self._read(unit, self.network.tree(), sms)
         return None
 
+    def _read(self, unit: Unit, tree: Tree, sms: Sms) -> None:
+        books = _kept_by(unit, tree, sms.sender)
+        if books and not self._is_a_members_word(unit, tree, sms, books):
+            _read_forwarded(unit, tree, self.chart, sms, books, self.texts)
+        elif self.words is not None:
+            self.words.take(unit, tree, sms)
+        else:
+            log.info("an SMS from %s is kept: it is from no treasurer", mask_number(sms.sender))
 
-def read_forwarded(
-    unit: Unit, tree: Tree, chart: Chart, notice_id: int, texts: Sequence[Text] | None = None
-) -> Posted | Suspense | Known | Unread | None:
-    """Take in a stored inbound SMS; None for one that isn't from a treasurer, which is left alone."""
-    row = unit.connection.execute(select(notice).where(notice.c.id == notice_id, notice.c.source == INBOUND)).first()
-    if row is None:
-        return None
-    form = read_form(bytes(row.body))
-    try:
-        sender = read_caller(form.get("from", ""))
-    except BadMsisdn:
-        return None
+    def _is_a_members_word(self, unit: Unit, tree: Tree, sms: Sms, books: Sequence[int]) -> bool:
+        """Whether a treasurer, who is a member too, writes for their own household."""
+        if self.words is None or not self.words.is_one(sms.text):
+            return False
+        if any(isinstance(read_sms(sms.text, tree[each], self.texts), Read) for each in books):
+            return False
+        return bool(by_phone(unit.connection, tree, sms.sender))
+
+
+def _kept_by(unit: Unit, tree: Tree, sender: str) -> list[int]:
+    """The organisations whose books the holder of a phone keeps as a treasurer, by id."""
     offices = [one.organisation_id for one in roles_of(unit.connection, sender) if one.role == "treasurer"]
-    if not offices:
-        log.info("an SMS from %s is kept: it is from no treasurer", mask_number(sender))
-        return None
-    books = sorted({tree.books_of(each).id for each in offices})
-    text = form.get("text", "")
+    return sorted({tree.books_of(each).id for each in offices})
+
+
+def _read_forwarded(
+    unit: Unit, tree: Tree, chart: Chart, sms: Sms, books: Sequence[int], texts: Sequence[Text]
+) -> Posted | Suspense | Known | Unread:
+    text = sms.text
     if len(books) > 1:
-        return _for_a_person(unit, books[0], text, notice_id, "whoever forwarded it keeps several books")
+        return _for_a_person(unit, books[0], text, sms.notice_id, "whoever forwarded it keeps several books")
     said = read_sms(text, tree[books[0]], texts)
     if isinstance(said, Unread):
-        return _for_a_person(unit, books[0], text, notice_id, said.why)
+        return _for_a_person(unit, books[0], text, sms.notice_id, said.why)
     # An operator's clock that is ahead of ours gives nobody a day that hasn't come.
-    paid_at = min(said.paid_at or row.received_at, row.received_at)
-    if row.received_at - paid_at > OLDEST:
-        return _for_a_person(unit, books[0], text, notice_id, "it is more than a month old")
+    paid_at = min(said.paid_at or sms.received_at, sms.received_at)
+    if sms.received_at - paid_at > OLDEST:
+        return _for_a_person(unit, books[0], text, sms.notice_id, "it is more than a month old")
     seen = Seen(
         said.operator,
         said.operator_id,
@@ -344,7 +369,8 @@ def read_forwarded(
         said.payer,
         said.reference,
         paid_at,
-        notice_id,
+        sms.notice_id,
+        said.fee,
     )
     return see(unit, tree, chart, seen)
 

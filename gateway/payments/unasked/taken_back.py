@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
 from gateway.network.organisations import Tree
-from gateway.payments.cases import GATEWAY, close_case, close_cases_of, open_case
+from gateway.payments.decisions.cases import GATEWAY, close_cases_of, open_case
 from gateway.payments.names import (
     as_providers_wrote,
     operator_number,
     operator_word,
 )
 from gateway.payments.settle import reverse
-from gateway.payments.suspense import reverse_suspense
+from gateway.payments.unasked.early import Taken, close_early, early_key, keep_early
+from gateway.payments.unasked.suspense import reverse_suspense
 from gateway.store.schema import (
     collection,
     incoming,
-    money_case,
 )
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
@@ -65,36 +66,29 @@ def take_back(
     by_number = (collection.c.provider.in_(providers)) & (collection.c.operator_id.in_(spelled))
     if row is not None and row.collection_id is not None:
         by_number = collection.c.id == row.collection_id
-    key = unit.connection.scalar(select(collection.c.key).where(by_number))
-    if key is not None:
-        return TakenBack(reverse(unit, tree, key, said, amount, reversal_id))
+    one = unit.connection.execute(
+        select(collection.c.id, collection.c.key, collection.c.group_id, collection.c.paid_minor,
+               collection.c.paid_currency, collection.c.organisation_id).where(by_number)
+    ).first()  # fmt: skip
+    if one is not None and one.group_id is not None and amount not in (None, Money(one.paid_minor, one.paid_currency)):
+        return LeftToPerson(_part_of_a_groups(unit, one, amount, reversal_id, said))
+    if one is not None:
+        return TakenBack(reverse(unit, tree, one.key, said, amount, reversal_id))
     if row is not None and row.state == "returned":
         return TakenBack(False)
     if row is None or row.state != "suspense" or amount not in (None, Money(row.amount_minor, row.currency)):
-        what = f"{amount.decimal} {amount.currency}" if amount else "all of it"
         its_id = row.id if row is not None else None
-        books = tree.books_of(organisation_id)
-        early = f"{what} was taken back: {said}"
-        return LeftToPerson(open_case(unit, "reversed", books.id, None, its_id, early, _early_key(word, number)))
+        books, taken = tree.books_of(organisation_id), Taken(amount, reversal_id)
+        return LeftToPerson(keep_early(unit, books.id, its_id, early_key(word, number), taken, said))
     reverse_suspense(unit, row, "returned", day_in(tree.books_of(row.organisation_id).time_zone, unit.now))
     unit.connection.execute(update(incoming).where(incoming.c.id == row.id).values(state="returned"))
     close_cases_of(unit, row.id, GATEWAY, "the operator took it back")
-    _close_early(unit, word, number)
+    close_early(unit, early_key(word, number))
     return TakenBack(True)
 
 
-def _early_key(word: str, number: str) -> str:
-    return f"early-reversal:{word}:{number}"[:80]
-
-
-def awaited(connection: Connection, operator: str, number: str) -> bool:
-    """Has the operator said that it took a transaction back, before it was told of?"""
-    key = _early_key(operator_word(operator), number)
-    still = (money_case.c.key == key) & money_case.c.closed_at.is_(None)
-    return connection.scalar(select(money_case.c.id).where(still)) is not None
-
-
-def _close_early(unit: Unit, word: str, number: str) -> None:
-    its_id = unit.connection.scalar(select(money_case.c.id).where(money_case.c.key == _early_key(word, number)))
-    if its_id is not None:
-        close_case(unit, its_id, GATEWAY, "the operator took it back")
+def _part_of_a_groups(unit: Unit, one: Any, amount: Money | None, reversal_id: str | None, said: str) -> int:
+    """Which of a group's households a part was taken from nobody says: a person decides."""
+    what = f"{amount.decimal} {amount.currency}" if amount else "all of it"
+    key = f"reversal:{one.key}:{(reversal_id or what)[:30]}"
+    return open_case(unit, "reversed", one.organisation_id, one.id, None, f"{what} of a group's: {said}", key)

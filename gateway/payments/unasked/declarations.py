@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Collection as Several
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select, update
 
 from gateway.kernel.money import Money
+from gateway.kernel.numbers import in_our_digits
 from gateway.ledger.chart import Chart
 from gateway.locale import Say
 from gateway.membership.households import Household
 from gateway.network.organisations import Tree
-from gateway.payments.cases import GATEWAY, close_cases_of, open_case
-from gateway.payments.incoming import from_their_phone, post_whole
-from gateway.payments.names import (
-    carried,
-    read_number,
-)
+from gateway.payments.decisions.cases import GATEWAY, close_cases_of, open_case
+from gateway.payments.names import carried, read_number
 from gateway.payments.receipts import show_receipt
 from gateway.payments.states import State
-from gateway.payments.suspense import being_refunded, leave_suspense, reaches
+from gateway.payments.unasked.incoming import from_their_phone, post_whole
+from gateway.payments.unasked.suspense import being_assigned, being_refunded, leave_suspense, reaches
 from gateway.sms import notices
 from gateway.sms.outgoing import Outgoing, queue_messages
+from gateway.store import attempts
 from gateway.store.if_new import if_new
 from gateway.store.schema import (
     collection,
@@ -55,7 +56,66 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class NotANumber:
-    """No operator's number: 6 to 30 letters and figures, with a figure among them."""
+    """No operator's number: 6 to 30 letters and figures, with a figure among them. Nor is the household's own card."""
+
+
+@dataclass(frozen=True)
+class TooMany:
+    """Too many numbers were said that weren't confirmed at once: no other is taken for so long."""
+
+    wait: timedelta
+
+
+# Numbers that weren't confirmed at once, of one phone and of one household: members pay a few times a month.
+NUMBERS_TRIED = attempts.Patience(
+    3,
+    (
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(hours=1),
+        timedelta(hours=6),
+        timedelta(days=1),
+    ),
+    timedelta(days=2),
+)
+_SIGNS = re.compile(r"[\W_]+")
+_LETTERS_BUT_O = re.compile(r"[A-NP-Z]")
+
+
+def typed_number(typed: str) -> str | None:
+    """The operator's number that a member typed on a small keypad, as it is compared; None for what can't be one.
+
+    Small letters count as capitals, digits of any script as figures; spaces, dots and other signs don't count. A number
+    with no other letter than O is one of figures (MTN's, Moov's): its O is a nought. Where other letters stand in it
+    (Orange's, M-Pesa's) either may be meant, and nothing is changed.
+    """
+    number = read_number(_SIGNS.sub("", in_our_digits(unicodedata.normalize("NFKC", typed))))
+    if number is not None and not _LETTERS_BUT_O.search(number):
+        return number.replace("O", "0")
+    return number
+
+
+def declare_by_phone(
+    unit: Unit, tree: Tree, chart: Chart, family: Household, msisdn: str, language: str, typed: str
+) -> Declared | Confirmed | NotANumber | TooMany:
+    """:func:`declare` for a caller, with patience: what isn't confirmed at once is counted for phone and household.
+
+    What the household has said before is answered again without counting: nothing is tried out by it.
+    """
+    number = typed_number(typed)
+    if number is None or number == family.card:
+        return NotANumber()
+    tries = (attempts.subject("declare", msisdn), attempts.subject("declare-for", family.card))
+    wait = attempts.hold(unit, *tries)
+    own = (declaration.c.operator_id == number) & (declaration.c.household_id == family.id)
+    said_before = unit.connection.scalar(select(declaration.c.id).where(own)) is not None
+    if wait and not said_before:
+        return TooMany(wait)
+    answer = declare(unit, tree, chart, family, msisdn, language, number)
+    if isinstance(answer, Declared) and not said_before:
+        for each in tries:
+            attempts.fail(unit, each, NUMBERS_TRIED)
+    return answer
 
 
 _NEW_DECLARATION = if_new(declaration, "operator_id", "household_id")
@@ -67,9 +127,9 @@ def declare(
     """A member says that they paid, by the operator's number of it: believed once the money itself is here.
 
     Money that came from another phone than the declarer's or the household's stays where it is, for a person to decide;
-    the caller isn't told, lest numbers be tried. Whoever asks on behalf of a caller counts what wasn't confirmed.
+    the caller isn't told, lest numbers be tried: :func:`declare_by_phone` counts what wasn't confirmed.
     """
-    number = read_number(typed)
+    number = typed_number(typed)
     if number is None:
         return NotANumber()
     take_turn(unit, number)
@@ -117,7 +177,9 @@ def _claim(unit: Unit, tree: Tree, chart: Chart, family: Household, msisdn: str,
     if len(rows) != 1:
         return None
     [one] = rows
-    if one.state != "suspense" or not from_their_phone(unit.connection, one.payer, msisdn, family.id):
+    # What a group was asked for is divided by a person, whoever's phone it came from.
+    theirs = one.collection_id is None and from_their_phone(unit.connection, one.payer, msisdn, family.id)
+    if one.state != "suspense" or not theirs:
         key = f"declared-by-another:{one.id}:{family.id}"
         said = "a household whose phone it isn't says that it paid it"
         if one.state != "suspense":
@@ -127,10 +189,46 @@ def _claim(unit: Unit, tree: Tree, chart: Chart, family: Household, msisdn: str,
         return None
     if one.currency != family.currency or being_refunded(unit.connection, one.id):
         return None
+    if being_assigned(unit.connection, one.id):
+        return None
     stands_on = leave_suspense(unit, tree, one, tree.books_of(family.section_id))
     post_whole(unit, tree, chart, one, family, stands_on, "declared")
     close_cases_of(unit, one.id, GATEWAY, "the member who paid has said so")
     return _paid_already(unit.connection, family.id, number)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A number that a household has declared: its money is seen, waited for, or was not found within a week."""
+
+    number: str
+    state: Literal["seen", "awaited", "unfound"]
+
+
+_SHOWN: dict[str, Literal["seen", "awaited", "unfound"]] = {
+    "open": "awaited",
+    "confirmed": "seen",
+    "unfound": "unfound",
+}
+SHOWN_FOR = timedelta(days=31)
+
+
+def told_by(connection: Connection, family: Household, now: datetime, limit: int = 3) -> list[Told]:
+    """What a household has declared lately, the newest first."""
+    rows = connection.execute(
+        select(declaration)
+        .where(declaration.c.household_id == family.id, declaration.c.declared_at > now - SHOWN_FOR)
+        .order_by(declaration.c.declared_at.desc(), declaration.c.id.desc())
+        .limit(limit)
+    ).all()
+    return [Told(row.operator_id, _shown(connection, family, row)) for row in rows]
+
+
+def _shown(connection: Connection, family: Household, row: Row[Any]) -> Literal["seen", "awaited", "unfound"]:
+    """A push that was paid since is seen, before anybody has said so of the declaration."""
+    if row.state != "confirmed" and _paid_already(connection, family.id, row.operator_id) is not None:
+        return "seen"
+    return _SHOWN[row.state]
 
 
 def expire(store: Store, limit: int = 500) -> int:

@@ -23,18 +23,19 @@ from gateway.ledger.entries import Entry, Line, record
 from gateway.locale import Say
 from gateway.membership.households import Household, by_card, by_id, lock_household, phones_of
 from gateway.network.organisations import Organisation, Tree
-from gateway.payments.cases import Kind, open_case
 from gateway.payments.collections import create
+from gateway.payments.decisions.cases import Kind, open_case
 from gateway.payments.names import (
     LONGEST,
     as_providers_wrote,
     operator_number,
     operator_word,
 )
+from gateway.payments.posting import Came, post
 from gateway.payments.readers import Reader, readers
-from gateway.payments.settle import Came, post
-from gateway.payments.suspense import entry_key, reaches
-from gateway.payments.taken_back import awaited
+from gateway.payments.unasked.early import awaited
+from gateway.payments.unasked.fees import post_fee
+from gateway.payments.unasked.suspense import entry_key, reaches
 from gateway.sms import notices
 from gateway.sms.outgoing import Outgoing, queue_messages
 from gateway.store.schema import (
@@ -54,7 +55,7 @@ class Seen:
 
     ``operator`` is its name in any spelling, ``operator_id`` its own number of the transaction; ``organisation_id`` is
     whose wallet it came to; ``payer`` is E.164; ``reference`` is what the payer typed; ``paid_at`` is the operator's
-    own time of it.
+    own time of it; ``fee`` is what the operator kept of ``amount``, where it says so.
     """
 
     operator: str
@@ -65,6 +66,7 @@ class Seen:
     reference: str | None
     paid_at: datetime
     notice_id: int | None = None
+    fee: Money | None = None
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,16 @@ def see(unit: Unit, tree: Tree, chart: Chart, seen: Seen) -> Posted | Suspense |
         raise ValueError("money that came has an amount and a number")
     take_turn(unit, number)
     known = _known(unit, tree, seen, number)
+    if seen.fee is not None and (known is None or known.case is None):
+        post_fee(unit, tree, chart, operator=seen.operator, operator_id=number, organisation_id=seen.organisation_id,
+                 fee=seen.fee, at=seen.paid_at)  # fmt: skip
     if known is not None:
         return known
     if awaited(unit.connection, seen.operator, number):
         to_whom: Household | tuple[Kind, str] = ("reversed", "its operator took it back before it was told of")
     else:
         to_whom = _to_whom(unit, tree, seen, number)
-    one = _write(unit, seen, number)
+    one = write_seen(unit, seen)
     if isinstance(to_whom, Household):
         return post_whole(unit, tree, chart, one, to_whom, "wallet")
     return _suspend(unit, tree, chart, one, seen, *to_whom)
@@ -219,12 +224,13 @@ def from_their_phone(connection: Connection, payer: str | None, declarer: str, h
 # --- writing it -------------------------------------------------------------------------------------------------------
 
 
-def _write(unit: Unit, seen: Seen, number: str) -> Row[Any]:
+def write_seen(unit: Unit, seen: Seen, collection_id: int | None = None) -> Row[Any]:
+    """The row of money that is new, as it stands on suspense; ``collection_id`` where a group was asked for it."""
     return unit.connection.execute(
         insert(incoming)
         .values(
             operator=operator_word(seen.operator),
-            operator_id=number,
+            operator_id=operator_number(seen.operator_id),
             organisation_id=seen.organisation_id,
             amount_minor=seen.amount.minor,
             currency=seen.amount.currency,
@@ -234,6 +240,7 @@ def _write(unit: Unit, seen: Seen, number: str) -> Row[Any]:
             seen_at=unit.now,
             notice_id=seen.notice_id,
             state="suspense",
+            collection_id=collection_id,
         )
         .returning(*incoming.c)
     ).one()
@@ -243,32 +250,11 @@ def post_whole(
     unit: Unit, tree: Tree, chart: Chart, one: Row[Any], family: Household, stands_on: str, reason: str | None = None
 ) -> Posted:
     """Let money count for a household, with its receipt; it counts from the day on which it was paid."""
-    posted = post_share(unit, tree, chart, one, family, stands_on, Money(one.amount_minor, one.currency), reason)
-    unit.connection.execute(
-        update(incoming).where(incoming.c.id == one.id).values(state="posted", collection_id=posted)
-    )
-    return Posted(posted, one.id)
-
-
-def post_share(
-    unit: Unit,
-    tree: Tree,
-    chart: Chart,
-    one: Row[Any],
-    family: Household,
-    stands_on: str,
-    amount: Money,
-    reason: str | None = None,
-    whole: bool = True,
-) -> int:
-    """Let an amount of a row of ``incoming`` count for a household; the id of the collection that it became.
-
-    The operator's number stands on the collection of the ``whole`` alone: it is one transaction.
-    """
     lock_household(unit, family.id)
+    amount = Money(one.amount_minor, one.currency)
     made = create(
         unit,
-        effect_key=f"incoming:{one.id}" if whole else f"incoming:{one.id}:{family.id}",
+        effect_key=f"incoming:{one.id}",
         books=tree.books_of(family.section_id),
         household_id=family.id,
         way="reference",
@@ -276,14 +262,19 @@ def post_share(
         payer=one.payer or "",
         amount=amount,
     )
-    number = one.operator_id if whole else None
+    # One transaction, one number: it stands on the collection of a group that was asked for it.
+    number = one.operator_id if one.collection_id is None else None
     post(unit, tree, chart, made, family, Came(amount, stands_on, reason, None, one.paid_at, number))
     own = (declaration.c.operator_id == one.operator_id) & (declaration.c.household_id == family.id)
     unit.connection.execute(update(declaration).where(own).values(state="confirmed"))
-    return made.id
+    unit.connection.execute(
+        update(incoming).where(incoming.c.id == one.id).values(state="posted", collection_id=made.id)
+    )
+    return Posted(made.id, one.id)
 
 
-def _suspend(unit: Unit, tree: Tree, chart: Chart, one: Row[Any], seen: Seen, kind: Kind, why: str) -> Suspense:
+def put_on_suspense(unit: Unit, tree: Tree, chart: Chart, one: Row[Any]) -> None:
+    """The entry of money that counts for nobody yet."""
     books = tree.books_of(one.organisation_id)
     accounts = chart.of(unit, books.id, one.currency)
     record(
@@ -297,6 +288,11 @@ def _suspend(unit: Unit, tree: Tree, chart: Chart, one: Row[Any], seen: Seen, ki
             (Line(accounts["wallet"], one.amount_minor), Line(accounts["suspense"], -one.amount_minor)),
         ),
     )
+
+
+def _suspend(unit: Unit, tree: Tree, chart: Chart, one: Row[Any], seen: Seen, kind: Kind, why: str) -> Suspense:
+    put_on_suspense(unit, tree, chart, one)
+    books = tree.books_of(one.organisation_id)
     case = open_case(unit, kind, books.id, None, one.id, why, f"{kind}:{one.id}")
     _tell_unidentified(unit, tree, books, one, seen)
     return Suspense(case, one.id)

@@ -1,0 +1,24 @@
+"""Two people: what one asks for another approves, told apart by their names, however these are typed."""
+
+from __future__ import annotations
+
+from gateway.kernel.spelling import plain
+
+NAME_CHARACTERS = 60
+REASON_CHARACTERS = 200
+
+
+def name_kept(typed: str) -> str:
+    """A person's name as it is kept; empty for nobody."""
+    return " ".join(typed.split())[:NAME_CHARACTERS]
+
+
+def name_compared(typed: str) -> tuple[str, ...]:
+    """A name as it is compared: accents, capitals and the order of the words make nobody another person."""
+    kept = name_kept(typed)
+    return tuple(sorted(plain(kept).split())) or (kept.casefold(),)
+
+
+def same_person(one: str, other: str) -> bool:
+    """Is it the same person, as far as names tell?"""
+    return name_compared(one) == name_compared(other)

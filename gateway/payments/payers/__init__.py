@@ -1,0 +1,1 @@
+"""Those who pay for many households: their lists, and the share of each."""

@@ -1,0 +1,1 @@
+"""Asking wallets for money: whom, how fast, how often, and until there is an answer."""

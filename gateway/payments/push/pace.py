@@ -1,0 +1,66 @@
+"""An operator's quota of questions: each takes the next free slot, in one row that all workers share.
+
+A quota counts what became of orders (``find``); new orders are few beside it, and never wait for it. The time is the
+store's clock, so that a simulated hour is paced like a real one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Interval, String, bindparam, func
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.schema import operator_pace
+from gateway.store.unit import Unit
+
+# Questions a second. MTN's developer community names 10 status queries a second under best practices (its API's own
+# pages give no figure for their 429); where an operator names none, the same is assumed.
+USUAL_PER_S = 10.0
+PER_S: Mapping[str, float] = {"mtn_momo": 10.0}
+
+# Whoever has to wait so long at most stays; for longer, the work is put off.
+SHORT = timedelta(seconds=0.2)
+
+
+def _reserving(insert: Any, later: Any) -> Any:
+    # greatest(free_at, now) + step, since the row to be says now + step.
+    greatest = func.greatest if insert is postgresql.insert else func.max
+    new = insert(operator_pace)
+    return new.on_conflict_do_update(
+        index_elements=["provider"], set_={"free_at": greatest(later, new.excluded.free_at)}
+    ).returning(operator_pace.c.free_at)
+
+
+_RESERVE = {
+    "postgresql": _reserving(postgresql.insert, operator_pace.c.free_at + bindparam("step", type_=Interval)),
+    # A moment is text there, and its arithmetic knows milliseconds.
+    "sqlite": _reserving(
+        sqlite.insert,
+        func.strftime("%Y-%m-%d %H:%M:%f", operator_pace.c.free_at, bindparam("modifier", type_=String)).concat("000"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast each provider may be asked, by its name; ``sleep`` waits for so many seconds, outside a transaction."""
+
+    per_s: Mapping[str, float] = field(default_factory=lambda: PER_S)
+    usual_per_s: float = USUAL_PER_S
+    sleep: Callable[[float], None] = time.sleep
+
+    def reserve(self, unit: Unit, provider: str) -> datetime:
+        """Take the next slot at which ``provider`` may be asked, now or later; it is taken, used or not."""
+        step = timedelta(seconds=1 / self.per_s.get(provider, self.usual_per_s))
+        row: dict[str, Any] = {"provider": provider, "free_at": unit.now + step}
+        if unit.connection.dialect.name == "postgresql":
+            row["step"] = step
+        else:
+            row["modifier"] = f"+{step.total_seconds():.3f} seconds"
+        free_at: datetime = unit.connection.execute(_RESERVE[unit.connection.dialect.name], row).scalar_one()
+        return free_at - step
