@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint types generated check walks crash bench image prove-fresh lock clean
+.PHONY: help install dev demo test lint types generated check walks simulate crash bench image prove-fresh lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ check: lint types generated test  ## everything that must hold before a change i
 
 walks: dev  ## thousands of phone calls with hostile input (WALKS=20000 for more)
 	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && WALKS=$${WALKS:-5000} $(BIN)/pytest tests/ussd/test_menu_walks.py --timeout 3600 $(ARGS)
+
+simulate: dev  ## days of faults from seeds, in virtual time (SEEDS=10000 FIRST=1; SEED=17 plays one and tells every step)
+	@exec $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $${SEEDS:-1000} --first $${FIRST:-1}) $(ARGS)
 
 crash: dev  ## kill processes for longer while money moves (CRASH_SEEDS="1 2 3")
 	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && CRASH_SEEDS="$${CRASH_SEEDS:-1 2 3}" CRASH_PAYMENTS=$${CRASH_PAYMENTS:-200} CRASH_KILLS=$${CRASH_KILLS:-20} $(BIN)/pytest tests/crash --timeout 1800 $(ARGS)
