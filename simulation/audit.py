@@ -51,7 +51,7 @@ class Audit:
         self._connection = connection
         self._town = town
         self._collections = connection.execute(select(collection)).all()
-        self._incoming = {row.operator_id: row for row in connection.execute(select(incoming))}
+        self._incoming = {(row.operator, row.operator_id): row for row in connection.execute(select(incoming))}
         self._messages = connection.execute(select(message)).all()
         self._listed = {each.collection.key for each in undecided(connection, town.machine.now())}
         self._by_key = {row.key: row for row in self._collections}
@@ -95,7 +95,7 @@ class Audit:
     def _moved(self, operator: str, one: Transaction) -> Iterator[str]:
         """Each transaction of the operator stands in our books once, or on a list, or nothing has told us of it."""
         asked = self._by_key.get(one.key or "")
-        came = self._incoming.get(one.number) if operator == "mtn_momo" else None
+        came = self._incoming.get((operator, one.number))
         posted = [row for row in self._numbered(operator, one.number) if row.state in PAID]
         if len(posted) > 1:
             yield f"{one.number}: posted {len(posted)} times"
@@ -108,7 +108,7 @@ class Audit:
             return
         if asked is not None and asked.key in self._listed and self._cannot_be_known(operator, asked):
             return
-        if one.number in self._town.told_of:
+        if operator == "mtn_momo" and one.number in self._town.told_of:
             yield f"{one.number}: an SMS told of it, and it is nowhere"
         elif asked is not None:
             yield f"{one.number}: paid for {one.key}, which is {asked.state} ({asked.reason})"
@@ -121,7 +121,7 @@ class Audit:
 
     def _taken_back(self, operator: str, one: Transaction, posted: list[Row[Any]]) -> Iterator[str]:
         """What the operator took back counts no more; where that couldn't be told, a person is to decide."""
-        came = self._incoming.get(one.number) if operator == "mtn_momo" else None
+        came = self._incoming.get((operator, one.number))
         gone = [row for row in posted if row.state == State.REVERSED.value] or (came and came.state == "returned")
         if not one.taken_back:
             if gone:
@@ -176,7 +176,7 @@ class Audit:
         row = next((each for each in self._numbered(operator, one.number) if each.state in PAID), None)
         if row is not None:
             return bool(row.state == State.PAID.value)
-        came = self._incoming.get(one.number) if operator == "mtn_momo" else None
+        came = self._incoming.get((operator, one.number))
         return came is not None and came.state == "suspense"
 
     def _balances(self, role: str) -> dict[str, int]:

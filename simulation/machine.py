@@ -22,7 +22,7 @@ from gateway.store.unit import Store
 from simulation.chance import Chance
 
 BEGIN = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
-SWEEP_S = 20.0
+SWEEP_S = 60.0
 # How deep the world may go on while a call is on its way: a worker waits, another works, its call waits, …
 DEEPEST = 3
 
@@ -153,7 +153,7 @@ class Machine:
             self.work(queue)
 
     def sweep(self) -> None:
-        """What the scheduler does each second: ring for whatever is due. Here each twenty, to save time."""
+        """What the scheduler does each second: ring for whatever is due. Here each minute, to save time."""
         with self.process(""):
             for queue in sorted(outbox.waiting_queues(self.store)):
                 self.work(queue)

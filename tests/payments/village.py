@@ -238,7 +238,7 @@ class Village:
         return recorded
 
     def push(self, household_id: int, amount: int = 1_500, at: datetime | None = None) -> str:
-        """A payment from a wallet that the operator has confirmed; our key of it. What was paid was asked for before."""
+        """A payment from a wallet, asked for before, that the operator has confirmed; our key of it."""
         now = self.clock.at
         self.clock.at = min(at, now) if at is not None else now
         key = self.pay(household_id, amount)
