@@ -110,7 +110,7 @@ class Audit:
             return
         if operator == "mtn_momo" and one.number in self._town.told_of:
             yield f"{one.number}: an SMS told of it, and it is nowhere"
-        elif asked is not None:
+        elif asked is not None and not self._town.operators[operator].held[asked.key].denied:
             yield f"{one.number}: paid for {one.key}, which is {asked.state} ({asked.reason})"
         else:
             self._untold.append(one)

@@ -241,6 +241,7 @@ class Operator:
 
     def _deny(self, one: Held) -> None:
         one.denied = True
+        self.refused.add(one.order.key)
         self._tell(one)
 
     def enter(self, amount: Money, payer: str, key: str | None, card: str | None) -> Transaction:
