@@ -17,7 +17,7 @@ from gateway.store import migrate
 from gateway.store.engine import open_engine
 from gateway.store.schema import metadata
 
-GUARDED = ("entry", "line", "collection_event")
+GUARDED = ("entry", "line", "collection_event", "seal")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -311,6 +311,30 @@ line = Table(
     Index("ix_line_household_id", "household_id"),
 )
 
+# --- the books kept and closed --------------------------------------------------------------------------------------
+
+# A month of an organisation's books that is closed: what comes later stands in the month that is open then.
+period = Table(
+    "period",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("month", Date, nullable=False),
+    Column("closed_by", String(60), nullable=False),
+    Column("closed_at", Instant, nullable=False),
+    Column("totals", JSON, nullable=False),
+    UniqueConstraint("organisation_id", "month"),
+)
+
+# A chain of digests over the entries, in the order in which they were sealed: a change behind the program's back shows.
+seal = Table(
+    "seal",
+    metadata,
+    _id(),
+    Column("entry_id", Uuid, ForeignKey("entry.id"), nullable=False, unique=True),
+    Column("digest", String(64), nullable=False),
+)
+
 # --- payments -------------------------------------------------------------------------------------------------------
 
 collection = Table(
