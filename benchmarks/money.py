@@ -18,9 +18,10 @@ from benchmarks.place import SECRET, Place, tell
 from gateway.kernel.ids import ordered_id
 from gateway.kernel.money import Money
 from gateway.membership.households import by_id
-from gateway.payments.collections import ask_for_payment, move
 from gateway.payments.collections import by_key as collection_by_key
+from gateway.payments.collections import move
 from gateway.payments.providers.base import Paid
+from gateway.payments.push.wishes import ask_for_payment
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.settings import Settings

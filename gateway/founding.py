@@ -8,10 +8,11 @@ one above. Loading the same file again is refused at its first code that is ther
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import insert, select
@@ -20,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import EXPONENT, Money
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
+from gateway.ledger.chart import Role, open_accounts
 from gateway.membership.people import BadName, read_name
 from gateway.membership.plans import add_plan
 from gateway.membership.rules import Terms
@@ -88,6 +90,8 @@ class Part(_Part):
     languages: list[Literal["fr", "en", "rn", "sw"]] | None = None
     merchant_code: str | None = Field(default=None, max_length=20)
     keeps_books: bool = False
+    # Codes of the chart of accounts by role, for the books here and below; a role that isn't named has OHADA's.
+    accounts: dict[Role, Annotated[str, Field(pattern=r"^[0-9A-Z]{1,12}$")]] = Field(default_factory=dict)
     short_codes: list[str] = Field(default_factory=list)
     plans: list[PlanPart] = Field(default_factory=list)
     facilities: list[FacilityPart] = Field(default_factory=list)
@@ -107,7 +111,7 @@ def found(store: Store, defaults: Defaults, file: Path) -> int:
         raise Fault(f"{file}: {place}: {first['msg']}") from None
     try:
         with store.write() as unit:
-            return _found(unit, root, _Above(None, defaults.country, defaults.currency, None, None))
+            return _found(unit, root, _Above(None, defaults.country, defaults.currency, None, None, {}))
     except IntegrityError as twice:
         raise Fault(
             f"{file}: a code, short code or facility's code in it is there already: {twice.orig}".splitlines()[0]
@@ -123,6 +127,7 @@ class _Above:
     currency: str
     district: str | None
     plans_in: str | None
+    accounts: Mapping[Role, str]
 
 
 def _found(unit: Unit, part: Part, above: _Above) -> int:
@@ -134,13 +139,16 @@ def _found(unit: Unit, part: Part, above: _Above) -> int:
     plans_in = currency if part.plans else above.plans_in
     if not part.below and plans_in not in (None, currency):
         raise Fault(f"{part.code}: its currency is {currency}, but the plans above it are in {plans_in}")
-    own = part.model_dump(exclude={"short_codes", "plans", "facilities", "staff", "below", "languages"})
+    own = part.model_dump(exclude={"short_codes", "plans", "facilities", "staff", "below", "languages", "accounts"})
     place = add_organisation(unit, above.place, **own, languages=",".join(part.languages) if part.languages else None)
     for code in part.short_codes:
         unit.connection.execute(insert(service_code).values(code=code, organisation_id=place[0]))
     for plan in part.plans:
         add_plan(unit, place[0], plan.code, plan.name, currency, _terms(part, plan, currency), plan.opens_on)
-    here = _Above(place, country, currency, part.district or above.district, plans_in)
+    accounts = {**above.accounts, **part.accounts}
+    if part.keeps_books and accounts:
+        open_accounts(unit, place[0], currency, accounts)
+    here = _Above(place, country, currency, part.district or above.district, plans_in, accounts)
     for each in part.facilities:
         _add_facility(unit, part, each, place[0], here)
     for member in part.staff:

@@ -166,10 +166,10 @@ class Audit:
         for row in self._refunds:
             if row.state == "paid":
                 expected[row.currency] -= row.amount_minor
-        for currency in {*expected, *self._balances("wallet")}:
-            held = self._balances("wallet").get(currency, 0)
-            if held != expected[currency]:
-                yield f"the wallets hold {held} {currency}, and {expected[currency]} moved"
+        held = self._balances("wallet")
+        for currency in {*expected, *held}:
+            if held.get(currency, 0) != expected[currency]:
+                yield f"the wallets hold {held.get(currency, 0)} {currency}, and {expected[currency]} moved"
 
     def _stands(self, operator: str, one: Transaction) -> bool:
         """Does the transaction stand in our ledger, as far as its rows say?"""

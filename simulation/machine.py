@@ -59,9 +59,11 @@ class Machine:
         return self.at
 
     def monotonic(self) -> float:
+        """Seconds of the same clock."""
         return self.at.timestamp()
 
     def time_ns(self) -> int:
+        """Nanoseconds of it."""
         return int(self.at.timestamp() * 1_000_000_000)
 
     def after(self, seconds: float, what: str, do: Callable[[], None]) -> None:
@@ -70,6 +72,7 @@ class Machine:
         heapq.heappush(self._due, (self.at + timedelta(seconds=seconds), self._count, what, do))
 
     def after_now(self, seconds: float) -> datetime:
+        """The moment so many seconds from now."""
         return self.at + timedelta(seconds=seconds)
 
     def pass_time(self, seconds: float) -> None:
@@ -144,8 +147,7 @@ class Machine:
 
     def empty_redis(self) -> None:
         """All rings are forgotten; the rows aren't."""
-        if self._rung:
-            self._rung.clear()
+        self._rung.clear()
 
     def _answer(self, queue: str) -> None:
         if queue in self._rung:
@@ -194,6 +196,7 @@ class Machine:
     # The database
 
     def take_database_down(self, seconds: float) -> None:
+        """No process reaches the database for a while."""
         self._down_until = self.at + timedelta(seconds=seconds)
 
     def before_statement(self) -> None:

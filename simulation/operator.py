@@ -69,7 +69,7 @@ class Operator:
     def __init__(self, machine: Machine, name: str, face: Face, deliver: Callable[[str, str, bytes], bool]) -> None:
         self._machine = machine
         self._chance = machine.chance
-        self._name = name
+        self.name = name
         self._face = face
         self._deliver = deliver  # (our key or any word, what it is about, body) -> was it answered 2xx
         self._numbers = iter(range(11_000_000_001, 1 << 60))
@@ -81,10 +81,6 @@ class Operator:
         self.refused: set[str] = set()  # orders of which it ever said no
         self.given_back: dict[str, Transaction] = {}  # by our key of the giving back
 
-    @property
-    def name(self) -> str:
-        return self._name
-
     def take_down(self, seconds: float) -> None:
         """Nobody answers for a while."""
         self._down_until = self._machine.after_now(seconds)
@@ -92,12 +88,12 @@ class Operator:
     # The port
 
     def ask(self, order: Order) -> AskAnswer:
-        require_outside(f"{self._name}: ask")
+        require_outside(f"{self.name}: ask")
         machine, chance = self._machine, self._chance
-        machine.note(f"{self._name} asked for {order.key}")
+        machine.note(f"{self.name} asked for {order.key}")
         machine.may_die("worker killed in a call")
         machine.pass_time(chance.seconds(0.2, 4))
-        if self._down("operator down"):
+        if self._is_down():
             return Unclear("no-answer", "silence")
         if chance.hit("unreached"):
             return Unclear("unreached", "no route", 5.0)
@@ -123,12 +119,12 @@ class Operator:
         return Accepted("accepted", one.handle if self._face != "key" else None, link)
 
     def find(self, order: Order) -> FindAnswer:
-        require_outside(f"{self._name}: find")
+        require_outside(f"{self.name}: find")
         machine, chance = self._machine, self._chance
         machine.may_die("worker killed in a call")
         machine.pass_time(chance.seconds(0.1, 2))
         machine.may_die("worker killed in a call")
-        if self._down("operator down") or chance.hit("look unanswered"):
+        if self._is_down() or chance.hit("look unanswered"):
             return Unclear("no-answer", "silence")
         if self._face != "key" and order.handle is None:
             return Unclear("no-handle", "nothing to ask by")
@@ -145,11 +141,11 @@ class Operator:
         return Paid(moved.amount, moved.number, moved.payer, "SUCCESSFUL", moved.at)
 
     def give_back(self, repayment: Repayment) -> AskAnswer:
-        require_outside(f"{self._name}: give back")
+        require_outside(f"{self.name}: give back")
         machine, chance = self._machine, self._chance
         machine.may_die("worker killed in a call")
         machine.pass_time(chance.seconds(0.2, 4))
-        if self._down("operator down") or chance.hit("giving back lost"):
+        if self._is_down() or chance.hit("giving back lost"):
             return Unclear("no-answer", "silence")
         if repayment.key not in self.given_back:
             if chance.hit("giving back refused"):
@@ -157,14 +153,14 @@ class Operator:
             one = self.held[repayment.order.key]
             moved = Transaction(str(next(self._numbers)), repayment.amount, one.order.payer, machine.now(), None, None)
             self.given_back[repayment.key] = moved
-            machine.note(f"{self._name}: {moved.amount.minor} given back as {moved.number}")
+            machine.note(f"{self.name}: {moved.amount.minor} given back as {moved.number}")
         machine.may_die("worker killed in a call")
         return Unclear("no-answer", "silence") if chance.hit("giving back unheard") else Accepted("accepted")
 
     def find_back(self, repayment: Repayment) -> FindAnswer:
-        require_outside(f"{self._name}: find what was given back")
+        require_outside(f"{self.name}: find what was given back")
         self._machine.pass_time(self._chance.seconds(0.1, 2))
-        if self._down("operator down") or self._chance.hit("giving back unanswered"):
+        if self._is_down() or self._chance.hit("giving back unanswered"):
             return Unclear("no-answer", "silence")
         moved = self.given_back.get(repayment.key)
         return Paid(moved.amount, moved.number, moved.payer, "GIVEN", moved.at) if moved else NotFound("unknown")
@@ -178,10 +174,10 @@ class Operator:
 
     # What becomes of an order
 
-    def _down(self, fault: str) -> bool:
+    def _is_down(self) -> bool:
         if self._machine.now() >= self._down_until:
             return False
-        self._chance.met[fault] += 1
+        self._chance.met["operator down"] += 1
         self._machine.pass_time(10)
         return True
 
@@ -212,16 +208,15 @@ class Operator:
         chance = self._chance
         if one.state != "waiting":
             return
-        if ignored or chance.hit("payer refuses"):
-            self.refused.add(one.order.key)
-            one.state, one.reason = "failed", Reason.EXPIRED if ignored else Reason.REJECTED
-            if chance.hit("paid late"):
-                # Up to a day, for so long it is looked after; a statement tells of what comes later still.
-                wait_s = chance.seconds(30, 0.9 * DAY_S)
-                self._machine.after(wait_s, f"{one.order.key} is paid late", lambda: self._pay(one))
-        else:
+        if not ignored and not chance.hit("payer refuses"):
             self._pay(one)
             return
+        self.refused.add(one.order.key)
+        one.state, one.reason = "failed", Reason.EXPIRED if ignored else Reason.REJECTED
+        if chance.hit("paid late"):
+            # Up to a day, for so long it is looked after; a statement tells of what comes later still.
+            wait_s = chance.seconds(30, 0.9 * DAY_S)
+            self._machine.after(wait_s, f"{one.order.key} is paid late", lambda: self._pay(one))
         self._tell(one)
 
     def _pay(self, one: Held) -> None:
@@ -248,7 +243,7 @@ class Operator:
         """Write money that moved into the operator's own books."""
         moved = Transaction(str(next(self._numbers)), amount, payer, self._machine.now(), key, card)
         self.books.append(moved)
-        self._machine.note(f"{self._name}: {amount.minor} {amount.currency} moved as {moved.number}")
+        self._machine.note(f"{self.name}: {amount.minor} {amount.currency} moved as {moved.number}")
         self.paid_hook(moved)
         return moved
 
@@ -266,11 +261,11 @@ class Operator:
 
     def forge(self, body: bytes, key: str) -> None:
         """Somebody who isn't the operator says something."""
-        self._deliver(self._name, key, body)
+        self._deliver(self.name, key, body)
 
     def _post(self, one: Held, body: bytes, tries: int = 0) -> None:
         denied = one.denied
-        if self._deliver(self._name, one.order.key, body):
+        if self._deliver(self.name, one.order.key, body):
             one.told_denied |= denied
         elif tries < 6:
             self._machine.after(2.0 * 3**tries, "a notice again", lambda: self._post(one, body, tries + 1))

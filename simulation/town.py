@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from urllib.parse import urlencode
@@ -22,13 +23,13 @@ from gateway.membership.rules import Terms
 from gateway.network import staff
 from gateway.network.organisations import Defaults, Network, add_organisation
 from gateway.payments.cash import record_cash
-from gateway.payments.collections import ask_for_payment
 from gateway.payments.decisions import cases
 from gateway.payments.giving_back import GivingBack, who_gives_back
 from gateway.payments.payers.groups import Listed, add_group, ask_group
 from gateway.payments.push.asking import Cashier
 from gateway.payments.push.breaker import Breakers
 from gateway.payments.push.pace import Pace
+from gateway.payments.push.wishes import ask_for_payment
 from gateway.payments.refunds import GIVE, LOOK, Refund, approve, ask_refund
 from gateway.payments.unasked import declarations
 from gateway.payments.unasked.forwarded import Forwarded
@@ -156,6 +157,7 @@ class Town:
         return Family(made.household_id, made.card, phone)
 
     def someone(self) -> Family:
+        """Any family."""
         return self.machine.chance.random.choice(self.families)
 
     # What people do
@@ -193,7 +195,15 @@ class Town:
             )
             return {"asked": str(asked)}
 
-        self.machine.try_as("web", lambda: _drop(once(self.store, wish, "simulated", do)), again_after_s=5)
+        self._once("web", wish, do, again_after_s=5)
+
+    def _once(self, process: str, key: str, do: Callable[[Unit], Outcome], again_after_s: float = 20.0) -> None:
+        """Have an effect done once under its key, by a process that tries until it was; the audit looks at it later."""
+
+        def effect() -> None:
+            once(self.store, key, "simulated", do)
+
+        self.machine.try_as(process, effect, again_after_s)
 
     def pay_as_a_group(self) -> None:
         """A cooperative is asked for what all its households owe; its list may change before it pays."""
@@ -212,7 +222,7 @@ class Town:
             )  # fmt: skip
             return {"asked": str(asked)}
 
-        self.machine.try_as("office", lambda: _drop(once(self.store, wish, "simulated", do)))
+        self._once("office", wish, do)
         if chance.hit("group list changed"):
             self.machine.after(chance.seconds(1, 60), "a list is emptied", self._empty_list)
 
@@ -263,11 +273,7 @@ class Town:
             return {}
 
         for delay in (0.0, *([3.0] if self.machine.chance.hit("hop repeated") else [])):
-            self.machine.after(
-                delay,
-                "cash is recorded",
-                lambda: self.machine.try_as("web", lambda: _drop(once(self.store, effect, "simulated", do)), 5),
-            )
+            self.machine.after(delay, "cash is recorded", lambda: self._once("web", effect, do, again_after_s=5))
 
     def pay_by_reference(self) -> None:
         """Somebody pays the merchant code and types a card number, the right one or not; some say so afterwards."""
@@ -331,17 +337,16 @@ class Town:
         if not early and not chance.hit("money taken back"):
             return
         moved = [
-            one
+            (operator.name, one)
             for operator in self.operators.values()
             for one in operator.books
             if not one.taken_back and (self.machine.now() - one.at > timedelta(hours=1)) is not early
         ]
         if moved:
-            one = chance.random.choice(moved)
+            operator, one = chance.random.choice(moved)
             one.taken_back = True
-            operator = next(each for each in self.operators.values() if one in each.books)
             for delay in (0.0, *([500.0] if chance.random.random() < 0.3 else [])):
-                self.machine.after(delay, "money is taken back", lambda: self._take_back(operator.name, one))
+                self.machine.after(delay, "money is taken back", lambda: self._take_back(operator, one))
 
     def _take_back(self, operator: str, one: Transaction) -> None:
         def do() -> None:
@@ -411,7 +416,3 @@ class Town:
                 apply_report(unit, report)
 
         self.machine.try_as("web", do, again_after_s=30)
-
-
-def _drop(_: object) -> None:
-    """What an effect answered isn't looked at here: the audit looks at what it did."""

@@ -53,7 +53,7 @@ def test_a_seed_is_always_the_same_run() -> None:
 
 BREAKAGES = {
     "what was paid is not posted": ("asking.post_paid = lambda *_: None", "paid for|listed as"),
-    "a notice is stored and forgotten": ("web.look_soon = lambda *_: None", "takes its word back"),
+    "what an operator's SMS tells is dropped": ("forwarded.see = lambda *_: None", "an SMS told of it"),
     "no answer is taken for a refusal": (
         "asking.isinstance = lambda one, of: isinstance(one, asking.Unclear | of if of is asking.Refused else of)",
         "never said so",
@@ -65,7 +65,7 @@ BREAKAGES = {
 def test_a_broken_gateway_is_found(name: str) -> None:
     broken, found = BREAKAGES[name]
     patched = (
-        "from gateway.payments import web; from gateway.payments.push import asking; "
+        "from gateway.payments.push import asking; from gateway.payments.unasked import forwarded; "
         f"{broken}; from simulation.__main__ import main"
     )
     done = _simulate("--seeds", "24", "--first", "1000", "--processes", "1", first=patched)

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.kernel.faults import Unavailable
+from gateway.ledger import chain
 from gateway.payments.decisions import cases
 from gateway.payments.push import availability
 from gateway.payments.unasked import declarations
@@ -34,6 +35,8 @@ FORGET_EVERY_S = 3600
 ESCALATE_EVERY_S = 600
 EXPIRE_EVERY_S = 6 * 3600
 ASK_WHO_WORKS_EVERY_S = 60
+SEAL_EVERY_S = 60
+SEAL_LATE_EVERY_S = 3600
 
 
 class Round:
@@ -92,6 +95,8 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
         Round(store, holder, "escalate cases", ESCALATE_EVERY_S, lambda _: _once(cases.escalate, store)),
         Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(declarations.expire, store)),
         Round(store, holder, "ask who works", ASK_WHO_WORKS_EVERY_S, lambda _: aside(ask_who_works)),
+        Round(store, holder, "seal entries", SEAL_EVERY_S, lambda _: chain.sealing(store)),
+        Round(store, holder, "seal late entries", SEAL_LATE_EVERY_S, lambda _: chain.sealing(store, everything=True)),
     ]
 
 

@@ -32,7 +32,7 @@ COMMANDS = {
     "callbacks": "requests",
     "report": "data",
     "collections": "money",
-    "ledger": "money",
+    "ledger": "ledger",
     "takings": "money",
     "receipt": "money",
     "incoming": "incoming",

@@ -17,6 +17,7 @@ from gateway.cli.given import (
     under_option,
 )
 from gateway.kernel.faults import Fault
+from gateway.kernel.masking import mask_number
 from gateway.kernel.numbers import with_check_digit
 from gateway.locale import show_money
 
@@ -74,6 +75,25 @@ def list_cases(under: str | None, limit: int, as_json: bool) -> None:
         return table(rows, heads, numbers=(4,))
 
     show(as_json, as_value, as_text)
+
+
+@cases.command("show")
+@click.argument("number")
+def show_case(number: str) -> None:
+    """One case, open or closed; of an SMS that couldn't be read, its text."""
+    from gateway.payments.decisions.cases import case_numbered
+    from gateway.payments.unasked.forwarded import unread
+
+    parts = parts_of()
+    with parts.store.read() as connection:
+        one = case_numbered(connection, number)
+        if one is None:
+            raise Fault(f"no case has the number {number}")
+        sms = unread(connection, one)
+    click.echo(f"{one.number}: {one.kind}, {parts.network.tree()[one.organisation_id].code}: {one.said}")
+    if sms is not None:
+        click.echo(f"from {mask_number(sms.sender)}, {sms.received_at:%Y-%m-%d %H:%M} UTC: {sms.text}")
+    click.echo(f"next: {one.next_step}")
 
 
 @cases.command("close")

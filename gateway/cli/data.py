@@ -175,6 +175,7 @@ def show_household(card: str, as_json: bool) -> None:
             "section": tree[one.section_id].code,
             "cover": cover,
             "left_minor": now.left.minor,
+            "advance_minor": now.advance.minor,
             "currency": now.left.currency,
             "beneficiaries": names,
             "phones": [mask_number(phone) for phone in phones],
@@ -187,6 +188,7 @@ def show_household(card: str, as_json: bool) -> None:
             (
                 f"card {show_card(one.card)}, {tree[one.section_id].name}",
                 f"cover {now.cover.state.value}{begins}{until}; left to pay {show_money(now.left, 'en')}",
+                *([f"In advance: {show_money(now.advance, 'en')}"] if now.advance else []),
                 f"phones {', '.join(map(mask_number, phones)) or 'none'}",
                 *(f"  {name}" for name in names),
             )

@@ -34,7 +34,7 @@ def correct(key: str, name: str, reason: str) -> None:
     A new entry of today takes it back, and the member is told that the receipt no longer counts. What was really given
     is then recorded anew.
     """
-    from gateway.payments.cash import NotCorrected, correct_cash
+    from gateway.payments.cash_corrections import NotCorrected, correct_cash
 
     parts = parts_of()
     with parts.store.write() as unit:
@@ -53,7 +53,9 @@ def decisions(month: datetime, under: str | None, as_json: bool) -> None:
     """Who assigned, gave back, closed and corrected what in a month, by person.
 
     The month is that of the organisation's time zone. Of money that took two people, each has a row of their own.
+    Each decision counts once; --json also has the single ones, with the reason.
     """
+    from gateway.payments.decisions.report import by_person
     from gateway.payments.decisions.report import decisions as read_decisions
 
     parts = parts_of()
@@ -76,13 +78,25 @@ def decisions(month: datetime, under: str | None, as_json: bool) -> None:
                     "count": one.count,
                     "amounts": [{"amount_minor": each.minor, "currency": each.currency} for each in one.amounts],
                 }
+                for one in by_person(found)
+            ],
+            "single": [
+                {
+                    "at": one.at.isoformat(),
+                    "by": one.by,
+                    "what": one.what,
+                    "amount_minor": one.amount.minor if one.amount is not None else None,
+                    "currency": one.amount.currency if one.amount is not None else None,
+                    "reason": one.reason,
+                }
                 for one in found
             ],
         }
 
     def as_text() -> str:
         rows = [
-            (one.by, one.what, one.count, ", ".join(show_money(each, "en") for each in one.amounts)) for one in found
+            (one.by, one.what, one.count, ", ".join(show_money(each, "en") for each in one.amounts))
+            for one in by_person(found)
         ]
         return table(rows, ("who", "what", "how often", "amount"), numbers=(2, 3))
 

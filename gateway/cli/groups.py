@@ -26,10 +26,10 @@ from gateway.locale import show_money
 
 if TYPE_CHECKING:
     from gateway.membership.households import Household
-    from gateway.payments.collections import Asked
     from gateway.payments.payers.groups import GroupPayment
     from gateway.payments.payers.shares import Group
     from gateway.payments.push.daily import Limited
+    from gateway.payments.push.wishes import Asked
     from gateway.wiring import Runtime
 
 
@@ -167,10 +167,10 @@ def _divided(code: str, typed: str) -> _Shares:
 
 
 def _posted(code: str, number: str, name: str, reason: str) -> _Shares:
-    from gateway.payments.payers.groups import group_named, post_for_group
+    from gateway.payments.payers.groups import group_named
     from gateway.payments.payers.shares import BadSplit
     from gateway.payments.receipts import receipt_number
-    from gateway.payments.unasked.assigning import Proposed
+    from gateway.payments.unasked.assigning import Proposed, assign_to_group
     from gateway.payments.unasked.suspense import NotAssigned
 
     parts = parts_of()
@@ -178,7 +178,7 @@ def _posted(code: str, number: str, name: str, reason: str) -> _Shares:
     try:
         with parts.store.write() as unit:
             group = group_named(unit.connection, code)
-            done = post_for_group(unit, tree, parts.services.chart, read_number(number) or 0, group, name, reason)
+            done = assign_to_group(unit, tree, parts.services.chart, read_number(number) or 0, group, name, reason)
     except BadSplit as wrong:
         raise Fault(_bad_split(wrong)) from None
     if isinstance(done, NotAssigned):
@@ -208,7 +208,7 @@ def _bad_split(wrong: Exception) -> str:
 @json_option
 def ask(code: str, typed: str | None, each: bool, as_json: bool) -> None:
     """Ask a group's phone for its households' money, and show how it is divided."""
-    from gateway.payments.collections import Asked
+    from gateway.payments.push.wishes import Asked
 
     asked = _asked(code, typed, each)
     if all(wish is not Asked.NOW for *_, wish in asked):
@@ -231,7 +231,7 @@ def ask(code: str, typed: str | None, each: bool, as_json: bool) -> None:
 
 
 def _wish(wish: Asked | Limited) -> str:
-    from gateway.payments.collections import Asked
+    from gateway.payments.push.wishes import Asked
 
     if isinstance(wish, Asked):
         return "asked" if wish is Asked.NOW else "is being asked already"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +24,9 @@ from gateway.kernel.numbers import read_number, with_check_digit
 from gateway.locale import show_money
 
 if TYPE_CHECKING:
+    from gateway.payments.payers.shares import Group
     from gateway.payments.unasked.assigning import Waiting
+    from gateway.payments.unasked.proposals import Proposal
 
 # Why money was not assigned, for whoever asked.
 NOT_ASSIGNED = {
@@ -49,7 +52,8 @@ def incoming() -> None:
 def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
     """What waits to be identified or approved, the oldest first, and whose it may be."""
     from gateway.payments.payers.groups import groups_of_payer
-    from gateway.payments.unasked.assigning import WHY, proposals, waiting
+    from gateway.payments.unasked.assigning import waiting
+    from gateway.payments.unasked.proposals import proposals
     from gateway.payments.unasked.suspense import held
 
     parts = parts_of()
@@ -80,35 +84,38 @@ def list_incoming(under: str | None, limit: int, as_json: bool) -> None:
         ]
 
     def as_text() -> str:
-        lines: list[tuple[object, ...]] = []
-        for one, likely, payers in found:
-            lines.append(
-                (
-                    with_check_digit(one.id),
-                    f"{one.paid_at:%Y-%m-%d %H:%M}",
-                    tree[one.organisation_id].code,
-                    show_money(one.amount, "en"),
-                    one.operator,
-                    one.number,
-                    mask_number(one.payer) if one.payer else "",
-                    one.reference or "",
-                )
+        rows = [
+            (
+                with_check_digit(one.id),
+                f"{one.paid_at:%Y-%m-%d %H:%M}",
+                tree[one.organisation_id].code,
+                show_money(one.amount, "en"),
+                one.operator,
+                one.number,
+                mask_number(one.payer) if one.payer else "",
+                one.reference or "",
             )
-            if one.id in said:
-                whose, by = said[one.id].whose, said[one.id].asked_by
-                lines.append(("", f"  {by} says that it is of {whose}: another person approves it or drops it"))
-            lines += [("", f"  {show_card(each.household.card)}: {'; '.join(WHY[why] for why in each.why)}")
-                      for each in likely]  # fmt: skip
-            lines += [("", f"  group {group.code}: this phone pays for it") for group in payers]
+            for one, _, _ in found
+        ]
         heads = ("number", "paid (UTC)", "organisation", "amount", "operator", "its number", "payer", "reference")
-        wide = [line for line in lines if len(line) == len(heads)]
-        shown = iter(table(wide, heads, numbers=(3,)).splitlines())
-        text = [next(shown)]
-        for line in lines:
-            text.append(next(shown) if len(line) == len(heads) else str(line[1]))
-        return "\n".join(text)
+        text, *lines = table(rows, heads, numbers=(3,)).split("\n")
+        for line, (one, likely, payers) in zip(lines, found, strict=False):
+            text = "\n".join((text, line, *_notes(said.get(one.id), likely, payers)))
+        return text
 
     show(as_json, as_value, as_text)
+
+
+def _notes(said: Waiting | None, likely: list[Proposal], payers: list[Group]) -> Iterator[str]:
+    """What is known of whose money is, below its line."""
+    from gateway.payments.unasked.proposals import WHY
+
+    if said is not None:
+        yield f"  {said.asked_by} says that it is of {said.whose}: another person approves it or drops it"
+    for each in likely:
+        yield f"  {show_card(each.household.card)}: {'; '.join(WHY[why] for why in each.why)}"
+    for group in payers:
+        yield f"  group {group.code}: this phone pays for it"
 
 
 def _as_value(one: Waiting) -> dict[str, object]:
@@ -143,10 +150,9 @@ def assign_incoming(number: str, card: str, name: str, reason: str) -> None:
 @by_option
 def approve_incoming(number: str, name: str) -> None:
     """Approve, as another person, what was said about whose money is: NUMBER as the list shows it."""
-    from gateway.payments.payers.groups import PostedForGroup
     from gateway.payments.payers.shares import BadSplit
     from gateway.payments.receipts import receipt_number
-    from gateway.payments.unasked.assigning import approve_assignment
+    from gateway.payments.unasked.assigning import PostedForGroup, approve_assignment
     from gateway.payments.unasked.suspense import NotAssigned
 
     parts = parts_of()

@@ -1,4 +1,4 @@
-"""Commands about money: collections, the ledger, takings and receipts."""
+"""Commands about money: collections, takings and receipts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from gateway.cli import json_option, show, table
 from gateway.cli.cases import undecided
 from gateway.cli.decisions import correct
+from gateway.cli.given import limit_option, parts_of
 from gateway.kernel.card import show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
@@ -18,12 +19,6 @@ from gateway.kernel.money import Money
 from gateway.locale import show_money
 from gateway.payments.providers.base import FindAnswer, NotFound, Paid, Refused, Unclear, Waiting
 from gateway.payments.states import State
-from gateway.settings import Settings
-from gateway.wiring import Runtime
-
-
-def _parts() -> Runtime:
-    return Runtime(Settings.from_env(), patient=True)
 
 
 @click.group()
@@ -37,13 +32,13 @@ collections.add_command(correct)
 
 @collections.command("list")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only those in this state.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@limit_option
 @json_option
 def list_collections(state: str | None, limit: int, as_json: bool) -> None:
     """The newest collections."""
     from gateway.payments.collections import newest
 
-    with _parts().store.read() as connection:
+    with parts_of().store.read() as connection:
         found = newest(connection, limit, state)
 
     def as_value() -> list[dict[str, object]]:
@@ -86,14 +81,18 @@ def list_collections(state: str | None, limit: int, as_json: bool) -> None:
 @click.argument("key")
 @json_option
 def show_collection(key: str, as_json: bool) -> None:
-    """One collection with its story."""
-    from gateway.payments.collections import by_key, story
+    """One collection with its story, by its KEY or its receipt's number."""
+    from gateway.membership.households import by_id
+    from gateway.payments.collections import by_key_or_receipt, story
+    from gateway.payments.receipts import receipt_number
 
-    with _parts().store.read() as connection:
-        one = by_key(connection, key)
+    parts = parts_of()
+    with parts.store.read() as connection:
+        one = by_key_or_receipt(connection, key)
         if one is None:
-            raise Fault(f"no collection has the key {key}")
+            raise Fault(f"no collection has the key or the receipt number {key}")
         events = story(connection, one.id)
+        card = by_id(connection, parts.network.tree(), one.household_id).card if one.household_id else None
 
     def as_value() -> dict[str, object]:
         return {
@@ -103,6 +102,11 @@ def show_collection(key: str, as_json: bool) -> None:
             "amount_minor": one.amount.minor,
             "currency": one.amount.currency,
             "paid_minor": one.paid.minor if one.paid else None,
+            "receipt": receipt_number(one.id) if one.paid else None,
+            "card": card,
+            "way": one.way,
+            "provider": one.provider,
+            "operator_id": one.operator_id,
             "story": [dataclasses.asdict(event) for event in events],
         }
 
@@ -110,9 +114,12 @@ def show_collection(key: str, as_json: bool) -> None:
         steps = [
             (f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, event.reason or "", event.said or "") for event in events
         ]
-        return f"{one.key}: {show_money(one.amount, 'en')}, {one.state}\n" + table(
-            steps, ("at (UTC)", "state", "reason", "the operator's word")
-        )
+        about = [f"{one.key}: {show_money(one.amount, 'en')}, {one.state}"]
+        about.append(f"card {show_card(card)}" if card else "of a group")
+        about.append(f"by {one.way} through {one.provider}" + (f", from {mask_number(one.payer)}" if one.payer else ""))
+        if one.paid:
+            about.append(f"receipt {receipt_number(one.id)}, operator's number {one.operator_id or 'none'}")
+        return "; ".join(about) + "\n" + table(steps, ("at (UTC)", "state", "reason", "the operator's word"))
 
     show(as_json, as_value, as_text)
 
@@ -121,7 +128,7 @@ def show_collection(key: str, as_json: bool) -> None:
 @click.argument("key")
 def ask_about(key: str) -> None:
     """Ask the operator now what became of one collection, and act on it; nothing is ever debited anew."""
-    answer, one = _parts().cashier.ask_by_hand(key)
+    answer, one = parts_of().cashier.ask_by_hand(key)
     amount = show_money(one.paid or one.amount, "en")
     if answer is None:
         click.echo(f"{one.key}: {one.state}, {amount}; the operator was not asked")
@@ -144,86 +151,6 @@ def _in_words(answer: FindAnswer) -> str:
             return f"nothing clear ({answer.reason})"
 
 
-@click.group()
-def ledger() -> None:
-    """The books."""
-
-
-@ledger.command()
-@click.option("--under", help="The code of an organisation: its books and those below it.")
-@json_option
-def balances(under: str | None, as_json: bool) -> None:
-    """The balance of every account, and whether the whole nets to zero."""
-    from gateway.ledger.accounts import balances as read_balances
-
-    parts = _parts()
-    path = parts.network.tree().named(under).path if under else "/"
-    with parts.store.read() as connection:
-        found = read_balances(connection, path)
-    totals: dict[str, int] = {}
-    for one in found:
-        totals[one.currency] = totals.get(one.currency, 0) + one.amount_minor
-
-    def as_text() -> str:
-        rows = [
-            (one.organisation, one.code, one.role, *_two_sides(Money(one.amount_minor, one.currency))) for one in found
-        ]
-        rows += [("all", "", "nets to", *_two_sides(Money(total, currency))) for currency, total in totals.items()]
-        return table(rows, ("books", "account", "role", "debit", "credit"), numbers=(3, 4))
-
-    show(as_json, lambda: {"balances": [dataclasses.asdict(one) for one in found], "totals": totals}, as_text)
-
-
-def _two_sides(amount: Money) -> tuple[str, str]:
-    shown = show_money(amount if amount.minor >= 0 else -amount, "en")
-    return (shown, "") if amount.minor >= 0 else ("", shown)
-
-
-@ledger.command()
-@click.option("--under", help="The code of an organisation: its books and those below it.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1_000_000))
-@json_option
-def journal(under: str | None, limit: int, as_json: bool) -> None:
-    """The newest lines of the journal."""
-    from gateway.ledger.accounts import journal as read_journal
-
-    parts = _parts()
-    path = parts.network.tree().named(under).path if under else "/"
-    with parts.store.read() as connection:
-        found = list(read_journal(connection, path, limit))
-
-    def as_text() -> str:
-        return table(
-            [
-                (
-                    one.happened_on,
-                    one.journal,
-                    one.key,
-                    one.organisation,
-                    one.code,
-                    *_two_sides(Money(one.amount_minor, one.currency)),
-                )
-                for one in found
-            ],
-            ("day", "journal", "entry", "books", "account", "debit", "credit"),
-            numbers=(5, 6),
-        )
-
-    show(as_json, lambda: [dataclasses.asdict(one) for one in found], as_text)
-
-
-@ledger.command()
-def verify() -> None:
-    """Recompute everything; exits non-zero at the first thing that doesn't hold, and names it."""
-    from gateway.ledger.accounts import first_difference
-
-    with _parts().store.read() as connection:
-        difference = first_difference(connection)
-    if difference:
-        raise Fault(f"ledger: {difference}")
-    click.echo("the ledger holds: every entry nets to zero")
-
-
 @click.command()
 @click.argument("organisation", required=False)
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of this day; else of today, where each mutuelle is.")
@@ -232,7 +159,7 @@ def takings(organisation: str | None, day: datetime | None, as_json: bool) -> No
     """What came in on a day, by the way it came, in the books at or below an organisation (or in all)."""
     from gateway.payments.takings import takings as read_takings
 
-    parts = _parts()
+    parts = parts_of()
     tree = parts.network.tree()
     tops = [tree.named(organisation)] if organisation else [one for one in tree.by_id.values() if one.parent_id is None]
     now, found = parts.clock.now(), []
@@ -283,14 +210,18 @@ def check(number: str, code: str, as_json: bool) -> None:
     """Is a receipt genuine? NUMBER and CODE as they stand in the SMS, together (000123-48213) or apart."""
     from gateway.payments.receipts import check_receipt
 
-    parts = _parts()
+    parts = parts_of()
     with parts.store.read() as connection:
         one = check_receipt(connection, parts.network.tree(), number, code)
     if one is None:
         raise Fault("no receipt was given with this number and code")
 
     def as_text() -> str:
-        words = "genuine, but it no longer counts" if one.reversed else "genuine"
+        words = "genuine"
+        if one.reversed:
+            words = "genuine, but it no longer counts"
+        elif one.gone_back:
+            words = f"genuine, but {show_money(one.gone_back, 'en')} of it went back"
         amount = show_money(one.amount, "en")
         return f"{one.number}: {words}: {amount} on {one.on}, card {show_card(one.card)}, {mask_name(one.head)}"
 
@@ -299,6 +230,7 @@ def check(number: str, code: str, as_json: bool) -> None:
         lambda: {
             "number": one.number,
             "reversed": one.reversed,
+            "gone_back_minor": one.gone_back.minor,
             "amount_minor": one.amount.minor,
             "currency": one.amount.currency,
             "day": one.on.isoformat(),

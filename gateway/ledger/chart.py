@@ -1,11 +1,14 @@
-"""The chart of accounts: which account plays which role, by country.
+"""The chart of accounts: which account plays which role, in each organisation's books.
 
-Defaults follow SYSCEBNL, OHADA's plan for non-profit entities: 411 members, 419 members in credit, 4712 sundry
-creditors, 521 bank, 552 electronic money on a phone, 571 cash, 572 cash at a branch (here: what animators hold until
-their treasurer has it), 631 bank charges, 701 members' contributions.
+Where the founding file says nothing else, codes follow SYSCEBNL, OHADA's plan for non-profit entities: 411 members, 419
+members in credit, 4712 sundry creditors, 521 bank, 552 electronic money on a phone, 571 cash, 572 cash at a branch
+(here: what animators hold until their treasurer has it), 631 bank charges, 701 members' contributions.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
 
 from sqlalchemy import select
 
@@ -13,7 +16,8 @@ from gateway.store.if_new import if_new
 from gateway.store.schema import account
 from gateway.store.unit import Store, Unit
 
-OHADA = {
+Role = Literal["receivable", "advance", "suspense", "bank", "wallet", "cash", "collectors", "fees", "income"]
+OHADA: Mapping[Role, str] = {
     "receivable": "411",
     "advance": "419",
     "suspense": "4712",
@@ -24,7 +28,7 @@ OHADA = {
     "fees": "631",
     "income": "701",
 }
-ROLES = tuple(OHADA)
+ROLES: tuple[str, ...] = tuple(OHADA)
 _NEW = if_new(account, "organisation_id", "role", "currency")
 # The two accounts on which a household's own position stands.
 HOUSEHOLD_ROLES = ("receivable", "advance")
@@ -43,7 +47,7 @@ class Chart:
         if found is None:
             found = self._read(unit, organisation_id, currency)
             if len(found) < len(ROLES):
-                self._make(unit, organisation_id, currency)
+                open_accounts(unit, organisation_id, currency, {})
                 # Not kept yet: this transaction may still be rolled back.
                 return self._read(unit, organisation_id, currency)
             self._known[key] = found
@@ -58,15 +62,16 @@ class Chart:
         )
         return {row.role: row.id for row in rows}
 
-    @staticmethod
-    def _make(unit: Unit, organisation_id: int, currency: str) -> None:
-        unit.connection.execute(
-            _NEW[unit.connection.dialect.name],
-            [
-                {"organisation_id": organisation_id, "role": role, "code": code, "currency": currency}
-                for role, code in OHADA.items()
-            ],
-        )
+
+def open_accounts(unit: Unit, organisation_id: int, currency: str, own: Mapping[Role, str]) -> None:
+    """Make an organisation's accounts in a currency, with ``own`` codes for some roles; those there are keep theirs."""
+    unit.connection.execute(
+        _NEW[unit.connection.dialect.name],
+        [
+            {"organisation_id": organisation_id, "role": role, "code": code, "currency": currency}
+            for role, code in {**OHADA, **own}.items()
+        ],
+    )
 
 
 def codes(store: Store) -> dict[int, str]:

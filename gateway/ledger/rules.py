@@ -1,10 +1,13 @@
-"""A household's position, as a pure function of its ledger lines: dues filled by payments, the oldest due first."""
+"""A household's position, as a pure function of its ledger lines: dues filled by payments, the oldest due first.
+
+And the month of the books that an entry stands in, as a pure function of the months that were closed before it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,41 @@ def split_payment(dues: Sequence[Due], credits: Sequence[Credit], amount_minor: 
     owed = position(dues, credits).left_minor
     to_dues = min(owed, amount_minor)
     return to_dues, amount_minor - to_dues
+
+
+# --- months -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ClosedMonth:
+    """A month that was closed, named by its first day, when the chain of entries held ``through`` of them."""
+
+    month: date
+    through: int
+
+
+def month_of(day: date) -> date:
+    """The first day of a day's month: how months are named here."""
+    return day.replace(day=1)
+
+
+def next_month(month: date) -> date:
+    return month_of(month + timedelta(days=31))
+
+
+def booked_on(happened_on: date, number: int | None, closed: Sequence[ClosedMonth]) -> date:
+    """The day that an entry stands under in the registers: its own, unless its month was closed before it was sealed.
+
+    Then it is the first day of the first month that was open at that. ``number`` is the entry's place in the chain,
+    None while it has none. The day that counts for cover stays ``happened_on``, whatever is closed.
+
+    Places in the chain and not moments decide: a transaction may be committed after a month was closed and bear a
+    moment before that, and then it isn't in the month's totals. A month is closed with all those before it.
+    """
+    opens = max((next_month(one.month) for one in closed if number is None or number > one.through), default=date.min)
+    return max(happened_on, opens)
+
+
+def booked_month(happened_on: date, number: int | None, closed: Sequence[ClosedMonth]) -> date:
+    """The month of the books that an entry belongs to: that of :func:`booked_on`."""
+    return month_of(booked_on(happened_on, number, closed))

@@ -94,7 +94,13 @@ class Standing:
     beneficiaries: int
     monthly: Money  # a twelfth of the last year's contribution, in whole units of the currency
     renewable: bool  # the last year is near its end or past it, and no other is enrolled
+    advance: Money  # paid beyond all that is due: the next year uses it up
     unpaid: frozenset[int] = frozenset()
+
+    @property
+    def must_renew(self) -> bool:
+        """Is there nothing left to pay, so that only a new year makes cover last longer?"""
+        return self.renewable and not self.left
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -243,6 +249,7 @@ def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statemen
         last.beneficiaries if last else 0,
         Money(part_of_year(last.contribution_minor, 1, currency) if last else 0, currency),
         last is None or renewal_is_open(last.membership.ends_on, on),
+        Money(position(lines.dues, lines.credits).advance_minor, currency),
         not_paid_for(memberships, lines.dues, lines.credits, on),
     )
 

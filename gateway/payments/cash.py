@@ -1,12 +1,11 @@
 """Cash: posted at once like any payment, and followed from the hands that took it to the treasurer's.
 
 A treasurer's cash stands in the box (571) from the start. An animator's stands on 572 until the treasurer has confirmed
-that it came: two people, two phones. What was recorded by mistake is corrected by another person, by a new entry.
+that it came: two people, two phones.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -15,27 +14,20 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
-from gateway.kernel.numbers import read_number
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
-from gateway.locale import Say
-from gateway.membership.households import Household, by_id, lock_household, main_phones
+from gateway.membership.households import Household, lock_household, main_phones
 from gateway.membership.rules import Cover
 from gateway.network.organisations import Tree
 from gateway.network.staff import Member
 from gateway.network.staff import by_id as staff_by_id
-from gateway.payments.collections import create, move, read_collection
-from gateway.payments.decisions.two_people import name_kept, same_person
+from gateway.payments.collections import create
 from gateway.payments.posting import Came, post
-from gateway.payments.providers.base import keep_said
 from gateway.payments.push.limits import largest_float, largest_payment
-from gateway.payments.readers import Reader, readers
-from gateway.payments.receipts import CODE_DIGITS, receipt_number, show_receipt
+from gateway.payments.receipts import receipt_number
 from gateway.payments.states import State
-from gateway.sms import notices
-from gateway.sms.outgoing import Outgoing, queue_messages
 from gateway.store import schema
-from gateway.store.schema import cash_taking, collection, entry, handover, line, refund
+from gateway.store.schema import cash_taking, collection, handover
 from gateway.store.unit import Unit
 
 # The same cash within this time is asked about before it is recorded once more.
@@ -79,9 +71,7 @@ def record_cash(
     if refused is not None:
         return refused
     # Two payments for one household split what is due one after the other.
-    unit.connection.execute(
-        select(schema.household.c.id).where(schema.household.c.id == household.id).with_for_update()
-    )
+    lock_household(unit, household.id)
     phones = main_phones(unit.connection, household.id)
     one = create(
         unit,
@@ -103,7 +93,7 @@ def same_lately(unit: Unit, staff: Member, household_id: int, amount: Money) -> 
 
     Whoever's call broke off before they saw it would write a second one.
     """
-    _lock_staff(unit, staff)
+    lock_staff(unit, staff)
     found = unit.connection.scalar(
         select(cash_taking.c.collection_id)
         .join(collection, collection.c.id == cash_taking.c.collection_id)
@@ -135,13 +125,13 @@ def _refused(unit: Unit, tree: Tree, household: Household, staff: Member, amount
     most = largest_float(amount.currency).minor
     if amount.minor > most:
         return CashRefused("too-much")
-    _lock_staff(unit, staff)
+    lock_staff(unit, staff)
     own = _takings_of(schema.staff.c.msisdn == staff.msisdn).where(_NOT_CONFIRMED)
     unconfirmed = _sums(unit.connection, own).get(amount.currency, 0)
     return CashRefused("float") if unconfirmed + amount.minor > most else None
 
 
-def _lock_staff(unit: Unit, staff: Member) -> None:
+def lock_staff(unit: Unit, staff: Member) -> None:
     """Of two calls in one person's name the second waits, whatever the role; rows that merely name them don't."""
     unit.connection.execute(
         select(schema.staff.c.id)
@@ -195,7 +185,7 @@ class Handover:
 
 def hand_over(unit: Unit, tree: Tree, staff: Member) -> tuple[Handover, ...]:
     """Hand over all that an animator holds: one handover for each mutuelle's books and currency; none for nothing."""
-    _lock_staff(unit, staff)
+    lock_staff(unit, staff)
     taken = unit.connection.execute(
         _takings_of(cash_taking.c.staff_id == staff.id).where(_NOT_HANDED_OVER).order_by(cash_taking.c.collection_id)
     ).all()
@@ -261,7 +251,7 @@ def handovers_below(connection: Connection, tree: Tree, organisation_id: int, st
     return [
         Handover(row.id, row.name, Money(row.amount_minor, row.currency), row.made_at)
         for row in connection.execute(_HANDOVERS)
-        if tree[row.organisation_id].under(below) and not _same_person(row.staff_id, row.msisdn, staff)
+        if tree[row.organisation_id].under(below) and not same_member(row.staff_id, row.msisdn, staff)
     ]
 
 
@@ -271,7 +261,8 @@ def handed_over(connection: Connection, handover_id: int) -> tuple[Member, int, 
     return staff_by_id(connection, row.staff_id), row.organisation_id, Money(row.amount_minor, row.currency)
 
 
-def _same_person(staff_id: int, msisdn: str, staff: Member) -> bool:
+def same_member(staff_id: int, msisdn: str, staff: Member) -> bool:
+    """Is it the same person: the same of the staff, or another of their roles on the same phone?"""
     return staff_id == staff.id or msisdn == staff.msisdn
 
 
@@ -287,7 +278,7 @@ def decide(unit: Unit, tree: Tree, chart: Chart, handover_id: int, staff: Member
     row = unit.connection.execute(_HANDOVERS.where(handover.c.id == handover_id).with_for_update(of=handover)).first()
     if row is None or staff.role != "treasurer" or not tree[row.organisation_id].under(tree[staff.organisation_id]):
         return "gone"
-    if _same_person(row.staff_id, row.msisdn, staff):
+    if same_member(row.staff_id, row.msisdn, staff):
         return "own"
     state: Decision = "confirmed" if received else "disputed"
     unit.connection.execute(
@@ -305,169 +296,3 @@ def decide(unit: Unit, tree: Tree, chart: Chart, handover_id: int, staff: Member
             update(cash_taking).where(cash_taking.c.handover_id == handover_id).values(handover_id=None)
         )
     return state
-
-
-# --- corrections ------------------------------------------------------------------------------------------------------
-
-CORRECTED = "corrected"  # the reason in the story of a collection, and the event of the SMS about it
-
-
-@dataclass(frozen=True)
-class CashCorrected:
-    """The receipt that counts no more, and what it was of."""
-
-    number: str
-    amount: Money
-    card: str
-    head: str
-
-
-@dataclass(frozen=True)
-class NotCorrected:
-    """Why cash was not corrected.
-
-    ``gone``: no cash that counts has this key or receipt number. ``wrong-office``: the household isn't below the
-    treasurer's organisation. ``own``: whoever recorded it doesn't correct it alone. ``handover``: it is on its way to a
-    treasurer, who first says whether it came. ``refund``: it was given back, or is being. ``no-reason``: nobody, or no
-    reason, was named.
-    """
-
-    why: Literal["gone", "wrong-office", "own", "handover", "refund", "no-reason"]
-
-
-@dataclass(frozen=True)
-class CashReceipt:
-    """Cash that counts, by its key, as it is shown to whoever may correct it."""
-
-    key: str
-    number: str
-    amount: Money
-    card: str
-    head: str
-
-
-def cash_receipt(connection: Connection, tree: Tree, typed: str) -> CashReceipt | None:
-    """The cash that counts and has this key or receipt number (with its code or without)."""
-    row = connection.execute(_cash(typed)).first()
-    if row is None:
-        return None
-    family = by_id(connection, tree, row.household_id)
-    paid = Money(row.paid_minor, row.paid_currency)
-    return CashReceipt(row.key, receipt_number(row.id), paid, family.card, family.head)
-
-
-def _cash(typed: str) -> Select[Any]:
-    numbers = (read_number(typed), read_number(typed[:-CODE_DIGITS]))
-    named = or_(collection.c.key == typed, collection.c.id.in_([number or 0 for number in numbers]))
-    counts = (collection.c.way == "cash") & (collection.c.state == State.PAID.value)
-    return select(collection).where(named, counts, collection.c.household_id.is_not(None))
-
-
-def correct_cash(
-    unit: Unit, tree: Tree, chart: Chart, typed: str, by_name: str, reason: str, treasurer: Member | None = None
-) -> CashCorrected | NotCorrected:
-    """Another person says that cash, by its key or receipt number, was recorded by mistake: a new entry takes it back.
-
-    It is taken from wherever the cash stands now: from the hands of whoever took it, or, once a treasurer has confirmed
-    that it came, from the box. The entry is of today, so a day that is closed stays as it was. ``treasurer`` is who
-    corrects by phone; the office gives a name alone.
-    """
-    if not by_name.strip() or not reason.strip():
-        return NotCorrected("no-reason")
-    key = unit.connection.scalar(_cash(typed).with_only_columns(collection.c.key))
-    recorder = _recorder(unit.connection, key)
-    if recorder is not None:
-        _lock_staff(unit, recorder)  # what is being handed over at this moment is handed over first
-    row = unit.connection.execute(_cash(str(key)).with_for_update()).first()
-    if row is None:
-        return NotCorrected("gone")
-    family = by_id(unit.connection, tree, row.household_id)
-    if treasurer is not None and (
-        treasurer.role != "treasurer" or not tree[family.section_id].under(tree[treasurer.organisation_id])
-    ):
-        return NotCorrected("wrong-office")
-    if recorder is not None and _recorded_it(recorder, by_name, treasurer):
-        return NotCorrected("own")
-    over = _handover_of(unit.connection, row.id)
-    if over == "open":
-        return NotCorrected("handover")
-    given = refund.c.state.in_(["asked", "approved", "sent", "paid"])
-    if unit.connection.scalar(select(refund.c.id).where(refund.c.collection_id == row.id, given)) is not None:
-        return NotCorrected("refund")
-    lock_household(unit, family.id)
-    one = read_collection(row)
-    move(unit, one, State.REVERSED, CORRECTED, keep_said(f"{name_kept(by_name).replace(':', ' ')}: {reason}"))
-    _reverse_cash(unit, tree, chart, row, in_the_box=over == "confirmed")
-    _tell_corrected(unit, tree, row, family, recorder, by_name)
-    return CashCorrected(receipt_number(row.id), Money(row.paid_minor, row.paid_currency), family.card, family.head)
-
-
-def _recorder(connection: Connection, key: str | None) -> Member | None:
-    its_id = connection.scalar(
-        select(cash_taking.c.staff_id)
-        .join(collection, collection.c.id == cash_taking.c.collection_id)
-        .where(collection.c.key == key)
-    )
-    return staff_by_id(connection, its_id) if its_id is not None else None
-
-
-def _recorded_it(recorder: Member, by_name: str, treasurer: Member | None) -> bool:
-    if treasurer is not None:
-        return _same_person(recorder.id, recorder.msisdn, treasurer)
-    return same_person(by_name, recorder.name)
-
-
-def _handover_of(connection: Connection, collection_id: int) -> str | None:
-    return connection.scalar(
-        select(handover.c.state)
-        .join(cash_taking, cash_taking.c.handover_id == handover.c.id)
-        .where(cash_taking.c.collection_id == collection_id)
-        .with_for_update(of=handover)
-    )
-
-
-def _reverse_cash(unit: Unit, tree: Tree, chart: Chart, row: Row[Any], in_the_box: bool) -> None:
-    posted = unit.connection.execute(select(entry).where(entry.c.key == f"collection:{row.key}")).one()
-    lines = unit.connection.execute(select(line).where(line.c.entry_id == posted.id).order_by(line.c.id)).all()
-    box = chart.of(unit, row.organisation_id, row.paid_currency)["cash"]
-    today = day_in(tree[row.organisation_id].time_zone, unit.now)
-    back = tuple(
-        Line(box if each.amount_minor > 0 and in_the_box else each.account_id, -each.amount_minor, each.household_id)
-        for each in lines
-    )
-    record(
-        unit,
-        Entry(
-            f"correction:{row.key}",
-            posted.organisation_id,
-            "corrections",
-            posted.currency,
-            today,
-            back,
-            reverses=posted.id,
-        ),
-    )
-
-
-def _tell_corrected(
-    unit: Unit, tree: Tree, row: Row[Any], family: Household, recorder: Member | None, by_name: str
-) -> None:
-    """The members, the treasurers and whoever recorded it."""
-    books = tree[row.organisation_id]
-    told = readers(unit.connection, tree, books, family.id, family.language, row.payer)
-    staff = list(told.treasurers)
-    if recorder is not None and recorder.msisdn not in {each.msisdn for each in staff}:
-        staff.append(Reader(recorder.msisdn, recorder.language or books.languages[0]))
-    number, amount = show_receipt(row.id, row.receipt_code), Money(row.paid_minor, row.paid_currency)
-    texts = [(each, notices.cash_corrected(Say(each.language), number, amount, family.card)) for each in told.members]
-    texts += [
-        (each, notices.cash_corrected_by(Say(each.language), number, amount, family.card, name_kept(by_name)))
-        for each in staff
-    ]
-    queue_messages(unit, "receipts", *(_message(row, family, reader, text) for reader, text in texts))
-
-
-def _message(row: Row[Any], family: Household, reader: Reader, text: str) -> Outgoing:
-    digest = hashlib.blake2b(f"{reader.msisdn}{text}".encode(), digest_size=8).hexdigest()
-    key = f"{CORRECTED}:{row.key}:{digest}"
-    return Outgoing(CORRECTED, reader.msisdn, reader.language, text, row.organisation_id, family.id, key)

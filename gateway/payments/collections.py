@@ -1,31 +1,23 @@
-"""Collections in the database: asked for once, moved only along the graph, their story kept."""
+"""Collections in the database: written once, moved only along the graph, their story kept."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.network.organisations import Organisation
-from gateway.payments.push.daily import BY_FAMILY, BY_OTHER, Limited, Wish, limit_of
-from gateway.payments.receipts import new_receipt_code
-from gateway.payments.states import UNDECIDED, State, check
-from gateway.store.outbox import Ask, put, put_again
-from gateway.store.schema import collection, collection_event, household, phone
+from gateway.payments.receipts import names_receipt, new_receipt_code
+from gateway.payments.states import State, check
+from gateway.store.outbox import Ask, put_again
+from gateway.store.schema import collection, collection_event
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
-from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
-
-# While a prompt may still be open on the payer's phone, the same household isn't asked again.
-PROMPT_OPEN = timedelta(minutes=15)
-
-FIRST_LOOK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -90,88 +82,6 @@ def read_collection(row: Any) -> Collection:
     )
 
 
-class Asked(Enum):
-    """What became of a wish to pay that is within the limits."""
-
-    NOW = "now"
-    IN_PROGRESS = "in-progress"
-
-
-def ask_for_payment(
-    unit: Unit,
-    *,
-    effect_key: str,
-    books: Organisation,
-    household_id: int,
-    provider: str,
-    payer: str,
-    amount: Money,
-    after: timedelta,
-    environment: str | None = None,
-    asked_by: str | None = None,
-) -> Asked | Limited:
-    """Write a push collection and the work of asking for it, unless one for this household is still open.
-
-    Our key for the operator is made and stored here, before anything is sent. ``asked_by`` is whose wish it is (E.164),
-    by default the payer's. :class:`Limited` when it goes beyond a limit.
-    """
-    # Two wishes about one wallet wait for each other here, whatever the household.
-    take_turn(unit, f"payer {payer}")
-    # Two phones that pay for one household at the same moment wait for each other here. What a stranger has asked of
-    # their own wallet keeps nobody else from paying.
-    unit.connection.execute(select(household.c.id).where(household.c.id == household_id).with_for_update())
-    still_open = unit.connection.scalar(
-        select(collection.c.id)
-        .where(
-            collection.c.household_id == household_id,
-            collection.c.state.in_([state.value for state in UNDECIDED]),
-            collection.c.created_at > unit.now - PROMPT_OPEN,
-            or_(
-                collection.c.payer == payer,
-                collection.c.payer.in_(select(phone.c.msisdn).where(phone.c.household_id == household_id)),
-            ),
-        )
-        .limit(1)
-    )
-    if still_open is not None:
-        return Asked.IN_PROGRESS
-    asked = _asked_by(unit.connection, household_id, payer, asked_by)
-    wish = Wish(books, household_id, provider, environment, payer, amount, asked)
-    if (limited := limit_of(unit.connection, wish, unit.now)) is not None:
-        return limited
-    one = create(
-        unit,
-        effect_key=effect_key,
-        books=books,
-        household_id=household_id,
-        way="push",
-        provider=provider,
-        payer=payer,
-        amount=amount,
-        environment=environment,
-        asked=asked,
-    )
-    put_ask(unit, one, after)
-    return Asked.NOW
-
-
-def _asked_by(connection: Connection, household_id: int, payer: str, asked_by: str | None) -> str | None:
-    """Whose wish it is, without a number: the payer's own (None), one of the household's main phones', another's."""
-    if asked_by in (None, payer):
-        return None
-    own = (phone.c.household_id == household_id) & (phone.c.msisdn == asked_by) & phone.c.main
-    return BY_FAMILY if connection.scalar(select(exists().where(own))) else BY_OTHER
-
-
-def put_ask(unit: Unit, one: Collection, after: timedelta) -> None:
-    """The work of asking for a push collection and of looking for what became of it, a while from now."""
-    put(
-        unit,
-        Ask("money", "collection.ask", one.key, f"ask:{one.key}", after, first=True),
-        Ask("money", "collection.look", one.key, f"look:{one.key}", after + FIRST_LOOK),
-    )
-
-
 def look_soon(unit: Unit, key: str, after: timedelta = timedelta(0)) -> None:
     """The work of one look out of turn at what an order's key or a notice's reference names, a while from now.
 
@@ -200,10 +110,10 @@ def create(
 
     Raises IntegrityError when the effect's key is known: whoever creates one has made sure before that the wish is new.
     """
-    key, code = operator_key(), new_receipt_code()
-    made = unit.connection.execute(
-        insert(collection).values(
-            key=key,
+    row = unit.connection.execute(
+        insert(collection)
+        .values(
+            key=operator_key(),
             effect_key=effect_key,
             organisation_id=books.id,
             household_id=household_id,
@@ -215,32 +125,12 @@ def create(
             currency=amount.currency,
             state=State.CREATED,
             created_at=unit.now,
-            receipt_code=code,
+            receipt_code=new_receipt_code(),
             environment=environment,
         )
-    )
-    one = Collection(
-        id=int(made.inserted_primary_key[0]),  # type: ignore[index]
-        key=key,
-        organisation_id=books.id,
-        household_id=household_id,
-        way=way,
-        provider=provider,
-        payer=payer,
-        amount=amount,
-        state=State.CREATED,
-        reason=None,
-        said=None,
-        created_at=unit.now,
-        asked_at=None,
-        looks=0,
-        paid=None,
-        paid_at=None,
-        operator_id=None,
-        receipt_code=code,
-        environment=environment,
-        group_id=group_id,
-    )
+        .returning(*collection.c)
+    ).one()
+    one = read_collection(row)
     tell_story(unit, one.id, None, State.CREATED, asked, None)
     return one
 
@@ -252,18 +142,21 @@ def by_key(connection: Connection, key: str, *, lock: bool = False) -> Collectio
     return read_collection(row) if row else None
 
 
+def by_key_or_receipt(connection: Connection, typed: str) -> Collection | None:
+    """The collection that somebody names by our key or by its receipt's number, with its code or without."""
+    row = connection.execute(select(collection).where(or_(collection.c.key == typed, names_receipt(typed)))).first()
+    return read_collection(row) if row else None
+
+
 def learn_handle(unit: Unit, provider: str, key: str, handle: str) -> None:
     """Keep how the operator names an order, as its notice tells: once, and for one order only."""
+    unnamed = (collection.c.key == key) & (collection.c.provider == provider) & collection.c.handle.is_(None)
+    its_id = unit.connection.scalar(select(collection.c.id).where(unnamed).with_for_update())
+    if its_id is None:  # most notices: who else has the handle is looked for among all collections
+        return
     taken = select(collection.c.id).where(collection.c.provider == provider, collection.c.handle == handle[:200])
     unit.connection.execute(
-        update(collection)
-        .where(
-            collection.c.key == key,
-            collection.c.provider == provider,
-            collection.c.handle.is_(None),
-            ~taken.exists(),
-        )
-        .values(handle=handle[:200])
+        update(collection).where(collection.c.id == its_id, ~taken.exists()).values(handle=handle[:200])
     )
 
 

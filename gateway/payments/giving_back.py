@@ -33,9 +33,9 @@ from gateway.payments.providers.base import (
     Unclear,
     keep_said,
 )
-from gateway.payments.push.asking import look_after_refusal, next_look
 from gateway.payments.push.breaker import Breakers, Line
 from gateway.payments.push.pace import Pace
+from gateway.payments.push.patience import FIRST_LOOK, LOOK_FOR_LOST_AFTER, look_after_refusal, look_again
 from gateway.payments.refunds import LOOK, Refund, by_key, move, no_longer, post
 from gateway.store.outbox import Ask, Task, put
 from gateway.store.schema import collection, household
@@ -43,9 +43,6 @@ from gateway.store.unit import Store, Unit
 
 log = logging.getLogger(__name__)
 
-FIRST_LOOK = timedelta(seconds=10)
-# After a call that got no answer, the operator is asked what it knows.
-LOOK_FOR_LOST_AFTER = timedelta(seconds=2)
 # So long after it was sent, the operator is still asked each day about what people have decided otherwise.
 DOUBTED_FOR = timedelta(days=14)
 
@@ -82,6 +79,9 @@ class GivingBack:
             if one is None or not one.at_operator:
                 return None
             call = self._call(unit.connection, one)
+            if call is None and one.state == "sent":
+                # The operator may be giving it: nobody does so by hand before BY_HAND_AFTER.
+                return timedelta(days=1)
             if call is None:
                 _back_to_people(unit, one, "this installation has no keys for the operator any more")
                 return None
@@ -101,7 +101,12 @@ class GivingBack:
         self.breakers.heard(call.line, answer)
         with self.store.write() as unit:
             one = by_key(unit.connection, key, lock=True)
-            if one is None or one.state != "sent":
+            if one is None:
+                return None
+            if one.state != "sent" or not one.at_operator:
+                # It was decided by hand during the call, and the operator may be giving it now.
+                if not isinstance(answer, Refused):
+                    _look_from_now_on(unit, one, FIRST_LOOK)
                 return None
             if isinstance(answer, Accepted):
                 move(unit, one, handle=answer.handle or one.handle, said=keep_said(answer.said))
@@ -122,14 +127,14 @@ class GivingBack:
         self.breakers.heard(call.line, answer)
         with self.store.write() as unit:
             one = by_key(unit.connection, key, lock=True)
-            if one is None or one.state != "sent":
+            if one is None:
                 return None
-            if isinstance(answer, NotFound):
+            if isinstance(answer, NotFound) and one.at_operator:
                 # It never arrived: the next claim of this row asks again, under the same key.
                 move(unit, one, state="approved", said=keep_said(answer.said))
-                return _patience(one, unit, answer)
+                return look_again(answer, one.age(unit.now))
             wait = self._act(unit, one, answer)
-            if isinstance(answer, Unclear):
+            if isinstance(answer, Unclear) and one.at_operator:
                 return wait
             if wait is not None:
                 _look_from_now_on(unit, one, wait)
@@ -158,14 +163,14 @@ class GivingBack:
         if isinstance(answer, Paid):
             self._given(unit, one, answer)
             return None
-        if isinstance(answer, Refused) and one.state == "sent":
+        if isinstance(answer, Refused) and one.at_operator:
             _back_to_people(unit, one, answer.said)
-        if isinstance(answer, Refused) or one.state != "sent":
+        if isinstance(answer, Refused) or not one.at_operator:
             # An operator's refusal can turn out wrong, and somebody may have given the same by hand.
             age = one.age(unit.now)
             return look_after_refusal(age) or (timedelta(days=1) if age < DOUBTED_FOR else None)
         move(unit, one, said=keep_said(answer.said))
-        return _patience(one, unit, answer)
+        return look_again(answer, one.age(unit.now))
 
     def _given(self, unit: Unit, one: Refund, answer: Paid) -> None:
         """The payer has it back: that is in the books, whatever was thought before, or a person must look at it."""
@@ -177,6 +182,8 @@ class GivingBack:
             said = f"refund {one.number} is {one.state}, and its operator says now that it gave {answer.amount.decimal}"
             self._to_a_person(unit, one, said)
             return
+        if not one.at_operator and one.state == "sent":
+            self._to_a_person(unit, one, f"refund {one.number} was sent by hand, and its operator gave it too")
         if no_longer(unit, one) is not None:
             self._to_a_person(unit, one, f"refund {one.number} was given of what its operator had taken back")
         if answer.amount != one.amount:
@@ -219,9 +226,3 @@ def _back_to_people(unit: Unit, one: Refund, said: str) -> None:
 
 def _look_from_now_on(unit: Unit, one: Refund, after: timedelta) -> None:
     put(unit, Ask("money", LOOK, one.key, f"{LOOK}:{one.key}", after))
-
-
-def _patience(one: Refund, unit: Unit, answer: FindAnswer) -> timedelta:
-    """How long until the next look; in the end each day, for a refund that was sent is never left undecided."""
-    told_s = answer.safe_to_ask_again_after_s if isinstance(answer, Unclear) else None
-    return timedelta(seconds=told_s) if told_s else next_look(one.age(unit.now)) or timedelta(days=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,7 +19,7 @@ from gateway.locale import Say
 from gateway.membership.households import Household, Standing, ask_enrolments, read_enrolments, standing_of
 from gateway.network.organisations import Tree
 from gateway.payments.collections import Collection, ask_story
-from gateway.payments.readers import Reader, Readers, ask_readers, read_readers
+from gateway.payments.readers import Reader, Readers, ask_readers, message_to, read_readers
 from gateway.payments.receipts import show_receipt
 from gateway.payments.states import State, check
 from gateway.sms import texts
@@ -156,6 +155,4 @@ def _receipts(one: Collection, amount: Money, advance: Money, now: Standing, tol
 
 def message_of(one: Collection, event: str, reader: Reader, text: str, which: str = "") -> Outgoing:
     """One SMS about a collection; ``which`` tells several of one event apart."""
-    # A digest keeps the keys of two readers of one event apart without showing the number.
-    key = f"{event}:{one.key}:{hashlib.blake2b(f'{reader.msisdn}{which}'.encode(), digest_size=8).hexdigest()}"
-    return Outgoing(event, reader.msisdn, reader.language, text, one.organisation_id, one.household_id, key)
+    return message_to(reader, event, one.key, text, one.organisation_id, one.household_id, which)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, String, bindparam, cast, literal, null, select, union_all
 
 from gateway.network.organisations import Organisation, Tree
+from gateway.sms.outgoing import Outgoing
 from gateway.store.schema import caller, organisation, phone, staff
 from gateway.store.together import Ask
 
@@ -89,3 +91,19 @@ def readers(
     """Ask for and read the readers."""
     rows = connection.execute(*ask_readers(books, household_id, payer)).all()
     return read_readers(rows, tree, books, family_language)
+
+
+def message_to(
+    reader: Reader,
+    event: str,
+    about: str,
+    text: str,
+    organisation_id: int,
+    household_id: int | None = None,
+    which: str = "",
+) -> Outgoing:
+    """One SMS to a reader; ``about`` keys what it is about, ``which`` tells several of one event and reader apart."""
+    # A digest keeps the keys of two readers of one event apart without showing the number.
+    digest = hashlib.blake2b(f"{reader.msisdn}{which}".encode(), digest_size=8).hexdigest()
+    key = f"{event}:{about}:{digest}"
+    return Outgoing(event, reader.msisdn, reader.language, text, organisation_id, household_id, key)

@@ -11,14 +11,15 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection, bindparam, literal, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal, or_, select
 
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import in_our_digits, read_number, with_check_digit
 from gateway.membership.households import by_id
 from gateway.network.organisations import Tree
 from gateway.payments.states import State
-from gateway.store.schema import collection, entry
+from gateway.payments.undoing import undone_of
+from gateway.store.schema import collection, entry, refund
 
 CODE_DIGITS = 5
 _APART = re.compile(r"[\s.\-/–]")
@@ -50,11 +51,13 @@ class Genuine:
     card: str
     head: str
     reversed: bool
+    gone_back: Money  # what its operator took back of it, and what was given back
 
 
 _RECEIPT = (
     select(
         collection.c.id,
+        collection.c.key,
         collection.c.household_id,
         collection.c.receipt_code,
         collection.c.paid_minor,
@@ -93,7 +96,22 @@ def check_receipt(connection: Connection, tree: Tree, typed_number: str, typed_c
         family.card,
         family.head,
         row.state == State.REVERSED,
+        Money(_gone_back(connection, row.id, row.key), row.paid_currency),
     )
+
+
+def _gone_back(connection: Connection, its_id: int, key: str) -> int:
+    own = (refund.c.collection_id == its_id) & (refund.c.state == "paid")
+    given = connection.scalar(select(func.coalesce(func.sum(refund.c.amount_minor), 0)).where(own))
+    return int(given or 0) + undone_of(connection, f"collection:{key}")
+
+
+def names_receipt(typed: str) -> ColumnElement[bool]:
+    """Is a row of ``collection`` what a receipt's number names, typed alone or with its code?"""
+    digits = _digits(typed)
+    number, code = digits[:-CODE_DIGITS], digits[-CODE_DIGITS:]
+    with_code = (collection.c.id == _collection_id(number)) & (collection.c.receipt_code == code)
+    return or_(collection.c.id == _collection_id(digits), with_code)
 
 
 def _digits(typed: str) -> str:

@@ -7,7 +7,6 @@ else, and where it refuses, somebody does it by hand and writes down the operato
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,18 +29,19 @@ from gateway.network.organisations import Tree
 from gateway.payments.decisions.cases import STEPS, close_cases_of
 from gateway.payments.decisions.two_people import REASON_CHARACTERS, name_kept, same_person
 from gateway.payments.names import read_number
-from gateway.payments.readers import Reader, readers
-from gateway.payments.states import State
-from gateway.payments.unasked.suspense import being_assigned
+from gateway.payments.readers import message_to, readers
+from gateway.payments.states import REFUND_RUNNING, State
+from gateway.payments.unasked.suspense import being_assigned, take_turn_of
+from gateway.payments.undoing import undone_of
 from gateway.sms import notices
-from gateway.sms.outgoing import Outgoing, queue_messages
+from gateway.sms.outgoing import queue_messages
 from gateway.store.outbox import Ask, put
-from gateway.store.schema import collection, entry, incoming, line, organisation, refund
+from gateway.store.schema import collection, incoming, organisation, refund
 from gateway.store.unit import Unit
 
-RUNNING = ("asked", "approved", "sent")
 # The outbox's topics of what an operator gives back; the subject is the refund's key.
 GIVE, LOOK = "refund.give", "refund.look"
+PAID_BACK = "paid back: "  # begins the note of a case that was closed as its money was given back
 # So long after it was sent, a person may decide what became of it: by then they have asked the operator's support.
 BY_HAND_AFTER = STEPS["undecided-72h"]
 
@@ -117,7 +117,8 @@ def ask_refund(
     if refused is not None:
         return refused
     made = unit.connection.execute(
-        insert(refund).values(
+        insert(refund)
+        .values(
             key=operator_key(),
             organisation_id=tree.books_of(row.organisation_id).id,
             collection_id=row.id if collection_key is not None else None,
@@ -129,14 +130,16 @@ def ask_refund(
             asked_at=unit.now,
             state="asked",
         )
+        .returning(*refund.c)
     )
-    return _by_id(unit.connection, int(made.inserted_primary_key[0]))  # type: ignore[index]
+    return _read(made.one())
 
 
 def _lock(unit: Unit, collection_key: str | None, incoming_id: int | None) -> Row[Any] | None:
     if collection_key is not None:
         query: Select[Any] = select(collection).where(collection.c.key == collection_key)
     else:
+        take_turn_of(unit, incoming.c.id == incoming_id)
         query = select(incoming).where(incoming.c.id == incoming_id)
     return unit.connection.execute(query.with_for_update()).first()
 
@@ -153,24 +156,12 @@ def _can_be_given(connection: Connection, row: Row[Any], posted: bool, amount: M
         return NoRefund("currency")
     own = refund.c.collection_id == row.id if posted else refund.c.incoming_id == row.id
     given = connection.scalar(
-        select(func.coalesce(func.sum(refund.c.amount_minor), 0)).where(own, refund.c.state.in_([*RUNNING, "paid"]))
+        select(func.sum(refund.c.amount_minor)).where(own, refund.c.state.in_([*REFUND_RUNNING, "paid"]))
     )
-    left = paid.minor - int(given or 0) - (_taken_back(connection, row.key) if posted else 0)
+    left = paid.minor - int(given or 0) - (undone_of(connection, f"collection:{row.key}") if posted else 0)
     if not 0 < amount.minor <= left:
         return NoRefund("too-much")
     return NoRefund("part") if not posted and amount != paid else None
-
-
-def _taken_back(connection: Connection, key: str) -> int:
-    """What the operator has taken back of a collection."""
-    original = entry.alias()
-    total = connection.scalar(
-        select(func.sum(line.c.amount_minor))
-        .join(entry, entry.c.id == line.c.entry_id)
-        .join(original, original.c.id == entry.c.reverses_id)
-        .where(original.c.key == f"collection:{key}", line.c.amount_minor > 0)
-    )
-    return int(total or 0)
 
 
 def approve(unit: Unit, number: str, by: str, gives_back: Collection[str] = ()) -> Refund | NoRefund:
@@ -209,7 +200,7 @@ def sent(unit: Unit, number: str, said: str | None = None) -> Refund | NoRefund:
 def drop(unit: Unit, number: str, by: str, reason: str) -> Refund | NoRefund:
     """It won't be given: dropped by whoever asked, refused by anybody else."""
     one = _locked(unit, number)
-    if one is None or one.state not in RUNNING:
+    if one is None or one.state not in REFUND_RUNNING:
         return NoRefund("gone")
     if not by.strip() or not reason.strip():
         return NoRefund("nobody")
@@ -225,7 +216,9 @@ def _only_the_operator_knows(one: Refund, now: datetime) -> bool:
 
 
 def paid(unit: Unit, tree: Tree, chart: Chart, number: str, operator_number: str) -> Refund | NoRefund:
-    """It was paid out by hand, under the operator's number: now it is in the books, and payer and member are told."""
+    """It was paid out by hand, under the operator's number: now it is in the books, and all are told who read of it."""
+    own = select(refund.c.incoming_id).where(refund.c.id == (read_checked(number) or 0))
+    take_turn_of(unit, incoming.c.id == own.scalar_subquery())
     one = _locked(unit, number)
     if one is None or one.state not in ("approved", "sent"):
         return NoRefund("gone")
@@ -243,13 +236,15 @@ def no_longer(unit: Unit, one: Refund) -> NoRefund | None:
     row = _source(unit, one)
     if row.state != (State.PAID.value if one.collection_id is not None else "suspense"):
         return NoRefund("gone")
-    if one.collection_id is not None and one.amount.minor > row.paid_minor - _taken_back(unit.connection, row.key):
+    if one.collection_id is not None and one.amount.minor > row.paid_minor - undone_of(
+        unit.connection, f"collection:{row.key}"
+    ):
         return NoRefund("too-much")
     return None
 
 
 def post(unit: Unit, tree: Tree, chart: Chart, one: Refund, number_paid: str) -> Refund:
-    """Write a locked refund that was paid out into the books, and tell the payer and the member.
+    """Write a locked refund that was paid out into the books, and tell the payer, the member and the treasurers.
 
     What was given back to a household is taken from what it has in advance first, then it is due again.
     """
@@ -262,7 +257,7 @@ def post(unit: Unit, tree: Tree, chart: Chart, one: Refund, number_paid: str) ->
     record(unit, Entry(f"refund:{one.key}", books.id, "corrections", one.amount.currency, today, lines))
     if one.incoming_id is not None:
         unit.connection.execute(update(incoming).where(incoming.c.id == one.incoming_id).values(state="returned"))
-        close_cases_of(unit, one.incoming_id, one.approved_by or one.asked_by, f"paid back: {one.reason}")
+        close_cases_of(unit, one.incoming_id, one.approved_by or one.asked_by, PAID_BACK + one.reason)
     _tell(unit, tree, one, row, number_paid)
     return move(unit, one, state="paid", said=number_paid)
 
@@ -292,25 +287,19 @@ def _lines(unit: Unit, chart: Chart, one: Refund, row: Row[Any]) -> tuple[Line, 
 def _tell(unit: Unit, tree: Tree, one: Refund, row: Row[Any], number: str) -> None:
     books = tree[one.organisation_id]
     family = by_id(unit.connection, tree, row.household_id) if one.collection_id is not None else None
-    told = readers(
-        unit.connection,
-        tree,
-        books,
-        family.id if family else 0,
-        family.language if family else None,
-        row.payer or "",
-    )
+    its_id, language, card = (family.id, family.language, family.card) if family else (None, None, None)
+    told = readers(unit.connection, tree, books, its_id or 0, language, row.payer or "")
     messages = []
     for each in told.members:
-        text = notices.refunded(Say(each.language), number, one.amount, family.card if family else None)
-        messages.append(_message(one, each, text, family.id if family else None))
+        text = notices.refunded(Say(each.language), number, one.amount, card)
+        messages.append(message_to(each, "refund", one.key, text, one.organisation_id, its_id))
+    for each in told.treasurers:
+        text = notices.refunded_by(
+            Say(each.language), number, one.amount, card, one.asked_by, one.approved_by or one.asked_by
+        )
+        # A treasurer who is also the payer reads both.
+        messages.append(message_to(each, "refund", one.key, text, one.organisation_id, its_id, "treasurer"))
     queue_messages(unit, "receipts", *messages)
-
-
-def _message(one: Refund, reader: Reader, text: str, household_id: int | None) -> Outgoing:
-    digest = hashlib.blake2b(reader.msisdn.encode(), digest_size=8).hexdigest()
-    key = f"refund:{one.key}:{digest}"
-    return Outgoing("refund", reader.msisdn, reader.language, text, one.organisation_id, household_id, key)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -327,7 +316,7 @@ def refunds(connection: Connection, under_path: str = "/", every: bool = False, 
     if every:
         query = query.order_by(refund.c.id.desc())
     else:
-        query = query.where(refund.c.state.in_(RUNNING)).order_by(refund.c.id)
+        query = query.where(refund.c.state.in_(REFUND_RUNNING)).order_by(refund.c.id)
     return [_read(row) for row in connection.execute(query)]
 
 
@@ -358,10 +347,6 @@ def by_key(connection: Connection, key: str, *, lock: bool = False) -> Refund | 
     return _read(row) if row else None
 
 
-def _by_id(connection: Connection, refund_id: int) -> Refund:
-    return _read(connection.execute(select(refund).where(refund.c.id == refund_id)).one())
-
-
 def _locked(unit: Unit, number: str) -> Refund | None:
     query = select(refund).where(refund.c.id == (read_checked(number) or 0)).with_for_update()
     row = unit.connection.execute(query).first()
@@ -370,8 +355,8 @@ def _locked(unit: Unit, number: str) -> Refund | None:
 
 def move(unit: Unit, one: Refund, **changes: object) -> Refund:
     """Change a locked refund; it as it stands then."""
-    unit.connection.execute(update(refund).where(refund.c.id == one.id).values(changes))
-    return _by_id(unit.connection, one.id)
+    moved = unit.connection.execute(update(refund).where(refund.c.id == one.id).values(changes).returning(*refund.c))
+    return _read(moved.one())
 
 
 def _read(row: Row[Any]) -> Refund:

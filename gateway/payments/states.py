@@ -35,6 +35,9 @@ EDGES: dict[State, frozenset[State]] = {
     State.REVERSED: frozenset(),
 }
 
+# The states of a refund (``gateway.payments.refunds``) that may still be paid out.
+REFUND_RUNNING = ("asked", "approved", "sent")
+
 UNDECIDED = frozenset({State.CREATED, State.SENDING, State.PENDING, State.UNCLEAR})
 
 

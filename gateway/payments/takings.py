@@ -11,6 +11,7 @@ was being posted while somebody closed, or was posted by a machine whose clock i
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -41,7 +42,9 @@ from gateway.store.unit import Unit
 MONEY_ROLES = ("wallet", "cash", "collectors")
 # The way of what an operator took back.
 REVERSED = "reversed"
-_ORDER = ("push", "reference", "cash", REVERSED)
+# The way of what people gave back: two of them decided it, and it was paid out.
+REFUNDED = "refunded"
+_ORDER = ("push", "reference", "cash", REVERSED, REFUNDED)
 _JOURNALS = ("collections", "cash")
 
 
@@ -49,8 +52,8 @@ _JOURNALS = ("collections", "cash")
 class Takings:
     """What came in. ``rows``: the way, how many payments, their sum; ``totals``: the sum in each currency.
 
-    Ways are ``push``, ``reference`` and ``cash``; what an operator took back has the way ``reversed`` and a sum below
-    zero.
+    Ways are ``push``, ``reference`` and ``cash``; what an operator took back, or a person corrected, has the way
+    ``reversed``, what was paid back the way ``refunded``, each with a sum below zero.
     """
 
     day: date
@@ -85,10 +88,15 @@ class _Sums:
         known = [key for key in self.counts if self.counts[key] or self.minor[key]]
         known.sort(key=lambda key: (_ORDER.index(key[0]) if key[0] in _ORDER else len(_ORDER), key))
         rows = tuple((key[0], self.counts[key], Money(self.minor[key], key[1])) for key in known)
-        totals: Counter[str] = Counter()
-        for _, _, amount in rows:
-            totals[amount.currency] += amount.minor
-        return Takings(day, rows, tuple(Money(totals[currency], currency) for currency in sorted(totals)))
+        return Takings(day, rows, _totals(amount for _, _, amount in rows))
+
+
+def _totals(amounts: Iterable[Money]) -> tuple[Money, ...]:
+    """The sum in each currency."""
+    sums: Counter[str] = Counter()
+    for each in amounts:
+        sums[each.currency] += each.minor
+    return tuple(Money(sums[currency], currency) for currency in sorted(sums))
 
 
 def takings(connection: Connection, tree: Tree, organisation_id: int, day: date) -> Takings:
@@ -114,11 +122,14 @@ _original = entry.alias("original")
 _CAUSE = func.coalesce(_original.c.key, entry.c.key)
 _COLLECTION_KEY = func.substr(_CAUSE, len("collection:") + 1)
 _UNIDENTIFIED = _CAUSE.like("incoming:%")
+_PAID_BACK = entry.c.key.like("refund:%")
 
 
 def _posted(connection: Connection, tree: Tree, organisation_id: int, *which: ColumnElement[bool]) -> _Sums:
     by_itself = func.coalesce(collection.c.way, literal("reference"))
-    way = case((entry.c.reverses_id.is_(None), by_itself), else_=literal(REVERSED)).label("came_by")
+    way = case(
+        (_PAID_BACK, literal(REFUNDED)), (entry.c.reverses_id.is_(None), by_itself), else_=literal(REVERSED)
+    ).label("came_by")
     rows = connection.execute(
         select(way, entry.c.currency, func.count(), func.sum(line.c.amount_minor))
         .select_from(entry)
@@ -127,9 +138,9 @@ def _posted(connection: Connection, tree: Tree, organisation_id: int, *which: Co
         .outerjoin(_original, _original.c.id == entry.c.reverses_id)
         .outerjoin(collection, collection.c.key == _COLLECTION_KEY)
         .where(
-            or_(collection.c.id.is_not(None), _UNIDENTIFIED),
+            or_(collection.c.id.is_not(None), _UNIDENTIFIED, _PAID_BACK),
             entry.c.organisation_id.in_(_books_below(tree, organisation_id)),
-            or_(entry.c.journal.in_(_JOURNALS), entry.c.reverses_id.is_not(None)),
+            or_(entry.c.journal.in_(_JOURNALS), entry.c.reverses_id.is_not(None), _PAID_BACK),
             *which,
         )
         .group_by(way, entry.c.currency)
@@ -323,7 +334,4 @@ def collected_by(connection: Connection, staff_id: int, day: date) -> Collected:
         cash_taking.c.staff_id == staff_id, entry.c.happened_on == day, collection.c.state == State.PAID.value
     )
     payments = tuple(_payment(row) for row in connection.execute(query.order_by(*_NEWEST_FIRST)))
-    totals: Counter[str] = Counter()
-    for one in payments:
-        totals[one.amount.currency] += one.amount.minor
-    return Collected(day, payments, tuple(Money(totals[currency], currency) for currency in sorted(totals)))
+    return Collected(day, payments, _totals(one.amount for one in payments))

@@ -119,6 +119,18 @@ def refunded(say: Say, number: str, amount: Money, card: str | None) -> str:
     return fold(" ".join(sentences))
 
 
+def refunded_by(say: Say, number: str, amount: Money, card: str | None, asker: str, approver: str) -> str:
+    """To the treasurers: the same, and the two people who decided it."""
+    gone = refunded(say, number, amount, card)
+    return fit(
+        lambda one, other: " ".join(
+            (gone, say("Asked by {asker}, approved by {approver}.", asker=one, approver=other))
+        ),
+        asker,
+        approver,
+    )
+
+
 # --- about money that nobody asked for --------------------------------------------------------------------------------
 
 

@@ -62,12 +62,12 @@ def receipt(
         opening = say(
             "Receipt {number}: {amount} paid, card {card}.", number=number, amount=amount, card=say.card(card)
         )
-        return fold(" ".join(filter(None, (opening, _cover(say, cover, left.currency), _left(say, left)))))
+        return fold(" ".join(filter(None, (opening, _cover(say, cover, left), _left(say, left)))))
     opening, rest = _other(say, number, amount, asked, card), ""
     if amount.minor > asked.minor:
         rest = say("In advance: {amount}.", amount=advance) if advance else say("It all counts.")
     return _first_that_fits(
-        (opening, rest, _cover(say, cover, left.currency), _left(say, left)),
+        (opening, rest, _cover(say, cover, left), _left(say, left)),
         (opening, rest, _left(say, left)),
         (opening, _left(say, left)),
     )
@@ -207,19 +207,21 @@ def group_link(say: Say, amount: Money, name: str, address: str) -> str:
     )
 
 
-def _cover(say: Say, cover: Cover, currency: str) -> str:
+def _cover(say: Say, cover: Cover, left: Money) -> str:
     if cover.year_over:
         return say("The year is over: renew by phone.")
     match cover.state:
         case State.NONE:
             return ""
         case State.UNPAID:
-            return say("To be covered: {amount}.", amount=Money(cover.to_start_minor, currency))
+            return say("To be covered: {amount}.", amount=Money(cover.to_start_minor, left.currency))
         case State.WAITING:
             return say("Cover starts on {date}.", date=cover.begins_on)
         case State.ACTIVE:
             return say("Covered until {date}.", date=cover.until)
         case State.GRACE:
+            if not left:  # the year has ended, and no payment makes cover last longer
+                return say("Covered until {date}. Renew before then.", date=cover.until)
             return say("Covered only until {date}.", date=cover.until)
         case State.LAPSED:
             return say("Cover ended on {date}.", date=cover.until)

@@ -25,8 +25,9 @@ from gateway.network import facilities, staff
 from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
 from gateway.network.staff import Member
-from gateway.payments import cash, takings
-from gateway.payments.cash import CashReceipt, Handover
+from gateway.payments import cash, cash_corrections, takings
+from gateway.payments.cash import Handover
+from gateway.payments.cash_corrections import CashReceipt
 from gateway.payments.push.routes import Route
 from gateway.payments.takings import Collected, Payment, Takings
 from gateway.payments.unasked import declarations
@@ -266,7 +267,7 @@ class Reads:
 
     def cash_receipt(self, typed: str) -> CashReceipt | None:
         tree = self._services.network.tree()
-        return self._once(("cash receipt", typed), lambda c: cash.cash_receipt(c, tree, typed))
+        return self._once(("cash receipt", typed), lambda c: cash_corrections.cash_receipt(c, tree, typed))
 
     def covered_today(self, card: str) -> Covered | None:
         household, tree = self.household(card), self._services.network.tree()

@@ -31,7 +31,8 @@ from gateway.membership.requests import Request
 from gateway.membership.visits import Covered
 from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
-from gateway.payments.cash import CashReceipt, Handover
+from gateway.payments.cash import Handover
+from gateway.payments.cash_corrections import CashReceipt
 from gateway.payments.push.routes import Route
 from gateway.payments.takings import Collected, Payment, Takings
 from gateway.payments.unasked.declarations import Told

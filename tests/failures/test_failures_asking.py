@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from gateway.payments.collections import Asked
 from gateway.payments.providers.base import Accepted, Unclear
 from gateway.payments.push.breaker import PATIENCE, Breakers, Line
+from gateway.payments.push.wishes import Asked
 from gateway.payments.states import State
 from gateway.store.schema import collection
 from tests.payments.providers.mtn_momo_play import MomoPlay

@@ -22,8 +22,9 @@ import requests
 from sqlalchemy import Engine, event, func, select, text
 
 from gateway.kernel.faults import Unavailable
-from gateway.payments.collections import Asked, by_key, move
+from gateway.payments.collections import by_key, move
 from gateway.payments.providers.base import Paid
+from gateway.payments.push.wishes import Asked
 from gateway.payments.receipts import Genuine, check_receipt
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State

@@ -47,6 +47,12 @@ def office(store: Store, network: Network, clock: FixedClock) -> Village:
 
 
 @pytest.fixture
+def home(office: Village) -> int:
+    """The id of a family that owes 3 900 now and 12 600 in all."""
+    return office.register().household_id
+
+
+@pytest.fixture
 def webhook(village: Village) -> Iterator[str]:
     """Our webhook for payments on a port of its own; the village's callbacks go there. Gives its address."""
     app = Flask(__name__)

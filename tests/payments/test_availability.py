@@ -12,13 +12,14 @@ from sqlalchemy import select
 
 from gateway.kernel.clock import FixedClock
 from gateway.network.organisations import Defaults, Network
-from gateway.payments.collections import ask_for_payment, newest
+from gateway.payments.collections import newest
 from gateway.payments.providers.base import Availability, Connected, Provider, Unclear, Waiting
 from gateway.payments.push import availability
 from gateway.payments.push.asking import GIVE_UP_AFTER
 from gateway.payments.push.breaker import PATIENCE, SAID_HOLDS, Breakers, Line
 from gateway.payments.push.operators import Operators
 from gateway.payments.push.routes import Route
+from gateway.payments.push.wishes import ask_for_payment
 from gateway.payments.states import State
 from gateway.services import Services
 from gateway.store.schema import operator_state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,7 @@ from sqlalchemy import select, update
 from gateway.kernel.card import show_card
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import BadAmount, Money
-from gateway.payments.collections import by_key, move, newest
+from gateway.payments.collections import by_key, move
 from gateway.payments.decisions import cases
 from gateway.payments.decisions.cases import (
     KINDS,
@@ -22,51 +21,27 @@ from gateway.payments.decisions.cases import (
     close_cases_of,
     escalate,
     open_case,
-    open_cases,
     undecided,
 )
 from gateway.payments.decisions.deciding import ALL, NotSettled, Part, Verdict, settle_case
 from gateway.payments.payers.group_money import shares_of
-from gateway.payments.payers.groups import Listed, add_group, ask_group
 from gateway.payments.providers.base import Paid
-from gateway.payments.settle import post_paid, reverse
+from gateway.payments.reversing import reverse
+from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.payments.takings import takings
 from gateway.payments.unasked.assigning import assign
-from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, see
-from gateway.payments.unasked.taken_back import LeftToPerson, TakenBack, take_back
+from gateway.payments.unasked.incoming import Posted, Suspense
+from gateway.payments.unasked.taken_back import LeftToPerson, TakenBack
 from gateway.store.schema import collection, incoming, money_case
 from tests.payments.commands import Run, on_database_of
+from tests.payments.deeds import asked, came, cases_of, group_of, kinds, taken_back
 from tests.payments.village import ON_SQLITE, PAYER, TREASURER, YEAR_DUE, Village, found, francs
-
-YESTERDAY = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def home(office: Village) -> int:
-    return office.register().household_id
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, office: Village) -> Run:
     return on_database_of(office, monkeypatch)
-
-
-def listed(office: Village, under: str = "/") -> list[Case]:
-    with office.store.read() as connection:
-        return open_cases(connection, under)
-
-
-def kinds(office: Village) -> list[str]:
-    return [one.kind for one in listed(office)]
-
-
-def came(office: Village, reference: str | None, number: str = "", amount: int = 2_000) -> Posted | Suspense | Known:
-    number = number or f"7{next(_numbers):09d}"
-    seen = Seen("MTN MoMo", number, office.place.books.id, francs(amount), PAYER, reference, YESTERDAY)
-    with office.store.write() as unit:
-        return see(unit, office.network.tree(), office.chart, seen)
 
 
 # Once, and by whom
@@ -78,8 +53,8 @@ def test_a_case_is_opened_once_and_closed_once(office: Village) -> None:
         first = open_case(unit, "conflict", books.id, None, None, "FAILED for +2290100000101", "conflict:1")
         assert open_case(unit, "conflict", books.id, None, None, "again", "conflict:1") == first
         other = open_case(unit, "twin", books.id, None, None, "x", "twin:1")
-    assert [(one.id, one.kind) for one in listed(office)] == [(first, "conflict"), (other, "twin")]
-    assert "0100000101" not in listed(office)[0].said
+    assert [(one.id, one.kind) for one in cases_of(office)] == [(first, "conflict"), (other, "twin")]
+    assert "0100000101" not in cases_of(office)[0].said
     with office.store.write() as unit:
         assert close_case(unit, first, "Bio Sarre", "the operator was wrong")
         assert not close_case(unit, first, "Bio Sarre", "again")
@@ -96,8 +71,8 @@ def test_cases_are_listed_for_a_part_of_the_network(office: Village) -> None:
         for place in (office.place.books, elsewhere):
             open_case(unit, "twin", place.id, None, None, "x", f"twin:{place.id}")
         assert close_cases_of(unit, 1, "x", "y") == 0
-    assert [one.organisation_id for one in listed(office, elsewhere.path)] == [elsewhere.id]
-    assert len(listed(office)) == 2
+    assert [one.organisation_id for one in cases_of(office, elsewhere.path)] == [elsewhere.id]
+    assert len(cases_of(office)) == 2
 
 
 def test_every_kind_fits_its_column() -> None:
@@ -176,7 +151,7 @@ def test_the_undecided_are_listed_with_age_and_next_step(office: Village, home: 
     assert [key for key, *_ in shown()] == keys[1:]  # the first was never sent: that is an answer
     office.clock.move(timedelta(days=4))
     escalate(office.store)
-    last = listed(office)[-1]
+    last = cases_of(office)[-1]
     assert last.kind == "undecided-72h"
     with office.store.write() as unit:
         close_case(unit, last.id, "Bio Sarre", "the operator's support knows nothing of it")
@@ -231,37 +206,23 @@ def test_a_part_that_is_taken_back_counts_no_more_and_the_members_are_told(offic
 
 
 def test_what_was_identified_and_is_taken_back_leaves_the_wallet_not_suspense(office: Village, home: int) -> None:
-    answer = came(office, None, "9000001")
+    answer = came(office, operator_id="9000001")
     assert isinstance(answer, Suspense)
     with office.store.write() as unit:
         family = office.family(home)
         done = assign(unit, office.network.tree(), office.chart, answer.incoming_id, family, "Bio Sarre", "asked")
     assert isinstance(done, Posted)
-    assert back(office, "9000001") == TakenBack(True)
-    assert back(office, "9000001") == TakenBack(False)
+    assert taken_back(office, "9000001") == TakenBack(True)
+    assert taken_back(office, "9000001") == TakenBack(False)
     assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
 
 
-def back(office: Village, number: str, amount: int | None = None, operator: str = "mtn_momo") -> object:
-    with office.store.write() as unit:
-        return take_back(
-            unit,
-            office.network.tree(),
-            operator=operator,
-            operator_id=number,
-            organisation_id=office.place.books.id,
-            amount=francs(amount) if amount else None,
-            reversal_id=f"R-{number}",
-            said="Reversal",
-        )
-
-
 def test_money_on_suspense_that_is_taken_back_is_gone(office: Village, home: int) -> None:
-    answer = came(office, None, "9000001")
+    answer = came(office, operator_id="9000001")
     assert isinstance(answer, Suspense)
-    assert isinstance(back(office, "9000001", 500), LeftToPerson)  # a part: a person decides
-    assert back(office, "9000001") == TakenBack(True)
-    assert back(office, "9000001") == TakenBack(False)
+    assert isinstance(taken_back(office, "9000001", francs(500)), LeftToPerson)  # a part: a person decides
+    assert taken_back(office, "9000001") == TakenBack(True)
+    assert taken_back(office, "9000001") == TakenBack(False)
     assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
     assert kinds(office) == []
     with office.store.read() as connection:
@@ -270,21 +231,21 @@ def test_money_on_suspense_that_is_taken_back_is_gone(office: Village, home: int
 
 def test_a_push_is_taken_back_by_the_operators_number(office: Village, home: int) -> None:
     key = office.push(home, 2_000)
-    assert back(office, f"op-{key}", 500) == TakenBack(True)
+    assert taken_back(office, f"op-{key}", francs(500)) == TakenBack(True)
     assert office.balance()["wallet"] == 1_500
 
 
 def test_a_reversal_that_is_told_of_before_what_it_reverses(office: Village, home: int) -> None:
     """C3: the money then counts for nobody, though its reference names a card."""
-    assert isinstance(back(office, "9000001"), LeftToPerson)
-    assert isinstance(back(office, "9000001"), LeftToPerson)
+    assert isinstance(taken_back(office, "9000001"), LeftToPerson)
+    assert isinstance(taken_back(office, "9000001"), LeftToPerson)
     assert kinds(office) == ["reversed"]
-    assert isinstance(came(office, office.family(home).card, "9000001"), Suspense)
+    assert isinstance(came(office, reference=office.family(home).card, operator_id="9000001"), Suspense)
     assert office.stands(home).left == francs(YEAR_DUE)
-    assert back(office, "9000001") == TakenBack(True)
+    assert taken_back(office, "9000001") == TakenBack(True)
     assert kinds(office) == []
     assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
-    assert isinstance(came(office, office.family(home).card, "9000002"), Posted)
+    assert isinstance(came(office, reference=office.family(home).card, operator_id="9000002"), Posted)
 
 
 # What a person says of it
@@ -296,7 +257,7 @@ def conflict(office: Village, key: str) -> str:
         one = by_key(unit.connection, key)
         assert one is not None
         open_case(unit, "conflict", one.organisation_id, one.id, None, "FAILED", f"conflict:{key}")
-    return listed(office)[-1].number
+    return cases_of(office)[-1].number
 
 
 def settled(
@@ -348,7 +309,7 @@ def test_what_is_booked_as_taken_back_is_not_booked_twice_nor_kept(office: Villa
     """C3: the operator's own reversals, in parts."""
     key = office.push(home, 2_000)
     parts_of(office, key, (500, "R1"))
-    [part] = listed(office)
+    [part] = cases_of(office)
     assert settled(office, part.number, "keep") == NotSettled("booked")
     assert isinstance(settled(office, part.number, "reversed"), Case)
     assert office.balance()["wallet"] == 1_500
@@ -357,15 +318,15 @@ def test_what_is_booked_as_taken_back_is_not_booked_twice_nor_kept(office: Villa
     assert settled(office, number, "keep") == NotSettled("booked")
     assert isinstance(settled(office, number, "reversed"), Case)
     assert "wallet" not in office.balance()
-    assert [one.kind for one in listed(office)] == ["reversed"]
+    assert [one.kind for one in cases_of(office)] == ["reversed"]
 
 
 def test_what_came_after_its_reversal_leaves_suspense_when_a_person_says_so(office: Village, home: int) -> None:
-    back(office, "9000001", 500)  # a part of what nobody has seen: it can't be booked by itself
-    assert settled(office, listed(office)[0].number, "reversed") == NotSettled("nothing")
-    answer = came(office, office.family(home).card, "9000001")
+    taken_back(office, "9000001", francs(500))  # a part of what nobody has seen: it can't be booked by itself
+    assert settled(office, cases_of(office)[0].number, "reversed") == NotSettled("nothing")
+    answer = came(office, reference=office.family(home).card, operator_id="9000001")
     assert isinstance(answer, Suspense)
-    number = next(one.number for one in listed(office) if one.incoming_id == answer.incoming_id)
+    number = next(one.number for one in cases_of(office) if one.incoming_id == answer.incoming_id)
     assert isinstance(settled(office, number, "reversed"), Case)
     assert kinds(office) == []
     assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
@@ -384,21 +345,12 @@ def test_a_part_that_a_person_says_is_gone(office: Village, home: int) -> None:
 
 def test_a_part_of_a_groups_payment_is_taken_from_the_share_that_a_person_names(office: Village, home: int) -> None:
     homes = (home, office.register("+2290100000102").household_id)
-    rows = [Listed(row, office.family(each).card, None) for row, each in enumerate(homes, 1)]
-    tree, books = office.network.tree(), office.place.books
-    with office.store.write() as unit:
-        group = add_group(unit, tree, books.id, "coop", "Alafia", "equal", "+2290100000777", rows)
-        ask_group(
-            unit, tree, group, francs(3_000), provider="mtn_momo", environment=None, effect_key="group-1",
-            after=timedelta(0),
-        )  # fmt: skip
-    with office.store.read() as connection:
-        key = newest(connection, 1)[0].key
+    key = asked(office, group_of(office, homes, "equal"), 3_000)
     office.confirm(key)
     with office.store.read() as connection:
         first, second = shares_of(connection, office.shown(key))
-    assert isinstance(back(office, f"op-{key}", 400), LeftToPerson)
-    [case] = listed(office)
+    assert isinstance(taken_back(office, f"op-{key}", francs(400)), LeftToPerson)
+    [case] = cases_of(office)
     assert settled(office, case.number, "reversed") == NotSettled("part")
     assert isinstance(settled(office, case.number, "reversed", part=Part(francs(400), second.key)), Case)
     assert office.balance()["wallet"] == 2_600
@@ -413,7 +365,7 @@ def test_a_part_of_a_groups_payment_is_taken_from_the_share_that_a_person_names(
 def test_only_what_an_operator_takes_back_is_settled_so(office: Village) -> None:
     with office.store.write() as unit:
         open_case(unit, "twin", office.place.books.id, None, None, "x", "twin:1")
-    assert settled(office, listed(office)[0].number, "keep") == NotSettled("kind")
+    assert settled(office, cases_of(office)[0].number, "keep") == NotSettled("kind")
     assert settled(office, "999990", "keep") == NotSettled("gone")
 
 
@@ -440,7 +392,7 @@ def test_a_case_is_settled_by_command(office: Village, home: int, run: Run) -> N
 
 @ON_SQLITE
 def test_the_office_lists_assigns_and_closes(office: Village, home: int, run: Run) -> None:
-    came(office, "merci", "9000001")
+    came(office, reference="merci", operator_id="9000001")
     card = office.family(home).card
     [waits] = json.loads(run("incoming", "list", "--json"))
     assert waits["operator_number"] == "9000001"

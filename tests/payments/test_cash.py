@@ -26,16 +26,16 @@ from gateway.payments.cash import (
     decide,
     hand_over,
     handed_over,
-    held,
     open_handovers,
     record_cash,
 )
 from gateway.payments.push.limits import largest_float, largest_payment
-from gateway.payments.settle import reverse
+from gateway.payments.reversing import reverse
 from gateway.payments.states import State
 from gateway.store.effects import Outcome, once
 from gateway.store.schema import cash_taking, collection, entry, handover
 from gateway.store.unit import Store, Unit
+from tests.payments.deeds import in_hand
 from tests.payments.village import (
     ANIMATOR,
     FIRST_DUE,
@@ -55,19 +55,8 @@ SECOND_TREASURER = "+2290100000903"
 
 
 @pytest.fixture
-def home(office: Village) -> int:
-    """The id of a family that owes 3 900 now and 12 600 in all."""
-    return office.register().household_id
-
-
-@pytest.fixture
 def animator(office: Village) -> Member:
     return office.hire("animator")
-
-
-def in_hand(office: Village, who: Member) -> list[Money]:
-    with office.store.read() as connection:
-        return held(connection, who.id)
 
 
 def hand_all(office: Village, who: Member) -> tuple[Handover, ...]:

@@ -7,30 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert, select
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.locale import Say
 from gateway.membership.rules import State as Cover
 from gateway.network.staff import Member
-from gateway.payments.cash import (
-    CashCorrected,
-    NotCorrected,
-    cash_receipt,
-    correct_cash,
-    decide,
-    hand_over,
-    held,
-    same_lately,
-)
-from gateway.payments.collections import newest, story
+from gateway.payments.cash import decide, hand_over, same_lately
+from gateway.payments.cash_corrections import CashCorrected, NotCorrected, cash_receipt, correct_cash
+from gateway.payments.collections import story
 from gateway.payments.receipts import check_receipt, receipt_number
 from gateway.payments.refunds import ask_refund
 from gateway.payments.states import State
 from gateway.payments.takings import AlreadyClosed, Closed, close_day, collected_by, takings, to_close
 from gateway.sms import notices
 from gateway.sms.gsm7 import parts
+from gateway.store.schema import collection
 from tests.payments.commands import on_database_of
+from tests.payments.deeds import in_hand, newest_key
 from tests.payments.village import (
     ANIMATOR,
     FIRST_DUE,
@@ -49,18 +44,8 @@ SECOND_TREASURER = "+2290100000903"
 
 
 @pytest.fixture
-def home(office: Village) -> int:
-    return office.register().household_id
-
-
-@pytest.fixture
 def animator(office: Village) -> Member:
     return office.hire("animator")
-
-
-def newest_key(office: Village) -> str:
-    with office.store.read() as connection:
-        return newest(connection, 1)[0].key
 
 
 def gave(office: Village, home: int, who: Member, amount: int = 1_500) -> str:
@@ -88,11 +73,6 @@ def handed(office: Village, who: Member, received: bool | None = None) -> None:
             decide(unit, office.network.tree(), office.chart, one.id, office.treasurer, received)
 
 
-def in_hand(office: Village, who: Member) -> list[Money]:
-    with office.store.read() as connection:
-        return held(connection, who.id)
-
-
 def rows(office: Village, closing: bool = False) -> list[tuple[str, int, int]]:
     """What stands in today's takings, or in the next closing."""
     with office.store.read() as connection:
@@ -117,6 +97,33 @@ def test_a_treasurers_mistake_is_taken_out_of_the_box(office: Village, home: int
         last = story(connection, office.shown(key).id)[-1]
     assert (last.after, last.reason, last.said) == ("reversed", "corrected", f"{OFFICE}: the wrong family")
     assert corrected(office, key) == NotCorrected("gone")
+
+
+@ON_SQLITE
+def test_a_number_names_its_own_receipt_alone_or_with_the_code_that_was_drawn_for_it(
+    office: Village, home: int, animator: Member
+) -> None:
+    code = office.give(home, animator, 1_000).code
+    short = str(int(receipt_number(1)))
+    later = int(short + "0000")  # its number begins with the first one's, and five digits follow
+    with office.store.write() as unit:
+        one = unit.connection.execute(select(collection)).one()._asdict()
+        last = {"id": later, "key": "the one before", "effect_key": "the one before", "state": "created"}
+        unit.connection.execute(insert(collection).values({**one, **last}))
+    office.give(home, animator, 2_000)
+    tree = office.network.tree()
+    with office.store.read() as connection:
+
+        def named(typed: str) -> Money | None:
+            found = cash_receipt(connection, tree, typed)
+            return found.amount if found else None
+
+        assert [named(receipt_number(1)), named(receipt_number(later + 1))] == [francs(1_000), francs(2_000)]
+        assert named(f"{receipt_number(1)}-{code}") == francs(1_000)
+        assert named(f"{receipt_number(1)}-{(int(code) + 1) % 100_000:05d}") is None
+    assert corrected(office, receipt_number(later + 1)) == CashCorrected(
+        receipt_number(later + 1), francs(2_000), office.family(home).card, office.family(home).head
+    )
 
 
 def test_the_member_the_treasurer_and_the_recorder_are_told(office: Village, home: int, animator: Member) -> None:

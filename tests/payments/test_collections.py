@@ -20,16 +20,17 @@ from sqlalchemy import delete, select
 from gateway.kernel.card import show_card
 from gateway.ledger.rules import Credit, Due, position, split_payment
 from gateway.membership.rules import State as Cover
-from gateway.payments.collections import Asked, by_key, move
-from gateway.payments.decisions.cases import open_cases
+from gateway.payments.collections import by_key, move
 from gateway.payments.providers.base import AskAnswer, FindAnswer, Order, Paid, Provider, Reason
 from gateway.payments.providers.mtn_momo import REASONS
-from gateway.payments.settle import post_paid, reverse
+from gateway.payments.push.wishes import Asked
+from gateway.payments.reversing import reverse
+from gateway.payments.settle import post_paid
 from gateway.payments.states import IllegalMove, State
-from gateway.payments.unasked.taken_back import take_back
 from gateway.sms.gsm7 import fold
-from gateway.store.outbox import CLAIM
+from gateway.store.outbox import CLAIM, claim
 from gateway.store.schema import money_case, staff
+from tests.payments.deeds import cases_of, taken_back
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.payments.village import (
     FAMILY,
@@ -332,8 +333,7 @@ def test_too_much_and_too_little_are_said_plainly(
     card = show_card(village.family(home).card)
     texts = {row.event: row.text.partition(": ")[2] for row in village.messages()}
     assert texts == {"receipt": fold(member.format(card=card)), "treasurer": fold(treasurer.format(card=card))}
-    with village.store.read() as connection:
-        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("amount", key)]
+    assert [(one.kind, one.collection_key) for one in cases_of(village)] == [("amount", key)]
 
 
 def test_another_currency_goes_to_suspense_and_gives_no_cover(village: Village, momo: MomoPlay, home: int) -> None:
@@ -350,8 +350,7 @@ def test_another_currency_goes_to_suspense_and_gives_no_cover(village: Village, 
     assert "3 900 USD" in receipt
     assert "3 900 F" in receipt
     assert "3 900 USD" in confirmation
-    with village.store.read() as connection:
-        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("currency", key)]
+    assert [(one.kind, one.collection_key) for one in cases_of(village)] == [("currency", key)]
 
 
 def test_one_transaction_of_the_operator_under_two_keys_is_posted_once(
@@ -484,6 +483,30 @@ def test_killed_around_the_call(village: Village, momo: MomoPlay, home: int, aft
     assert village.shown(key).state is State.PAID
     assert (momo.asked(key), momo.debits(key), village.balance()["wallet"]) == (1, 1, 1_500)
     assert village.told() == [("receipt", PAYER), ("treasurer", TREASURER)]
+
+
+def test_killed_after_the_record_and_before_the_row_is_closed(village: Village, momo: MomoPlay, home: int) -> None:
+    """What may have been heard is never sent again, also not by whoever finds the work of sending it still open."""
+    key = village.pay(home)
+    momo.script(on="ask", drop_after=True, outcome="PENDING")
+    [asking] = [task for task in claim(village.store, "money") if task.topic == "collection.ask"]
+    village.cashier.ask(asking)  # and here the process ends
+    assert (village.shown(key).state, village.shown(key).reason) == (State.UNCLEAR, "no-answer")
+    village.clock.move(CLAIM + timedelta(seconds=1))
+    assert "collection.ask" not in {task.topic for task in claim(village.store, "money")}
+
+
+def test_killed_after_a_lost_call_was_noticed_and_before_the_row_is_closed(village: Village, home: int) -> None:
+    key = village.pay(home)
+    [asking] = [task for task in claim(village.store, "money") if task.topic == "collection.ask"]
+    with village.store.write() as unit:
+        one = by_key(unit.connection, key, lock=True)
+        assert one is not None
+        move(unit, one, State.SENDING)  # somebody began the call, and died
+    village.cashier.ask(asking)
+    assert (village.shown(key).state, village.shown(key).reason) == (State.UNCLEAR, "interrupted")
+    village.clock.move(CLAIM + timedelta(seconds=1))
+    assert "collection.ask" not in {task.topic for task in claim(village.store, "money")}
 
 
 @ON_SQLITE
@@ -754,13 +777,9 @@ def test_what_was_not_paid_cannot_be_taken_back(village: Village, home: int) -> 
 
 
 def taken(village: Village, number: str, *parts: tuple[int | None, str | None]) -> None:
-    """The operator's statement says that it took a transaction back: each part, or all of it."""
+    """The operator takes a transaction back in parts, or all of it."""
     for amount, its_id in parts:
-        with village.store.write() as unit:
-            take_back(
-                unit, village.network.tree(), operator="MTN MoMo", operator_id=number, reversal_id=its_id,
-                organisation_id=village.place.books.id, amount=francs(amount) if amount else None, said="a statement",
-            )  # fmt: skip
+        taken_back(village, number, francs(amount) if amount else None, its_id)
 
 
 @pytest.mark.parametrize("parts", [[(None, "R1")], [(FIRST_DUE, None)], [(900, "R1"), (3_000, "R2"), (900, "R1")]])
@@ -776,8 +795,8 @@ def test_taken_back_before_it_was_told_of_it_gives_no_cover_and_is_told_once(
     assert village.balance() == before
     assert village.stands(home).cover.state is Cover.UNPAID
     assert village.told() == [("reversed", PAYER), ("reversed", TREASURER)]
+    assert [(one.kind, one.collection_key) for one in cases_of(village)] == [("reversed", key)]
     with village.store.read() as connection:
-        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("reversed", key)]
         linked = connection.execute(select(money_case.c.collection_id, money_case.c.note)).all()
     # The early word is closed, and says of which collection it was.
     assert len(linked) == 2
@@ -804,8 +823,7 @@ def test_more_taken_back_than_was_paid_is_left_to_a_person(village: Village, hom
     taken(village, f"op-{key}", (5_000, "R1"))
     village.confirm(key)
     assert village.shown(key).state is State.PAID
-    with village.store.read() as connection:
-        assert [(one.kind, one.collection_key) for one in open_cases(connection)] == [("reversed", key)]
+    assert [(one.kind, one.collection_key) for one in cases_of(village)] == [("reversed", key)]
 
 
 # Who is told

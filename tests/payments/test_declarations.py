@@ -8,9 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import func, select
 
-from gateway.kernel.clock import FixedClock
 from gateway.membership.people import Person
-from gateway.network.organisations import Network
 from gateway.payments.collections import by_key, move
 from gateway.payments.providers.base import Paid
 from gateway.payments.settle import post_paid
@@ -27,10 +25,9 @@ from gateway.payments.unasked.declarations import (
     told_by,
     typed_number,
 )
-from gateway.payments.unasked.incoming import Seen, see
 from gateway.store.schema import declaration
-from gateway.store.unit import Store
-from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, Village, at_once, found, francs
+from tests.payments.deeds import came
+from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, Village, at_once
 
 # What differs between transactions that run side by side, of which SQLite has none.
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -38,27 +35,10 @@ OTHERS = (Person("Bio Sabi", "M", 1970, "head"),)
 Answer = Declared | Confirmed | NotANumber | TooMany
 
 
-@pytest.fixture
-def office(store: Store, network: Network, clock: FixedClock) -> Village:
-    return Village(store, network, clock, found(store, network))
-
-
-@pytest.fixture
-def home(office: Village) -> int:
-    return office.register().household_id
-
-
 def says(office: Village, household_id: int, typed: str, msisdn: str = PAYER) -> Answer:
     with office.store.write() as unit:
         family = office.family(household_id)
         return declare_by_phone(unit, office.network.tree(), office.chart, family, msisdn, "fr", typed)
-
-
-def comes(office: Village, number: str, payer: str | None = PAYER) -> None:
-    """Money that the operator's SMS tells of, without a card number."""
-    with office.store.write() as unit:
-        seen = Seen("MTN MoMo", number, office.place.books.id, francs(2_000), payer, None, unit.now)
-        see(unit, office.network.tree(), office.chart, seen)
 
 
 def shown(office: Village, household_id: int) -> list[Told]:
@@ -98,7 +78,7 @@ def test_a_number_as_it_is_typed_on_a_small_keypad(typed: str, number: str | Non
 
 
 def test_an_o_among_figures_finds_the_money(office: Village, home: int) -> None:
-    comes(office, "11005237542")
+    came(office, operator_id="11005237542")
     assert isinstance(says(office, home, "11 oo5 237 542"), Confirmed)
 
 
@@ -144,7 +124,7 @@ def test_the_same_number_says_the_same_and_counts_nothing(office: Village, home:
     assert isinstance(says(office, home, "33005237542"), TooMany)
     assert says(office, home, "11005237542") == Declared("11005237542")
     # While one waits, what has come since is confirmed all the same.
-    comes(office, "11005237542")
+    came(office, operator_id="11005237542")
     assert isinstance(says(office, home, "11005237542"), Confirmed)
 
 
@@ -161,7 +141,7 @@ def test_the_money_and_the_declaration_at_one_moment_count_once(office: Village,
     """Whichever is first, the money counts, and nobody has to say it again."""
     for last in range(4):
         number = f"1100523754{last}"
-        both = iter((partial(comes, office, number), partial(says, office, home, number)))
+        both = iter((partial(came, office, operator_id=number), partial(says, office, home, number)))
         at_once(2, lambda both=both: next(both)())  # type: ignore[misc]
         assert office.balance()["wallet"] == 2_000 * (last + 1)
         assert "suspense" not in office.balance()
@@ -174,7 +154,7 @@ def test_what_was_declared_is_shown_with_what_became_of_it(office: Village, home
     office.clock.move(timedelta(days=8))
     expire(office.store)
     says(office, home, "11005237542")
-    comes(office, "11005237542")
+    came(office, operator_id="11005237542")
     office.clock.move(timedelta(minutes=1))
     says(office, home, "11005237543")
     assert shown(office, home) == [

@@ -12,13 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from gateway.kernel.card import new_card_number, show_card
-from gateway.kernel.clock import FixedClock
 from gateway.locale import Say
 from gateway.membership import pins
 from gateway.membership.households import choose_language, stop_sms
 from gateway.membership.people import Person
-from gateway.network.organisations import Network
-from gateway.payments.decisions.cases import open_cases
 from gateway.payments.unasked.declarations import NUMBERS_TRIED
 from gateway.payments.unasked.declared_by_sms import NAMES, paid_word
 from gateway.payments.unasked.forwarded import Forwarded
@@ -27,8 +24,8 @@ from gateway.sms.web import sms_blueprint
 from gateway.sms.words import MOST_ANSWERS_A_DAY, Words
 from gateway.store.outbox import Handler, Task, drain
 from gateway.store.schema import declaration, household, message, outbox
-from gateway.store.unit import Store
-from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, SECRET, TREASURER, Village, at_once, found
+from tests.payments.deeds import kinds
+from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, SECRET, TREASURER, Village, at_once
 
 STRANGER = "+2290100000303"
 OTHERS = (Person("Bio Sabi", "M", 1970, "head"),)
@@ -37,11 +34,6 @@ FR, EN = Say("fr"), Say("en")
 HOW, WHICH, LOCKED = answers.how_to_declare(FR), answers.which_card(FR), answers.locked(FR)
 LOOKED_FOR, UNKNOWN = answers.looked_for(FR, NUMBER), answers.unknown_phone(FR)
 _ids = itertools.count(1)
-
-
-@pytest.fixture
-def office(store: Store, network: Network, clock: FixedClock) -> Village:
-    return Village(store, network, clock, found(store, network))
 
 
 @pytest.fixture
@@ -338,8 +330,7 @@ def test_a_treasurers_forwarded_text_is_no_word(office: Village, web: FlaskClien
     assert writes(office, web, f"Paid {operators_sms(card)}", TREASURER) == []
     assert office.balance()["wallet"] == 2_000
     assert writes(office, web, "Payé 5000 F", TREASURER) == []
-    with office.store.read() as connection:
-        assert [case.kind for case in open_cases(connection)] == ["unread-sms"]
+    assert kinds(office) == ["unread-sms"]
     assert declared(office) == []
 
 
@@ -350,6 +341,6 @@ def test_a_treasurer_who_is_a_member_declares_for_their_own_family(
     assert writes(office, web, f"PAYE {NUMBER}", TREASURER) == []  # a member of no family: for a person
     office.add_phone(home, TREASURER)
     assert writes(office, web, f"PAYE {NUMBER}", TREASURER) == [LOOKED_FOR]
+    assert kinds(office) == ["unread-sms"]
     with office.store.read() as connection:
-        assert [case.kind for case in open_cases(connection)] == ["unread-sms"]
         assert connection.scalars(select(message.c.household_id).where(message.c.event == "sms_answer")).all() == [home]

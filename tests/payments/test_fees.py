@@ -15,8 +15,8 @@ from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.payments.takings import takings
 from gateway.payments.unasked.fees import post_fee
-from gateway.payments.unasked.forwarded import Read, read_sms
-from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, see
+from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense
+from gateway.payments.unasked.operator_sms import Read, read_sms
 from tests.payments.village import PAYER, Village, at_once, francs
 
 AT = datetime(2026, 11, 21, 9, 50, tzinfo=UTC)
@@ -26,11 +26,6 @@ SMS = (
     "Message de l'expediteur: {card}. Votre nouveau solde est de 29398 FCFA. Frais: {fee} FCFA. "
     "Transaction ID: 17000000003."
 )
-
-
-@pytest.fixture
-def home(office: Village) -> int:
-    return office.register().household_id
 
 
 def sees(office: Village, amount: int, fee: int | None, reference: str | None, **changes: Any) -> object:
@@ -43,8 +38,7 @@ def sees(office: Village, amount: int, fee: int | None, reference: str | None, *
         amount=francs(amount), payer=PAYER, reference=reference, paid_at=AT,
         fee=francs(fee) if fee is not None else None, **given,
     )  # fmt: skip
-    with office.store.write() as unit:
-        return see(unit, office.network.tree(), office.chart, seen)
+    return office.see(seen)
 
 
 def where(office: Village) -> Organisation:

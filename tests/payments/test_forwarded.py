@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -18,12 +19,15 @@ from gateway.network.staff import end
 from gateway.payments.decisions.cases import open_cases
 from gateway.payments.push.operators import Operators
 from gateway.payments.takings import payments_of
-from gateway.payments.unasked import forwarded
-from gateway.payments.unasked.forwarded import BadTexts, Forwarded, Read, Text, Unread, built_in, read_figure, read_sms
+from gateway.payments.unasked import operator_sms
+from gateway.payments.unasked.forwarded import Forwarded
+from gateway.payments.unasked.operator_sms import BadTexts, Read, Text, Unread, built_in, read_figure, read_sms
 from gateway.sms.web import sms_blueprint
 from gateway.store.outbox import drain
 from gateway.store.schema import incoming, outbox
 from gateway.store.unit import Store
+from tests.payments.commands import on_database_of
+from tests.payments.deeds import kinds
 from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, TREASURER, YEAR_DUE, Village, found, francs
 
 SECRET = "forwarded-secret-0123"
@@ -159,9 +163,9 @@ def test_a_table_that_is_wrong_says_where(change: tuple[str, str], says: str) ->
         'pattern = "recu <amount> <currency> <time> <id>"\n'
         'time = "%Y-%m-%d %H:%M:%S"\nsample = ""\n[sms.read]\n'
     )
-    assert len(forwarded.read_texts(source)) == 1
+    assert len(operator_sms.read_texts(source)) == 1
     with pytest.raises(BadTexts, match=says):
-        forwarded.read_texts(source.replace(*change))
+        operator_sms.read_texts(source.replace(*change))
 
 
 # From the aggregator to the books
@@ -199,11 +203,6 @@ def sms(card: str = "", number: str = "11000000001", amount: str = "2000", payer
         f"Vous avez recu un transfert de {amount}FCFA de ORA SABI ({payer[1:]}) le 2026-11-21 17:14:31. "
         f"Reference: {card}. Nouveau solde: 10482 FCFA. ID de la transaction : {number}."
     )
-
-
-def kinds(office: Village) -> list[str]:
-    with office.store.read() as connection:
-        return [case.kind for case in open_cases(connection)]
 
 
 def seen(office: Village) -> int:
@@ -308,3 +307,15 @@ def test_the_work_is_written_with_the_notice(store: Store, network: Network) -> 
     with store.read() as connection:
         rows = connection.execute(select(outbox.c.queue, outbox.c.topic, outbox.c.subject)).all()
     assert [tuple(row) for row in rows] == [("replies", "sms.read", "1")]
+
+
+@ON_SQLITE
+def test_the_office_reads_what_could_not_be_read(
+    office: Village, web: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward(office, web, "Bonjour, pouvez-vous m'aider ?")
+    run = on_database_of(office, monkeypatch)
+    [case] = json.loads(run("cases", "list", "--json"))
+    shown = run("cases", "show", case["number"])
+    assert "Bonjour, pouvez-vous m'aider ?" in shown
+    assert TREASURER not in shown

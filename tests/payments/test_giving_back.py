@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from gateway.kernel.atomic import require_outside
 from gateway.kernel.money import Money
-from gateway.payments.collections import ask_for_payment, newest
+from gateway.payments.collections import newest
 from gateway.payments.decisions.cases import open_cases
 from gateway.payments.giving_back import GivingBack, who_gives_back
 from gateway.payments.providers.base import (
@@ -30,13 +30,14 @@ from gateway.payments.providers.base import (
     Waiting,
 )
 from gateway.payments.push.breaker import PATIENCE, Breakers
+from gateway.payments.push.wishes import ask_for_payment
 from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, by_key, drop, next_step, paid, sent
-from gateway.payments.settle import reverse
+from gateway.payments.reversing import reverse
 from gateway.store.outbox import Task, drain
 from gateway.store.schema import refund
 from tests.payments.commands import on_database_of
 from tests.payments.providers.pawapay_play import PawaPayPlay
-from tests.payments.village import FIRST_DUE, ON_SQLITE, PAYER, YEAR_DUE, Village, at_once, francs
+from tests.payments.village import FIRST_DUE, ON_SQLITE, PAYER, TREASURER, YEAR_DUE, Village, at_once, francs
 
 ASKS, APPROVES = "Bio Sarre", "Fati Bawa"
 SILENT = Unclear("no-answer", "nothing came back")
@@ -177,7 +178,7 @@ def test_it_is_asked_once_and_in_the_books_when_it_was_given(desk: Desk) -> None
     assert desk.stands == ["paid", "mtn_momo", "MP2677"]
     assert desk.wallet == FIRST_DUE - 1_000
     assert desk.office.stands(desk.home).left == francs(YEAR_DUE - FIRST_DUE + 1_000)
-    assert desk.office.told("refund") == [("refund", PAYER)]
+    assert desk.office.told("refund") == [("refund", PAYER), ("refund", TREASURER)]
     assert "MP2677" in desk.office.messages("refund")[0].text
     looks = desk.operator.looks
     desk.work_for(timedelta(days=3))
@@ -374,6 +375,56 @@ def running_pawapay() -> Iterator[PawaPayPlay]:
 def pawapay(running_pawapay: PawaPayPlay) -> PawaPayPlay:
     running_pawapay.reset()
     return running_pawapay
+
+
+@ON_SQLITE
+def test_what_was_sent_by_hand_after_a_refusal_is_never_asked_for_by_hand_again(desk: Desk) -> None:
+    desk.work()
+    desk.operator.status[desk.refund.key] = Refused(Reason.REJECTED, "NO")
+    desk.work_for(timedelta(minutes=2))
+    with desk.office.store.write() as unit:
+        assert isinstance(sent(unit, desk.refund.number, "by hand"), Refund)
+    desk.work_for(timedelta(days=3))  # the operator refuses again, each time it is looked at
+    assert desk.stands == ["sent", None, "by hand"]
+    desk.given()
+    desk.work_for(timedelta(days=2))
+    assert (desk.now.state, desk.wallet) == ("paid", FIRST_DUE - 1_000)
+    assert desk.cases() == ["refund"]  # two have given it: a person must look
+
+
+@ON_SQLITE
+def test_while_an_operator_may_be_giving_nobody_does_because_its_keys_are_gone(desk: Desk) -> None:
+    office = desk.office
+    desk.operator.lose = ["after"]
+    desk.work()
+    keyless = GivingBack(office.store, office.network, office.chart, {}, Breakers(office.store), office.pace)
+    office.clock.move(timedelta(minutes=1))
+    assert drain(office.store, "money", {**office.handlers, "refund.give": keyless.give}, desk._tell)
+    assert (desk.now.state, desk.now.at_operator, desk.by_hand()) == ("sent", True, NoRefund("operator"))
+
+
+@ON_SQLITE
+def test_what_is_dropped_by_hand_during_the_call_is_still_looked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.operator.lose = ["before"] * 2
+    desk.work()
+    desk.operator.down = True
+    desk.work_for(timedelta(hours=80))
+    arrives = desk.operator.give_back
+
+    def meanwhile(repayment: Repayment) -> AskAnswer:
+        answer = arrives(repayment)
+        assert isinstance(desk.dropped(), Refund)
+        return answer
+
+    monkeypatch.setattr(desk.operator, "give_back", meanwhile)
+    desk.operator.down, desk.operator.lose = False, []
+    desk.work_for(timedelta(days=3))
+    assert (desk.now.state, desk.cases()) == ("dropped", [])
+    desk.given()
+    desk.work_for(timedelta(days=2))
+    assert (desk.now.state, desk.cases()) == ("dropped", ["refund"])
 
 
 def through_pawapay(office: Village, pawapay: PawaPayPlay) -> tuple[str, Callable[[], None]]:

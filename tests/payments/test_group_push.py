@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -13,78 +13,45 @@ from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.membership.people import Person
 from gateway.network.organisations import add_organisation
-from gateway.payments.collections import Asked, by_key, move, newest
+from gateway.payments.collections import by_key, move, newest, who_asked
 from gateway.payments.decisions.cases import open_cases
+from gateway.payments.not_paid import tell_not_paid
 from gateway.payments.payers.groups import (
     BadGroup,
     GroupPayment,
     Listed,
-    PostedForGroup,
     add_group,
     ask_each,
-    ask_group,
     payments_of_group,
-    post_for_group,
     whole_due,
 )
-from gateway.payments.payers.shares import BadSplit, Group, Rule
+from gateway.payments.payers.shares import BadSplit, Group
 from gateway.payments.providers.base import Paid
+from gateway.payments.push.daily import BY_OTHER
+from gateway.payments.push.wishes import Asked
 from gateway.payments.receipts import check_receipt
-from gateway.payments.settle import post_paid, reverse, tell_not_paid
+from gateway.payments.reversing import reverse
+from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.payments.takings import takings
+from gateway.payments.unasked.assigning import PostedForGroup, assign_to_group
 from gateway.payments.unasked.declarations import Declared, declare
-from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, see
-from gateway.payments.unasked.taken_back import LeftToPerson, TakenBack, take_back
+from gateway.payments.unasked.incoming import Known, Posted, Suspense
+from gateway.payments.unasked.taken_back import LeftToPerson, TakenBack
 from gateway.store.schema import incoming, payer_group
 from tests.payments.commands import Run, on_database_of
+from tests.payments.deeds import PAYS, YESTERDAY, ask, asked, came, group_of, taken_back, three_families
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.payments.village import ON_SQLITE, TREASURER, Village, at_once, found, francs
 
-PAYS = "+2290100000300"
 SANDBOX_PAYER = "+46733123453"  # one of MTN's own test payers
-AT = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
-
-
-def families(office: Village) -> list[int]:
-    """Three families by card, who owe 3 900, 2 100 and 2 700 now."""
-    office.speak(PAYS, "en")
-    ids = [office.register().household_id]
-    for count, number in ((1, 1), (2, 2)):
-        people = [Person(f"Sabi Orou {number}", "M", 1980, "head")]
-        people += [Person("Bake Orou", "F", 1985, "spouse")] * (count - 1)
-        ids.append(office.register(f"+229010000031{number}", people).household_id)
-    return sorted(ids, key=lambda its_id: office.family(its_id).card)
 
 
 @pytest.fixture
 def homes(office: Village) -> list[int]:
-    return families(office)
-
-
-def make(
-    office: Village, homes: list[int], rule: Rule = "due", amounts: tuple[str, ...] = (), msisdn: str | None = PAYS
-) -> Group:
-    own = amounts or (None,) * len(homes)
-    rows = [Listed(row, office.family(home).card, its) for row, (home, its) in enumerate(zip(homes, own, strict=True))]
-    with office.store.write() as unit:
-        tree = office.network.tree()
-        return add_group(unit, tree, office.place.books.id, "coop", "Coopérative Alafia", rule, msisdn, rows)
-
-
-def wish(office: Village, group: Group, amount: int) -> object:
-    with office.store.write() as unit:
-        return ask_group(
-            unit, office.network.tree(), group, francs(amount), provider="mtn_momo", environment=None,
-            effect_key=f"ask-{next(_numbers)}", after=timedelta(0),
-        )  # fmt: skip
-
-
-def asked(office: Village, group: Group, amount: int) -> str:
-    assert wish(office, group, amount) is Asked.NOW
-    with office.store.read() as connection:
-        return newest(connection, 1)[0].key
+    office.speak(PAYS, "en")
+    return three_families(office)
 
 
 def pays(office: Village, key: str, amount: Money | None = None, number: str | None = None) -> bool:
@@ -94,23 +61,13 @@ def pays(office: Village, key: str, amount: Money | None = None, number: str | N
         assert one is not None
         if one.state is State.CREATED:
             move(unit, one, State.SENDING)
-        paid = Paid(amount or one.amount, number or f"8{next(_numbers):09d}", PAYS, "SUCCESSFUL", AT)
+        paid = Paid(amount or one.amount, number or f"8{next(_numbers):09d}", PAYS, "SUCCESSFUL", YESTERDAY)
         return post_paid(unit, office.network.tree(), office.chart, key, paid)
 
 
 def told_of(office: Village, number: str, amount: int, reference: str | None = "coop") -> object:
     """A treasurer's SMS tells of it."""
-    seen = Seen("MTN MoMo", number, office.place.books.id, francs(amount), PAYS, reference, AT)
-    with office.store.write() as unit:
-        return see(unit, office.network.tree(), office.chart, seen)
-
-
-def taken(office: Village, number: str, amount: Money | None = None) -> TakenBack | LeftToPerson:
-    with office.store.write() as unit:
-        return take_back(
-            unit, office.network.tree(), operator="MTN MoMo", operator_id=number, amount=amount, reversal_id="R1",
-            organisation_id=office.place.books.id, said="a statement",
-        )  # fmt: skip
+    return came(office, amount, reference, operator_id=number, payer=PAYS)
 
 
 def statement(office: Village, group: Group) -> list[GroupPayment]:
@@ -135,7 +92,7 @@ def says(office: Village, event: str, msisdn: str) -> list[str]:
 
 
 def test_one_push_pays_for_all_and_each_household_has_its_share_and_receipt(office: Village, homes: list[int]) -> None:
-    group, before = make(office, homes), lefts(office, homes)
+    group, before = group_of(office, homes), lefts(office, homes)
     dues = [office.stands(home).due.minor for home in homes]
     key = asked(office, group, sum(dues))
     assert pays(office, key, number="8000000001")
@@ -164,8 +121,8 @@ def test_one_push_pays_for_all_and_each_household_has_its_share_and_receipt(offi
 
 
 def test_the_operator_is_asked_once_with_the_groups_code(village: Village, momo: MomoPlay) -> None:
-    homes = families(village)
-    group = make(village, homes, "equal")
+    village.speak(PAYS, "en")
+    group = group_of(village, three_families(village), "equal")
     key = asked(village, group, 900)
     village.work()
     assert village.shown(key).state is State.PENDING
@@ -177,29 +134,29 @@ def test_the_operator_is_asked_once_with_the_groups_code(village: Village, momo:
 
 
 def test_the_rule_counts_as_things_stand_when_it_is_paid(office: Village, homes: list[int]) -> None:
-    group = make(office, homes)
+    group = group_of(office, homes)
     dues = {home: office.stands(home).due.minor for home in homes}
     key = asked(office, group, sum(dues.values()))
-    made = make(office, homes[1:], "equal")
+    made = group_of(office, homes[1:], "equal")
     pays(office, key)
     shares = [(family.id, share.amount.minor) for family, share in statement(office, made)[0].shares]
     assert shares == [(homes[1], 4_350), (homes[2], 4_350)]
 
 
 def test_while_a_group_is_being_asked_it_is_not_asked_again(office: Village, homes: list[int]) -> None:
-    group = make(office, homes)
-    answers = at_once(3, lambda: wish(office, group, 3_000))
+    group = group_of(office, homes)
+    answers = at_once(3, lambda: ask(office, group, 3_000))
     assert sorted(str(each) for each in answers) == [str(Asked.IN_PROGRESS)] * 2 + [str(Asked.NOW)]
 
 
 def test_what_cannot_be_divided_or_has_no_phone_is_not_asked_for(office: Village, homes: list[int]) -> None:
-    fixed = make(office, homes, "fixed", ("1000", "2000", "500"))
+    fixed = group_of(office, homes, "fixed", ("1000", "2000", "500"))
     with pytest.raises(BadSplit):
-        wish(office, fixed, 3_400)
+        ask(office, fixed, 3_400)
     with office.store.read() as connection:
         assert whole_due(connection, office.network.tree(), fixed, date(2026, 11, 22)) == francs(3_500)
     with pytest.raises(BadGroup, match="no phone"):
-        wish(office, make(office, homes, msisdn=None), 3_000)
+        ask(office, group_of(office, homes, msisdn=None), 3_000)
     with office.store.read() as connection:
         assert newest(connection) == []
 
@@ -208,11 +165,11 @@ def test_what_cannot_be_divided_or_has_no_phone_is_not_asked_for(office: Village
 
 
 def emptied(office: Village, homes: list[int]) -> None:
-    make(office, homes[:1], "fixed", ("9000",))
+    group_of(office, homes[:1], "fixed", ("9000",))
 
 
 def test_what_cannot_be_divided_any_more_is_kept_and_divided_by_a_person(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "fixed", ("1000", "2000", "500"))
+    group = group_of(office, homes, "fixed", ("1000", "2000", "500"))
     key = asked(office, group, 3_500)
     emptied(office, homes)
     assert pays(office, key, number="8000000002")
@@ -228,11 +185,11 @@ def test_what_cannot_be_divided_any_more_is_kept_and_divided_by_a_person(office:
     assert payment.where == "kept"
     # Said again by an SMS, nothing happens; the list is put right, and a person divides it.
     assert isinstance(told_of(office, "8000000002", 3_500), Known)
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     with office.store.write() as unit:
         kept_id = unit.connection.scalar(select(incoming.c.id))
         assert kept_id is not None
-        done = post_for_group(unit, office.network.tree(), office.chart, kept_id, group, "Bio Sarre", "the new list")
+        done = assign_to_group(unit, office.network.tree(), office.chart, kept_id, group, "Bio Sarre", "the new list")
     assert isinstance(done, PostedForGroup)
     assert "suspense" not in office.balance()
     [payment] = statement(office, group)
@@ -241,7 +198,7 @@ def test_what_cannot_be_divided_any_more_is_kept_and_divided_by_a_person(office:
 
 
 def test_what_was_kept_is_not_claimed_by_the_household_of_the_phone(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "fixed", ("1000", "2000", "500"))
+    group = group_of(office, homes, "fixed", ("1000", "2000", "500"))
     office.add_phone(homes[0], PAYS, main=False)
     key = asked(office, group, 3_500)
     emptied(office, homes)
@@ -257,7 +214,7 @@ def test_what_was_kept_is_not_claimed_by_the_household_of_the_phone(office: Vill
 
 
 def test_late_after_refusal_and_another_amount_and_twice(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     key = asked(office, group, 900)
     with office.store.write() as unit:
         one = by_key(unit.connection, key, lock=True)
@@ -282,7 +239,7 @@ def test_late_after_refusal_and_another_amount_and_twice(office: Village, homes:
 
 
 def test_another_currency_is_kept(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     key = asked(office, group, 900)
     pays(office, key, Money(10_00, "USD"))
     assert cases(office) == [("currency", key)]
@@ -294,7 +251,7 @@ def test_another_currency_is_kept(office: Village, homes: list[int]) -> None:
 
 
 def test_an_sms_that_was_faster_counts_once(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     key = asked(office, group, 900)
     assert isinstance(told_of(office, "8000000004", 900), Suspense)
     assert pays(office, key, number="8000000004")
@@ -305,7 +262,7 @@ def test_an_sms_that_was_faster_counts_once(office: Village, homes: list[int]) -
 
 
 def test_an_sms_with_another_amount_leaves_it_to_a_person(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     key = asked(office, group, 900)
     told_of(office, "8000000005", 800)
     assert pays(office, key, number="8000000005")
@@ -314,7 +271,7 @@ def test_an_sms_with_another_amount_leaves_it_to_a_person(office: Village, homes
 
 
 def test_what_counts_for_a_household_already_is_not_the_groups(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     key = asked(office, group, 900)
     assert isinstance(told_of(office, "8000000006", 900, office.family(homes[0]).card), Posted)
     assert not pays(office, key, number="8000000006")
@@ -327,11 +284,11 @@ def test_what_counts_for_a_household_already_is_not_the_groups(office: Village, 
 
 
 def test_a_reversal_takes_every_share_back_and_tells_each_once(office: Village, homes: list[int]) -> None:
-    group, before = make(office, homes, "equal"), lefts(office, homes)
+    group, before = group_of(office, homes, "equal"), lefts(office, homes)
     key = asked(office, group, 900)
     pays(office, key, number="8000000007")
-    assert taken(office, "8000000007") == TakenBack(True)
-    assert taken(office, "8000000007") == TakenBack(False)
+    assert taken_back(office, "8000000007") == TakenBack(True)
+    assert taken_back(office, "8000000007") == TakenBack(False)
     assert lefts(office, homes) == before
     assert "wallet" not in office.balance()
     assert "suspense" not in office.balance()
@@ -342,39 +299,39 @@ def test_a_reversal_takes_every_share_back_and_tells_each_once(office: Village, 
 
 
 def test_a_part_of_a_groups_payment_is_left_to_a_person(office: Village, homes: list[int]) -> None:
-    key = asked(office, make(office, homes, "equal"), 900)
+    key = asked(office, group_of(office, homes, "equal"), 900)
     pays(office, key, number="8000000008")
-    assert isinstance(taken(office, "8000000008", francs(100)), LeftToPerson)
+    assert isinstance(taken_back(office, "8000000008", francs(100)), LeftToPerson)
     assert office.balance()["wallet"] == 900
     assert cases(office) == [("reversed", key)]
 
 
 def test_what_a_person_said_a_group_paid_is_taken_back_whole(office: Village, homes: list[int]) -> None:
-    group, before = make(office, homes, "equal"), lefts(office, homes)
+    group, before = group_of(office, homes, "equal"), lefts(office, homes)
     told = told_of(office, "8000000009", 900)
     assert isinstance(told, Suspense)
     with office.store.write() as unit:
-        post_for_group(unit, office.network.tree(), office.chart, told.incoming_id, group, "Bio Sarre", "their list")
+        assign_to_group(unit, office.network.tree(), office.chart, told.incoming_id, group, "Bio Sarre", "their list")
     assert lefts(office, homes) != before
-    assert taken(office, "8000000009") == TakenBack(True)
+    assert taken_back(office, "8000000009") == TakenBack(True)
     assert lefts(office, homes) == before
     assert "wallet" not in office.balance()
 
 
 def test_what_is_kept_is_taken_back_from_suspense(office: Village, homes: list[int]) -> None:
-    key = asked(office, make(office, homes, "fixed", ("1000", "2000", "500")), 3_500)
+    key = asked(office, group_of(office, homes, "fixed", ("1000", "2000", "500")), 3_500)
     emptied(office, homes)
     pays(office, key, number="8000000010")
-    assert taken(office, "8000000010") == TakenBack(True)
+    assert taken_back(office, "8000000010") == TakenBack(True)
     assert office.shown(key).state is State.REVERSED
     assert "wallet" not in office.balance()
     assert "suspense" not in office.balance()
 
 
 def test_taken_back_before_it_was_told_of_counts_for_nobody(office: Village, homes: list[int]) -> None:
-    group, before = make(office, homes, "equal"), lefts(office, homes)
+    group, before = group_of(office, homes, "equal"), lefts(office, homes)
     key = asked(office, group, 900)
-    assert isinstance(taken(office, "8000000011"), LeftToPerson)
+    assert isinstance(taken_back(office, "8000000011"), LeftToPerson)
     assert pays(office, key, number="8000000011")
     assert office.shown(key).state is State.REVERSED
     assert lefts(office, homes) == before
@@ -413,7 +370,7 @@ def test_households_of_two_books_have_their_shares_in_their_own(office: Village)
 
 
 def test_few_households_can_be_asked_for_one_by_one(office: Village, homes: list[int]) -> None:
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     with office.store.write() as unit:
         done = ask_each(
             unit, office.network.tree(), group, francs(900), provider="mtn_momo", environment=None,
@@ -422,11 +379,12 @@ def test_few_households_can_be_asked_for_one_by_one(office: Village, homes: list
     assert [wish for *_, wish in done] == [Asked.NOW] * 3
     with office.store.read() as connection:
         assert {one.household_id for one in newest(connection)} == set(homes)
+        assert {who_asked(connection, one) for one in newest(connection)} == {BY_OTHER}
     more = [
         office.register(f"+22901000003{at}", [Person(f"Sabi Orou {at}", "M", 1980, "head")]).household_id
         for at in range(40, 43)
     ]
-    many = make(office, [*homes, *more], "equal")
+    many = group_of(office, [*homes, *more], "equal")
     with office.store.write() as unit, pytest.raises(BadGroup, match="of 5 at most"):
         ask_each(
             unit, office.network.tree(), many, francs(900), provider="mtn_momo", environment=None,
@@ -440,7 +398,7 @@ def test_few_households_can_be_asked_for_one_by_one(office: Village, homes: list
 @ON_SQLITE
 def test_the_commands(office: Village, homes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     run: Run = on_database_of(office, monkeypatch)
-    group = make(office, homes, "equal")
+    group = group_of(office, homes, "equal")
     with pytest.raises(Fault, match="no provider that is connected"):
         run("groups", "ask", "coop")
     for name, value in {

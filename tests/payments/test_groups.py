@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,31 +14,25 @@ from sqlalchemy import func, select
 from gateway.kernel.card import new_card_number, show_card
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
-from gateway.membership.people import Person
 from gateway.payments.payers.groups import (
     BadGroup,
     Listed,
-    PostedForGroup,
-    add_group,
     group_named,
     groups,
     groups_of_payer,
-    post_for_group,
     read_list,
 )
 from gateway.payments.payers.shares import BadSplit, Group, Need, Rule, members_of, split
 from gateway.payments.receipts import check_receipt
 from gateway.payments.takings import takings
-from gateway.payments.unasked.assigning import Proposed
-from gateway.payments.unasked.incoming import Seen, Suspense, see
+from gateway.payments.unasked.assigning import PostedForGroup, Proposed, assign_to_group
 from gateway.payments.unasked.suspense import NotAssigned, held
 from gateway.store.schema import entry, incoming
 from tests.payments.commands import Run, on_database_of
+from tests.payments.deeds import PAYS, group_of, on_suspense, three_families
 from tests.payments.village import ON_SQLITE, TREASURER, Village, at_once, found, francs
 
-PAYS = "+2290100000300"
 CARDS = [new_card_number(lambda _, at=at: at) for at in range(1_000_000, 1_000_040)]
-_numbers = itertools.count(1)
 
 
 def needs(*dues: int, fixed: tuple[int, ...] = ()) -> list[Need]:
@@ -141,47 +134,23 @@ def test_a_list_that_is_wrong_says_where(text: str, says: str) -> None:
 
 @pytest.fixture
 def homes(office: Village) -> list[int]:
-    """Three families by card, who owe 3 900, 2 100 and 2 700 now."""
-    ids = [office.register().household_id]
-    for count, number in ((1, 1), (2, 2)):
-        people = [Person(f"Sabi Orou {number}", "M", 1980, "head")]
-        people += [Person("Bake Orou", "F", 1985, "spouse")] * (count - 1)
-        ids.append(office.register(f"+229010000031{number}", people).household_id)
-    return sorted(ids, key=lambda its_id: office.family(its_id).card)
-
-
-def make(office: Village, homes: list[int], rule: Rule = "due", amounts: tuple[str, ...] = ()) -> Group:
-    given_amounts = amounts or (None,) * len(homes)
-    cards = [office.family(home).card for home in homes]
-    rows = [Listed(row, card, own) for row, (card, own) in enumerate(zip(cards, given_amounts, strict=True), 1)]
-    with office.store.write() as unit:
-        tree = office.network.tree()
-        return add_group(unit, tree, office.place.books.id, "coop", "Coopérative Alafia", rule, PAYS, rows)
-
-
-def came(office: Village, amount: int, organisation_id: int | None = None) -> int:
-    at, number = datetime(2026, 11, 21, 16, 0, tzinfo=UTC), f"6{next(_numbers):09d}"
-    seen = Seen("MTN MoMo", number, organisation_id or office.place.books.id, francs(amount), PAYS, "coop", at)
-    with office.store.write() as unit:
-        done = see(unit, office.network.tree(), office.chart, seen)
-    assert isinstance(done, Suspense)
-    return done.incoming_id
+    return three_families(office)
 
 
 def posted(
     office: Village, incoming_id: int, group: Group, by: str = "Bio Sarre"
 ) -> PostedForGroup | Proposed | NotAssigned:
     with office.store.write() as unit:
-        return post_for_group(
+        return assign_to_group(
             unit, office.network.tree(), office.chart, incoming_id, group, by, "their list of November"
         )
 
 
 def test_a_groups_payment_counts_for_each_household_with_a_receipt(office: Village, homes: list[int]) -> None:
-    group = make(office, homes)
+    group = group_of(office, homes)
     dues = [office.stands(home).due.minor for home in homes]
     left = [office.stands(home).left.minor for home in homes]
-    incoming_id = came(office, sum(dues))
+    incoming_id = on_suspense(office, sum(dues), PAYS)
     done = posted(office, incoming_id, group)
     assert isinstance(done, PostedForGroup)
     assert [(family.id, amount.minor) for family, _, amount in done.shares] == list(zip(homes, dues, strict=True))
@@ -207,26 +176,26 @@ def test_a_groups_payment_counts_for_each_household_with_a_receipt(office: Villa
 
 
 def test_of_two_who_post_it_at_once_one_does(office: Village, homes: list[int]) -> None:
-    group, incoming_id = make(office, homes, "equal"), came(office, 1_000)
+    group, incoming_id = group_of(office, homes, "equal"), on_suspense(office, 1_000, PAYS)
     answers = at_once(3, lambda: posted(office, incoming_id, group))
     assert sorted(type(one).__name__ for one in answers) == ["NotAssigned"] * 2 + ["PostedForGroup"]
     assert office.balance()["wallet"] == 1_000
 
 
 def test_what_the_rule_does_not_divide_stays_on_suspense(office: Village, homes: list[int]) -> None:
-    group, incoming_id = make(office, homes, "fixed", ("1 000", "2000", "500")), came(office, 3_400)
+    group, incoming_id = group_of(office, homes, "fixed", ("1 000", "2000", "500")), on_suspense(office, 3_400, PAYS)
     with pytest.raises(BadSplit):
         posted(office, incoming_id, group)
     assert office.balance()["suspense"] == -3_400
     assert posted(office, incoming_id, group, by=" ") == NotAssigned("no-reason")
-    done = posted(office, came(office, 3_500), group)
+    done = posted(office, on_suspense(office, 3_500, PAYS), group)
     assert isinstance(done, PostedForGroup)
     assert [amount.minor for *_, amount in done.shares] == [1_000, 2_000, 500]
 
 
 def test_a_group_is_changed_by_its_code(office: Village, homes: list[int]) -> None:
-    make(office, homes)
-    changed = make(office, homes[:2], "equal")
+    group_of(office, homes)
+    changed = group_of(office, homes[:2], "equal")
     with office.store.read() as connection:
         assert group_named(connection, "coop") == changed
         assert groups(connection) == groups_of_payer(connection, PAYS) == [changed]
@@ -240,9 +209,9 @@ def test_a_list_with_a_strangers_card_or_without_amounts_is_refused_whole(office
     elsewhere = found(office.store, office.network, code="n", treasurer="+2290100000905")
     theirs = Village(office.store, office.network, office.clock, elsewhere).register(PAYS).household_id
     with pytest.raises(BadGroup, match="row 4: no household of Mutuelle"):
-        make(office, [*homes, theirs])
+        group_of(office, [*homes, theirs])
     with pytest.raises(BadGroup, match="row 2: its amount can't be taken: empty"):
-        make(office, homes, "fixed", ("1000", "", "500"))
+        group_of(office, homes, "fixed", ("1000", "", "500"))
     with office.store.read() as connection:
         assert groups(connection) == []
 
@@ -263,7 +232,7 @@ def test_the_commands(office: Village, homes: list[int], monkeypatch: pytest.Mon
     shown = json.loads(run("groups", "split", "coop", "--amount", "1000", "--json"))
     assert [one["amount_minor"] for one in shown] == [334, 333, 333]
     left = [office.stands(home).left.minor for home in homes]
-    came(office, 1_000)
+    on_suspense(office, 1_000, PAYS)
     [waits] = json.loads(run("incoming", "list", "--json"))
     with pytest.raises(Fault, match="a name and a reason"):
         run("groups", "split", "coop", "--incoming", waits["number"])

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from gateway.kernel.money import Money
 from gateway.network.organisations import Network
-from gateway.payments.collections import Asked, by_key, move, newest
+from gateway.payments.collections import by_key, move
 from gateway.payments.providers.base import Paid
 from gateway.payments.push.daily import BY_FAMILY, BY_OTHER, Limited
 from gateway.payments.push.limits import (
@@ -22,11 +22,13 @@ from gateway.payments.push.limits import (
     most_from_payer,
     span_of,
 )
+from gateway.payments.push.wishes import Asked
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.store.schema import collection, collection_event
 from gateway.store.unit import Store
 from tests.conftest import DEFAULTS
+from tests.payments.deeds import newest_key
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, Village, at_once, found
 
@@ -39,11 +41,6 @@ _phones = itertools.count(200)
 
 def somebody() -> str:
     return f"+229010000{next(_phones):04d}"
-
-
-def newest_key(office: Village) -> str:
-    with office.store.read() as connection:
-        return newest(connection, 1)[0].key
 
 
 def ends(office: Village, state: State, reason: str | None = None) -> None:
@@ -79,7 +76,7 @@ def test_a_households_day(office: Village) -> None:
     assert wishes(office, home, LARGEST, NEIGHBOUR) is Asked.NOW
     ends(office, State.PAID)
     assert wishes(office, home, LARGEST, STRANGER) is Asked.NOW
-    assert wishes(office, home, 200) == Limited("household", most, MIDNIGHT)  # what is still open counts
+    assert wishes(office, home, 200, NEIGHBOUR) == Limited("household", most, MIDNIGHT)  # what is still open counts
     ends(office, State.REFUSED, "insufficient")
     assert wishes(office, home, 200) is Asked.NOW  # what came to nothing does not
     ends(office, State.PAID)
@@ -90,6 +87,14 @@ def test_a_households_day(office: Village) -> None:
     office.clock.at = MIDNIGHT - timedelta(minutes=6)
     assert wishes(office, home, 200) == Limited("household", most, MIDNIGHT)
     assert wishes(office, home, 200) is Asked.NOW
+
+
+def test_what_strangers_ask_of_their_own_wallets_keeps_no_family_from_paying(office: Village) -> None:
+    home = office.register().household_id
+    for stranger in (NEIGHBOUR, STRANGER):
+        assert wishes(office, home, LARGEST, stranger, by=stranger) is Asked.NOW
+    assert wishes(office, home, LARGEST, PAYER) is Asked.NOW
+    assert wishes(office, home, 200, somebody()) is Asked.IN_PROGRESS
 
 
 def test_a_wallets_day(office: Village) -> None:

@@ -13,7 +13,7 @@ from gateway.cli import cli
 from gateway.kernel.card import show_card
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import UnknownOrganisation
-from gateway.payments.settle import reverse
+from gateway.payments.reversing import reverse
 from tests.payments.village import ON_SQLITE, Village
 
 pytestmark = ON_SQLITE
@@ -74,8 +74,35 @@ def test_a_receipt_is_checked_by_number_and_code(office: Village, run: Run) -> N
         reverse(unit, office.network.tree(), key, "REVERSED")
     assert "genuine, but it no longer counts: 2,000 F" in run("receipt", "check", number, code)
     assert json.loads(run("receipt", "check", number, code, "--json")) == {
-        "number": number, "reversed": True, "amount_minor": 2_000, "currency": "XOF", "day": "2026-11-22", "card": card,
+        "number": number, "reversed": True, "gone_back_minor": 2_000, "amount_minor": 2_000, "currency": "XOF",
+        "day": "2026-11-22", "card": card,
     }  # fmt: skip
     for wrong in ((number, f"{(int(code) + 1) % 100_000:05d}"), ("000004", code), (number,)):
         with pytest.raises(Fault, match="no receipt was given with this number and code"):
             run("receipt", "check", *wrong)
+
+
+def test_a_household_is_shown_with_what_it_has_in_advance(office: Village, run: Run) -> None:
+    home = office.register().household_id
+    card = office.family(home).card
+    left = office.stands(home).left.minor
+    office.push(home, left)
+    assert "In advance" not in run("households", "show", card)
+    assert json.loads(run("households", "show", card, "--json"))["advance_minor"] == 0
+    office.push(home, 1_500)
+    assert "\nIn advance: 1,500 F\n" in run("households", "show", card)
+    assert json.loads(run("households", "show", card, "--json"))["advance_minor"] == 1_500
+
+
+def test_a_collection_is_shown_by_its_key_or_its_receipt(office: Village, run: Run) -> None:
+    home = office.register().household_id
+    key = office.push(home, 1_500)
+    by_key = json.loads(run("collections", "show", key, "--json"))
+    card = office.family(home).card
+    assert (by_key["card"], by_key["way"], by_key["operator_id"]) == (card, "push", f"op-{key}")
+    assert json.loads(run("collections", "show", by_key["receipt"], "--json")) == by_key
+    shown = run("collections", "show", by_key["receipt"])
+    assert show_card(card) in shown
+    assert "0100000101" not in shown
+    with pytest.raises(Fault, match="no collection has the key or the receipt number"):
+        run("collections", "show", "000999")

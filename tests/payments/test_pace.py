@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from gateway.kernel.clock import FixedClock
-from gateway.payments.collections import create, put_ask
+from gateway.payments.collections import create
 from gateway.payments.providers.base import (
     Accepted,
     AskAnswer,
@@ -25,6 +25,7 @@ from gateway.payments.providers.base import (
     Waiting,
 )
 from gateway.payments.push.pace import SHORT, Pace
+from gateway.payments.push.wishes import put_ask
 from gateway.payments.states import State
 from gateway.store.outbox import BATCH, drain
 from gateway.store.schema import collection, outbox
@@ -56,6 +57,14 @@ def test_each_operator_has_its_own_quota(store: Store, clock: FixedClock) -> Non
     pace = Pace({"mtn_momo": 4}, usual_per_s=2)
     assert slots(store, clock, pace, "mtn_momo", 3) == [0, 0.25, 0.5]
     assert slots(store, clock, pace, "daraja", 3) == [0, 0.5, 1]
+
+
+def test_a_clock_that_was_ahead_takes_no_slots_of_the_days_between(store: Store, clock: FixedClock) -> None:
+    pace = Pace({"mtn_momo": 10})
+    clock.move(timedelta(days=2))
+    assert slots(store, clock, pace, "mtn_momo", 2) == [0, 0.1]
+    clock.move(timedelta(days=-2))
+    assert slots(store, clock, pace, "mtn_momo", 3) == [0, 0.1, 0.2]
 
 
 @dataclass
@@ -183,6 +192,16 @@ def test_a_slot_that_was_kept_outlives_the_worker_that_kept_it(office: Village, 
     office.work()
     assert [key for _, key in mtn.finds] == [key]
     assert office.shown(key).look_at is None
+
+
+@ON_SQLITE
+def test_a_slot_that_a_wrong_clock_kept_delays_no_look(office: Village, mtn: Noted) -> None:
+    (key,) = left_pending(office, 1)
+    slot = office.clock.now() + timedelta(days=2)
+    with office.store.write() as unit:
+        unit.connection.execute(update(collection).where(collection.c.key == key).values(look_at=slot))
+    office.work()
+    assert [key for _, key in mtn.finds] == [key]
 
 
 def test_news_takes_no_second_slot_and_sees_the_operator_after_it_came(office: Village, mtn: Noted) -> None:

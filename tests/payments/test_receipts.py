@@ -14,7 +14,8 @@ from stdnum import damm
 from gateway.kernel.clock import FixedClock
 from gateway.payments import receipts
 from gateway.payments.receipts import Genuine, check_receipt, receipt_number, show_receipt
-from gateway.payments.settle import reverse
+from gateway.payments.refunds import Refund, approve, ask_refund, paid
+from gateway.payments.reversing import reverse
 from gateway.store.schema import collection
 from tests.payments.village import ON_SQLITE, PAYER, Village, francs
 
@@ -41,7 +42,9 @@ def test_what_the_sms_says_is_found_however_it_is_typed(office: Village) -> None
     number, code = in_the_sms(office)
     (to_treasurer,) = (row.text for row in office.messages("treasurer"))
     assert to_treasurer.startswith(f"Recu {number}-{code} : ")
-    genuine = Genuine(number, francs(1_500), date(2026, 11, 22), office.family(home).card, "Adjara Tchédré", False)
+    genuine = Genuine(
+        number, francs(1_500), date(2026, 11, 22), office.family(home).card, "Adjara Tchédré", False, francs(0)
+    )
     shorter = number.lstrip("0")
     for typed in (
         (number, code), (f" {number} ", f"{code[:2]} {code[2:]}"), (shorter, code), (f"{number}-{code}",),
@@ -90,6 +93,22 @@ def test_what_the_operator_took_back_says_so(office: Village) -> None:
     found = checked(office, number, code)
     assert found is not None
     assert found.reversed
+
+
+def test_what_went_back_of_it_is_told(office: Village) -> None:
+    key = office.push(office.register().household_id, 1_500)
+    number, code = in_the_sms(office)
+    with office.store.write() as unit:
+        reverse(unit, office.network.tree(), key, "REVERSED", francs(400), "R1")
+        asked = ask_refund(
+            unit, office.network.tree(), collection_key=key, amount=francs(100), reason="trop payé", by="Awa"
+        )
+        assert isinstance(asked, Refund)
+        approve(unit, asked.number, "Bio")
+        paid(unit, office.network.tree(), office.chart, asked.number, "11000000077")
+    found = checked(office, number, code)
+    assert found is not None
+    assert (found.amount, found.gone_back, found.reversed) == (francs(1_500), francs(500), False)
 
 
 def test_an_old_receipt_without_a_code_is_shown_without_and_cannot_be_checked(office: Village) -> None:

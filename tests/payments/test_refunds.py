@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.membership.rules import State as Cover
-from gateway.payments.collections import newest
-from gateway.payments.decisions.cases import open_cases
+from gateway.payments.collections import by_key, move, newest
+from gateway.payments.decisions.cases import open_case, open_cases
+from gateway.payments.decisions.deciding import NotSettled, settle_case
 from gateway.payments.payers.group_money import shares_of
-from gateway.payments.payers.groups import Listed, add_group, ask_group
+from gateway.payments.posting import post
+from gateway.payments.providers.base import Paid
 from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, drop, paid, refunds, sent
-from gateway.payments.settle import reverse
+from gateway.payments.reversing import reverse
+from gateway.payments.settle import post_paid
+from gateway.payments.states import State
 from gateway.payments.unasked.assigning import assign
-from gateway.payments.unasked.incoming import Seen, Suspense, see
 from gateway.payments.unasked.suspense import NotAssigned, held
+from gateway.payments.unasked.taken_back import LeftToPerson
 from gateway.store.schema import refund
 from tests.payments.commands import Run, on_database_of
-from tests.payments.village import FIRST_DUE, ON_SQLITE, PAYER, YEAR_DUE, Village, at_once, francs
+from tests.payments.deeds import STRANGER, cases_of, group_of, on_suspense, taken_back, three_families
+from tests.payments.deeds import asked as asked_group
+from tests.payments.village import FIRST_DUE, ON_SQLITE, PAYER, TREASURER, YEAR_DUE, Village, at_once, francs
 
-STRANGER = "+2290100000199"
 ASKS, APPROVES = "Bio Sarre", "Fati Bawa"
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-def home(office: Village) -> int:
-    return office.register().household_id
 
 
 def asked(
@@ -71,16 +71,6 @@ def given(office: Village, key: str, amount: int) -> Refund:
     return done
 
 
-def on_suspense(office: Village, amount: int = 2_000) -> int:
-    at = datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
-    number = f"8{next(_numbers):09d}"
-    seen = Seen("MTN MoMo", number, office.place.books.id, francs(amount), STRANGER, None, at)
-    with office.store.write() as unit:
-        done = see(unit, office.network.tree(), office.chart, seen)
-    assert isinstance(done, Suspense)
-    return done.incoming_id
-
-
 # The way of one refund
 
 
@@ -105,10 +95,13 @@ def test_two_people_and_then_the_books(office: Village, home: int) -> None:
     assert office.stands(home).left == francs(YEAR_DUE - FIRST_DUE + 1_000)
     assert office.stands(home).cover.state is Cover.UNPAID
     assert paid_out(office, number) == NoRefund("gone")
-    assert office.told("refund") == [("refund", PAYER)]
+    assert office.told("refund") == [("refund", PAYER), ("refund", TREASURER)]
     text = office.messages("refund")[0].text
     assert "1 000 F" in text
     assert "MP261234" in text
+    to_treasurer = office.messages("refund")[1]
+    assert to_treasurer.parts == 1
+    assert all(part in to_treasurer.text for part in ("1 000 F", "MP261234", ASKS, APPROVES))
 
 
 @pytest.mark.parametrize(
@@ -241,7 +234,7 @@ def test_a_strangers_money_goes_back_whole(office: Village, home: int) -> None:
     approved(office, number)
     assert isinstance(paid_out(office, number), Refund)
     assert office.balance() == {"receivable": YEAR_DUE, "income": -YEAR_DUE}
-    assert office.told("refund") == [("refund", STRANGER)]
+    assert office.told("refund") == [("refund", STRANGER), ("refund", TREASURER)]
     with office.store.read() as connection:
         assert (held(connection, tree), open_cases(connection)) == ([], [])
     with office.store.write() as unit:
@@ -251,15 +244,7 @@ def test_a_strangers_money_goes_back_whole(office: Village, home: int) -> None:
 
 @ON_SQLITE
 def test_a_groups_payment_goes_back_share_by_share(office: Village, home: int) -> None:
-    tree, rows = office.network.tree(), [Listed(1, office.family(home).card, None)]
-    with office.store.write() as unit:
-        group = add_group(unit, tree, office.place.books.id, "coop", "Alafia", "equal", "+2290100000777", rows)
-        ask_group(
-            unit, tree, group, francs(2_000), provider="mtn_momo", environment=None, effect_key="group-1",
-            after=timedelta(0),
-        )  # fmt: skip
-    with office.store.read() as connection:
-        key = newest(connection, 1)[0].key
+    key = asked_group(office, group_of(office, [home], "equal"), 2_000)
     office.confirm(key)
     assert asked(office, key, 2_000) == NoRefund("group")
     with office.store.read() as connection:
@@ -294,3 +279,117 @@ def test_the_commands(office: Village, home: int, monkeypatch: pytest.MonkeyPatc
     said = run("refunds", "ask", "--incoming", waits["number"], "--amount", "2000", "--by", ASKS, "--reason", "x")
     number = said.split()[1].rstrip(":")
     assert "refused" in run("refunds", "drop", number, "--by", APPROVES, "--reason", "it is a member's")
+
+
+# Money that turns out to be what was asked for
+
+
+def asked_and_seen_first(office: Village, home: int) -> tuple[str, int]:
+    """A push of 2 000 F whose answer is late, and the money that a treasurer's SMS told of first, on suspense."""
+    key = office.pay(home, 2_000)
+    with office.store.write() as unit:
+        one = by_key(unit.connection, key, lock=True)
+        assert one is not None
+        move(unit, one, State.SENDING)
+    return key, on_suspense(office, operator_id="8123456789")
+
+
+def said_paid(office: Village, key: str) -> bool:
+    answer = Paid(francs(2_000), "8123456789", PAYER, "SUCCESSFUL")
+    with office.store.write() as unit:
+        return post_paid(unit, office.network.tree(), office.chart, key, answer)
+
+
+@ON_SQLITE
+def test_what_was_given_back_from_suspense_is_booked_when_it_counts_for_a_household_meanwhile(
+    office: Village, home: int
+) -> None:
+    key, its_id = asked_and_seen_first(office, home)
+    number = number_of(asked_of_suspense(office, its_id))
+    approved(office, number)
+    with office.store.write() as unit:
+        assert isinstance(sent(unit, number), Refund)
+    assert said_paid(office, key)
+    assert "refund" in [one.kind for one in cases_of(office)]
+    assert office.balance()["wallet"] == 2_000
+    done = paid_out(office, number)
+    assert isinstance(done, Refund)
+    assert (done.state, done.collection_id, done.incoming_id) == ("paid", office.shown(key).id, None)
+    assert "wallet" not in office.balance()
+    assert office.stands(home).left == francs(YEAR_DUE)
+
+
+@ON_SQLITE
+def test_what_was_given_back_by_hand_and_taken_back_by_its_operator_too_is_a_case(office: Village) -> None:
+    its_id = on_suspense(office, operator_id="8123456789")
+    number = number_of(asked_of_suspense(office, its_id))
+    approved(office, number)
+    assert isinstance(paid_out(office, number), Refund)
+    assert cases_of(office) == []
+    one = taken_back(office, "8123456789")
+    assert isinstance(one, LeftToPerson)
+    assert taken_back(office, "8123456789") == one
+    assert [(each.kind, number in each.said) for each in cases_of(office)] == [("refund", True)]
+
+
+@pytest.mark.parametrize("by", ["paid", "settled"])
+def test_money_that_leaves_suspense_at_this_moment_counts_for_nobody_too(
+    office: Village, home: int, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, its_id = asked_and_seen_first(office, home)
+    number = number_of(asked_of_suspense(office, its_id))
+    approved(office, number)
+    with office.store.write() as unit:
+        open_case(unit, "reversed", office.place.books.id, None, its_id, "taken back", "early-reversal:x")
+        if by == "settled":
+            unit.connection.execute(update(refund).values(state="dropped"))
+    with office.store.read() as connection:
+        case = next(one.number for one in open_cases(connection) if one.kind == "reversed")
+
+    def meanwhile() -> object:
+        if by == "paid":
+            return paid_out(office, number)
+        with office.store.write() as unit:
+            return settle_case(unit, office.network.tree(), case, "reversed", "Awa Bio", "the statement says so")
+
+    others = ThreadPoolExecutor(1)
+    left: list[Future[object]] = []
+
+    def post_slowly(*given: Any) -> object:
+        left.append(others.submit(meanwhile))
+        wait(left, 1)
+        return post(*given)
+
+    monkeypatch.setattr("gateway.payments.settle.post", post_slowly)
+    assert said_paid(office, key)
+    done = left[0].result(10)
+    assert isinstance(done, Refund if by == "paid" else NotSettled)
+    assert "suspense" not in office.balance()
+    assert office.balance().get("wallet", 0) == (0 if by == "paid" else 2_000)
+    others.shutdown()
+
+
+@ON_SQLITE
+def test_what_is_being_given_back_is_not_divided_among_a_groups_households(office: Village) -> None:
+    group = group_of(office, three_families(office), "equal")
+    key = asked_group(office, group, 900)
+    its_id = on_suspense(office, 900, operator_id="8123456789")
+    number = number_of(asked_of_suspense(office, its_id, 900))
+    approved(office, number)
+    with office.store.write() as unit:
+        one = by_key(unit.connection, key, lock=True)
+        assert one is not None
+        move(unit, one, State.SENDING)
+    with office.store.write() as unit:
+        answer = Paid(francs(900), "8123456789", PAYER, "SUCCESSFUL")
+        assert post_paid(unit, office.network.tree(), office.chart, key, answer)
+    assert isinstance(paid_out(office, number), Refund)
+    assert "wallet" not in office.balance()
+    assert "suspense" not in office.balance()
+
+
+def asked_of_suspense(office: Village, its_id: int, amount: int = 2_000) -> Refund | NoRefund:
+    with office.store.write() as unit:
+        return ask_refund(
+            unit, office.network.tree(), incoming_id=its_id, amount=francs(amount), reason="not ours", by=ASKS
+        )

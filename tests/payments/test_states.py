@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.kernel.ids import operator_key
 from gateway.payments.collections import by_key, move
-from gateway.payments.settle import reverse
+from gateway.payments.reversing import reverse
 from gateway.payments.states import EDGES, UNDECIDED, IllegalMove, State, drawing
 from gateway.store.schema import collection
 from tests.payments.providers.mtn_momo_play import MomoPlay

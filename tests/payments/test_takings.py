@@ -21,7 +21,9 @@ from gateway.payments.cash import decide, hand_over, held, record_cash
 from gateway.payments.collections import by_key, move
 from gateway.payments.providers.base import Paid
 from gateway.payments.receipts import receipt_number
-from gateway.payments.settle import post_paid, reverse
+from gateway.payments.refunds import Refund, approve, ask_refund, paid
+from gateway.payments.reversing import reverse
+from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.payments.takings import (
     AlreadyClosed,
@@ -39,6 +41,7 @@ from gateway.payments.takings import (
 )
 from gateway.store.schema import closing, handover
 from gateway.store.unit import Store
+from tests.payments.deeds import on_suspense
 from tests.payments.village import (
     ANIMATOR,
     NEIGHBOUR,
@@ -54,11 +57,6 @@ from tests.payments.village import (
 ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 SUNDAY = date(2026, 11, 22)
 SECOND_TREASURER = "+2290100000903"
-
-
-@pytest.fixture
-def home(office: Village) -> int:
-    return office.register().household_id
 
 
 def taken(office: Village, day: date = SUNDAY, where: int | None = None) -> Takings:
@@ -82,6 +80,16 @@ def take_back(office: Village, key: str) -> None:
         assert reverse(unit, office.network.tree(), key, "REVERSED")
 
 
+def give_back(office: Village, key: str, amount: int) -> None:
+    """Two people give back a part of a payment, by hand."""
+    tree = office.network.tree()
+    with office.store.write() as unit:
+        one = ask_refund(unit, tree, collection_key=key, amount=francs(amount), reason="paid twice", by="Bio Sarre")
+        assert isinstance(one, Refund)
+        assert isinstance(approve(unit, one.number, "Fati Bawa"), Refund)
+        assert isinstance(paid(unit, tree, office.chart, one.number, f"MP{one.number}"), Refund)
+
+
 # A day
 
 
@@ -101,6 +109,44 @@ def test_a_days_takings_by_the_way_they_came(office: Village, home: int, clock: 
     assert office.balance() | {"receivable": 0, "income": 0} == {
         "wallet": 500, "cash": 1_000, "collectors": 300, "receivable": 0, "income": 0,
     }  # fmt: skip
+
+
+def test_what_was_given_back_is_taken_off_the_day_and_its_closing(
+    office: Village, home: int, clock: FixedClock
+) -> None:
+    """Once it was paid out, in a row of its own word, and beside what an operator took back."""
+    first, second = office.push(home, 2_000), office.push(home, 900)
+    take_back(office, second)
+    with office.store.write() as unit:
+        tree = office.network.tree()
+        assert isinstance(
+            ask_refund(unit, tree, collection_key=first, amount=francs(100), reason="twice", by="Bio Sarre"), Refund
+        )
+    before = (("push", 2, francs(2_900)), ("reversed", 1, francs(-900)))
+    assert taken(office).rows == before
+    give_back(office, first, 300)
+    day = Takings(SUNDAY, (*before, ("refunded", 1, francs(-300))), (francs(1_700),))
+    assert taken(office) == left_to_close(office) == day
+    assert office.balance()["wallet"] == 1_700
+    assert close(office) == Closed(SUNDAY, day)
+    clock.move(timedelta(days=1))
+    give_back(office, first, 50)
+    monday = Takings(SUNDAY + timedelta(days=1), (("refunded", 1, francs(-50)),), (francs(-50),))
+    assert (taken(office), close(office)) == (day, Closed(monday.day, monday))
+
+
+@ON_SQLITE
+def test_a_strangers_money_that_was_given_back_leaves_nothing_taken(office: Village) -> None:
+    its_id = on_suspense(office, 700)
+    tree = office.network.tree()
+    with office.store.write() as unit:
+        one = ask_refund(unit, tree, incoming_id=its_id, amount=francs(700), reason="a stranger's", by="Bio Sarre")
+        assert isinstance(one, Refund)
+        approve(unit, one.number, "Fati Bawa")
+        assert isinstance(paid(unit, tree, office.chart, one.number, "MP26.1234"), Refund)
+    shown = left_to_close(office)
+    assert shown.rows == (("reference", 1, francs(700)), ("refunded", 1, francs(-700)))
+    assert shown.totals == (francs(0),)
 
 
 @ON_SQLITE
@@ -321,7 +367,7 @@ class History:
     def step(self) -> None:
         getattr(self, self.random.choice(
             ("push",) * 4 + ("box",) * 3 + ("hand",) * 4 + ("hand_over",) + ("decide",) * 4
-            + ("take_back",) + ("time",) * 3 + ("close",) * 4
+            + ("take_back",) + ("give_back",) * 2 + ("time",) * 3 + ("close",) * 4
         ))()  # fmt: skip
 
     def push(self) -> None:
@@ -380,6 +426,15 @@ class History:
             take_back(village, key)
             self.came(village, self.today(), "reversed", -amount)
             self.balances["wallet"] -= amount
+
+    def give_back(self) -> None:
+        """A part of a push, by hand: what is given back stays so, and its operator takes no more of it back."""
+        if self.pushes:
+            village, key, amount = self.pushes.pop(self.random.randrange(len(self.pushes)))
+            part = self.random.randrange(1, amount + 1)
+            give_back(village, key, part)
+            self.came(village, self.today(), "refunded", -part)
+            self.balances["wallet"] -= part
 
     def time(self) -> None:
         self.clock.move(timedelta(minutes=self.random.choice((-2_000, -7, 1, 90, 700, 1_500, 4_000))))

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, event, insert, text, update
 
 from gateway.kernel.ids import operator_key
 from gateway.network.organisations import Network
+from gateway.payments.collections import learn_handle
 from gateway.payments.decisions.cases import escalate, open_cases, undecided
 from gateway.store.schema import collection
 from gateway.store.unit import Store
 from tests.conftest import DEFAULTS
-from tests.payments.village import PAYER, Village, found
+from tests.payments.village import NEIGHBOUR, PAYER, Village, found
 
 
 def _history(pg_store: Store) -> Village:
@@ -82,6 +83,19 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for inner in plan.get("Plans", ()):
         yield from _nodes(inner)
+
+
+def test_a_notice_about_what_has_its_handle_or_isnt_known_reads_no_other_collection(pg_store: Store) -> None:
+    office = _history(pg_store)
+    key = office.pay(office.register(NEIGHBOUR).household_id, payer=NEIGHBOUR)
+    asked: list[str] = []
+    event.listen(pg_store.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    for about, reads_others in ((key, True), (key, False), ("nobody's", False)):
+        asked.clear()
+        with pg_store.write() as unit:
+            learn_handle(unit, "mtn_momo", about, "H-1")
+        assert any("EXISTS" in each for each in asked) == reads_others, about
+    assert office.shown(key).handle == "H-1"
 
 
 def test_what_is_found_so_becomes_cases(pg_store: Store) -> None:

@@ -28,14 +28,16 @@ from gateway.network import staff
 from gateway.network.organisations import Network, Organisation, add_organisation
 from gateway.network.staff import Member
 from gateway.payments.cash import CashRecorded, CashRefused, record_cash
-from gateway.payments.collections import Asked, Collection, ask_for_payment, by_key, move, newest, story
+from gateway.payments.collections import Collection, by_key, move, newest, story
 from gateway.payments.providers.base import Paid, Provider
 from gateway.payments.push.asking import Cashier
 from gateway.payments.push.breaker import Breakers
 from gateway.payments.push.daily import Limited
 from gateway.payments.push.pace import Pace
+from gateway.payments.push.wishes import Asked, ask_for_payment
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State
+from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, see
 from gateway.store.outbox import Ask, Handler, Task, drain, put
 from gateway.store.schema import caller, collection, entry, message, notice, phone
 from gateway.store.unit import Store
@@ -254,6 +256,11 @@ class Village:
             move(unit, one, State.SENDING)
             paid = Paid(one.amount, f"op-{key}", one.payer, "SUCCESSFUL", at)
             assert post_paid(unit, self.network.tree(), self.chart, key, paid)
+
+    def see(self, seen: Seen) -> Posted | Suspense | Known:
+        """What follows when a treasurer's SMS or a statement tells of money that came."""
+        with self.store.write() as unit:
+            return see(unit, self.network.tree(), self.chart, seen)
 
     def hint(self, key: str) -> None:
         """What our webhook does when the operator says that there is news."""

@@ -61,6 +61,7 @@ def every_notice(say: Say, amount: Money, name: str, other: str) -> Iterator[tup
     yield notices.unfound(say, OPERATOR_NUMBER, CARD), (OPERATOR_NUMBER, card)
     yield notices.refunded(say, OPERATOR_NUMBER, amount, CARD), (OPERATOR_NUMBER, shown, card)
     yield notices.refunded(say, OPERATOR_NUMBER, amount, None), (OPERATOR_NUMBER, shown)
+    yield notices.refunded_by(say, OPERATOR_NUMBER, amount, CARD, name, name), (OPERATOR_NUMBER, shown, card)
     yield notices.to_identify(say, amount, "M" * 20, OPERATOR_NUMBER), (OPERATOR_NUMBER, shown)
     yield notices.unidentified(say, amount, OPERATOR_NUMBER), (OPERATOR_NUMBER, shown)
 

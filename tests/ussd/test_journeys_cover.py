@@ -14,9 +14,10 @@ from gateway.sms.gsm7 import fold
 from gateway.store.schema import household
 from tests.ussd.test_journeys_member import ON_CARD, pays_all, settled
 from tests.ussd.test_menu_dialogues import in_french
-from tests.ussd.world import FAMILY, MEMBER, Place
+from tests.ussd.world import FAMILY, MEMBER, OTHER_MTN, Place
 
-OVER = "L'année est finie : renouvelez par téléphone."
+OVER = "Votre année est finie. Renouvelez pour être couvert."
+OVER_BY_SMS = "L'année est finie : renouvelez par téléphone."
 NEVER_PAID, BEHIND = 420, 500  # days after registering
 
 
@@ -38,11 +39,86 @@ def test_after_its_year_nobody_is_promised_cover_for_old_dues(
     if before:
         pays(place, before)
     place.wait(days=days)
-    assert OVER in place.phone().dial().picks("Ma couverture").reads()
+    assert fold(OVER) in place.phone().dial().picks("Ma couverture").reads()
     pays(place, amount)
-    assert fold(OVER) in place.texts("receipt")[-1]
+    assert fold(OVER_BY_SMS) in place.texts("receipt")[-1]
     phone = place.phone().dial().picks("Ma couverture").sees(OVER, "Reste à payer")
     phone.picks("Renouveler l'année").sees("Nouvelle année")
+
+
+@pytest.mark.parametrize(
+    ("days", "says"),
+    [
+        (304, "Couvert jusqu'au 21/11/2027. Renouvelez avant."),  # the first day on which one may renew
+        (380, "Couvert jusqu'au 21/12/2027. Renouvelez avant."),  # the year has ended, within the days of grace
+        (430, OVER),
+    ],
+)
+def test_who_has_paid_all_is_told_to_renew_and_not_to_pay(any_place: Place, days: int, says: str) -> None:
+    settled(any_place)
+    pays_all(any_place)
+    any_place.wait(days=days)
+    text = any_place.phone().dial().picks("Ma couverture").sees(says).reads()
+    assert text.split("\n")[-2:] == ["1 Renouveler l'année", "2 Payer d'avance"]
+    phone = any_place.phone().dial().picks("Payer").sees("rien à payer.", "1 Renouveler l'année", "2 Payer d'avance")
+    phone.picks("Renouveler l'année").sees("Nouvelle année : 9 200 F")
+
+
+def test_before_the_year_is_near_its_end_nobody_is_told_to_renew(place: Place, card: str) -> None:
+    pays_all(place)
+    place.wait(days=303)
+    assert "Renouvel" not in place.phone().dial().picks("Ma couverture").sees("Couvert jusqu'au 21/11/2027.").reads()
+    assert "Renouvel" not in place.phone().dial().picks("Payer").sees("rien à payer.").reads()
+
+
+def test_a_receipt_in_the_days_of_grace_says_to_renew(place: Place, card: str) -> None:
+    pays_all(place)
+    place.wait(days=380)
+    pays(place, 2_000)
+    assert fold("Couvert jusqu'au 21/12/2027. Renouvelez avant. Tout est payé.") in place.texts("receipt")[-1]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "pays_of_it", "says", "more"),
+    [
+        (2_000, "2 000 F", "L'année : 9 200 F. À payer maintenant : 300 F.", "1 Payer maintenant"),
+        (2_300, "2 300 F", "L'année : 9 200 F. Rien à payer maintenant.", "1 Accueil"),
+        (10_000, "9 200 F", "L'année : 9 200 F. Rien à payer maintenant.", "1 Accueil"),
+    ],
+)
+def test_money_paid_in_advance_is_seen_and_pays_for_the_new_year(
+    any_place: Place, ahead: int, pays_of_it: str, says: str, more: str
+) -> None:
+    settled(any_place)
+    pays_all(any_place)
+    any_place.wait(days=310)
+    pays(any_place, ahead)
+    has = f"En avance : {ahead:,} F.".replace(",", " ")
+    phone = any_place.phone().dial().picks("Ma couverture")
+    assert fold(has) in phone.reads()
+    phone.dial().picks("Payer").sees("rien à payer.", has).picks("Renouveler l'année")
+    assert f"L'avance en paie {pays_of_it}." in phone.reads()
+    phone.picks("Renouveler").sees("Renouvelé à partir du 22/11/2027.", says, more)
+    phone.picks(more[2:])
+    assert ("En avance : 800 F." in any_place.phone().dial().picks("Ma couverture").reads()) is (ahead == 10_000)
+
+
+def test_another_family_sees_no_advance_and_renews_nothing(place: Place, card: str) -> None:
+    pays_all(place)
+    place.wait(days=310)
+    pays(place, 2_000)
+    stranger = in_french(place.phone(OTHER_MTN)).dial().picks("Payer pour une famille").types(card)
+    text = stranger.sees("rien à payer.", "1 Payer d'avance").reads()
+    assert "En avance" not in text
+    assert "Renouveler" not in text
+
+
+def test_renewing_where_one_pays_asks_for_the_familys_pin(place: Place, card: str) -> None:
+    pays_all(place)
+    place.wait(days=310)
+    place.lock_household(card, "9071")
+    phone = place.phone().dial(deep="2*1").sees_not("Nouvelle année").types("9071")
+    phone.sees("rien à payer.").picks("Renouveler l'année").sees("Nouvelle année")
 
 
 def test_who_is_not_paid_for_yet_closes_nobodys_cover(place: Place) -> None:

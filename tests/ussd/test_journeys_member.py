@@ -417,8 +417,8 @@ def test_a_family_renews_in_time_and_pays(any_place: Place) -> None:
     settled(any_place)
     pays_all(any_place)
     any_place.wait(days=304)
-    phone = any_place.phone().dial().picks("Ma couverture").sees("Couvert jusqu'au 21/11/2027.", "Tout est payé.")
-    phone.picks("Renouveler l'année").sees(
+    phone = any_place.phone().dial().picks("Ma couverture").sees("Couvert jusqu'au 21/11/2027. Renouvelez avant.")
+    phone.sees("Tout est payé.").picks("Renouveler l'année").sees(
         "Nouvelle année : 9 200 F", "du 22/11/2027 au 21/11/2028", "pour 3 personnes."
     )
     assert len(years(any_place)) == 1
@@ -445,8 +445,13 @@ def test_a_family_changes_before_it_renews(place: Place, card: str) -> None:
 @pytest.mark.parametrize(
     ("days", "says", "starts_on", "waits"),
     [
-        (380, "Couvert jusqu'au 21/12/2027. Payez avant.", date(2027, 11, 22), 0),  # late, within the days of grace
-        (430, "La couverture est finie. Renouvelez pour une nouvelle année.", date(2028, 1, 26), 30),  # lapsed
+        (
+            380,
+            "Couvert jusqu'au 21/12/2027. Renouvelez avant.",
+            date(2027, 11, 22),
+            0,
+        ),  # late, within the grace
+        (430, "Votre année est finie. Renouvelez pour être couvert.", date(2028, 1, 26), 30),  # lapsed
     ],
 )
 def test_a_family_renews_late(any_place: Place, days: int, says: str, starts_on: date, waits: int) -> None:

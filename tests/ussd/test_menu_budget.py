@@ -32,7 +32,8 @@ from gateway.membership.rules import Cover, State, Terms
 from gateway.membership.visits import Covered, OnCard
 from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
-from gateway.payments.cash import CashReceipt, Handover
+from gateway.payments.cash import Handover
+from gateway.payments.cash_corrections import CashReceipt
 from gateway.payments.names import LONGEST
 from gateway.payments.push.limits import largest_payment, most_from_payer
 from gateway.payments.push.operators import Operators
@@ -397,10 +398,14 @@ def told(pick: Pick) -> Told:
 
 
 def takings(pick: Pick) -> Takings:
-    """Payments of every way in every currency, and what operators took back."""
+    """Payments of every way in every currency, what operators took back, what was given back."""
     rows = tuple(
-        (way, pick.whole(1, 10**9), amount(pick, currency) if way != "reversed" else -amount(pick, currency))
-        for way in ("push", "reference", "cash", "reversed")
+        (
+            way,
+            pick.whole(1, 10**9),
+            amount(pick, currency) if way not in ("reversed", "refunded") else -amount(pick, currency),
+        )
+        for way in ("push", "reference", "cash", "reversed", "refunded")
         for currency in CURRENCIES
     )
     few = pick.whole(0, len(rows))
@@ -432,11 +437,12 @@ def organisation(pick: Pick) -> Organisation:
 
 def standing(pick: Pick) -> Standing:
     one = household(pick)
-    left, due, to_start, least, monthly = (amount(pick, one.currency) for _ in range(5))
+    left, due, to_start, least, monthly, advance = (amount(pick, one.currency) for _ in range(6))
     over = pick.one((False, False, True))
     cover = Cover(pick.one(list(State)), day(pick), day(pick), left.minor, to_start.minor, day(pick), year_over=over)
     unpaid = pick.one((frozenset({1}), frozenset()))
-    return Standing(one, cover, left, due, to_start, least, MOST_PEOPLE, monthly, yes_or_no(pick), unpaid)
+    left, advance = pick.one(((left, advance), (Money(0, one.currency), advance)))
+    return Standing(one, cover, left, due, to_start, least, MOST_PEOPLE, monthly, yes_or_no(pick), advance, unpaid)
 
 
 def renewal(pick: Pick) -> Renewal:
@@ -592,8 +598,9 @@ SEALED = seal("9071")
 
 def pay_what(pick: Pick) -> PayWhat:
     currency, whose = pick.one(CURRENCIES), pick.one(("", household(pick).masked))
-    left, due, least, monthly = (amount(pick, currency) for _ in range(4))
-    return PayWhat(card(pick), left, due, least, monthly, whose)
+    left, due, least, monthly, advance = (amount(pick, currency) for _ in range(5))
+    left, renews = pick.one(((left, False), (Money(0, currency), True), (left, False)))
+    return PayWhat(card(pick), left, due, least, monthly, whose, pick.one((advance, None)), renews and not whose)
 
 
 def cash_what(pick: Pick) -> CashWhat:
@@ -607,7 +614,7 @@ def how_many_months(pick: Pick) -> HowManyMonths:
 
 
 def year_renewed(pick: Pick) -> YearRenewed:
-    renewed = Renewed(card(pick), day(pick), amount(pick), pick.one((amount(pick), None)))
+    renewed = Renewed(card(pick), day(pick), amount(pick), pick.one((amount(pick), None, Money(0, "XOF"))))
     return YearRenewed(card(pick), staff_or_none(pick), renewed)
 
 
@@ -617,7 +624,15 @@ def cash_taken(pick: Pick) -> CashTaken:
 
 
 def receipt(pick: Pick) -> ReceiptAnswer:
-    return ReceiptAnswer(True, amount(pick), day(pick), card(pick), name(pick), yes_or_no(pick))
+    return ReceiptAnswer(
+        True,
+        amount(pick),
+        day(pick),
+        card(pick),
+        name(pick),
+        yes_or_no(pick),
+        gone_back=amount(pick) if yes_or_no(pick) else None,
+    )  # fmt: skip
 
 
 def asked(pick: Pick) -> PaymentAnswer:

@@ -5,25 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from gateway.kernel.clock import day_in
 from gateway.kernel.money import BadAmount, Money
 from gateway.network.organisations import Tree
 from gateway.payments.collections import by_key
-from gateway.payments.decisions.cases import NOTE_CHARACTERS, Case, close_case, close_cases_of, lock_case
+from gateway.payments.decisions.cases import NOTE_CHARACTERS, Case, case_numbered, close_case, lock_case
 from gateway.payments.decisions.two_people import name_kept
 from gateway.payments.payers.group_money import shares_of
 from gateway.payments.providers.base import keep_said
-from gateway.payments.settle import reverse
+from gateway.payments.reversing import reversal_key, reverse
 from gateway.payments.states import State
 from gateway.payments.unasked.early import close_early, early_key
-from gateway.payments.unasked.suspense import being_assigned, being_refunded, reverse_suspense
-from gateway.store.schema import entry, incoming, money_case
+from gateway.payments.unasked.suspense import being_assigned, being_refunded, reverse_suspense, take_turn_of
+from gateway.store.schema import collection, entry, incoming, money_case
 from gateway.store.unit import Unit
 
 Verdict = Literal["reversed", "keep"]
 SETTLED = ("conflict", "reversed")
+KEPT = "keep: "
+VERDICTS = ("reversed: ", KEPT)  # how the note of a settled case begins
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ def settle_case(
     """
     if not by_name.strip() or not reason.strip():
         return NotSettled("no-reason")
+    if (about := case_numbered(unit.connection, number)) is not None:
+        of_collection = select(collection.c.id).where(collection.c.key == about.collection_key).scalar_subquery()
+        take_turn_of(unit, (incoming.c.id == (about.incoming_id or 0)) | (incoming.c.collection_id == of_collection))
     case = lock_case(unit, number)
     if case is None:
         return NotSettled("gone")
@@ -69,6 +73,11 @@ def settle_case(
     if refused is None:
         close_case(unit, case.id, name_kept(by_name), f"{verdict}: {reason.strip()}"[:NOTE_CHARACTERS])
     return refused or case
+
+
+def own_reversal(number: str) -> str:
+    """What the taking back of a part is told apart by: the number of the case that a person settled so."""
+    return f"case-{number}"
 
 
 def _booked(unit: Unit, case: Case) -> bool:
@@ -102,7 +111,7 @@ def _reverse(unit: Unit, tree: Tree, case: Case, key: str, part: Part, by_name: 
         key = part.share_key
     elif one.group_id is not None and (part.amount is not None or case.kind == "reversed"):
         return NotSettled("part")
-    reversal_id = f"case-{case.number}" if part != ALL else None
+    reversal_id = own_reversal(case.number) if part != ALL else None
     try:
         reverse(unit, tree, key, keep_said(f"{name_kept(by_name)}: {reason}"), part.amount, reversal_id)
     except BadAmount:
@@ -110,8 +119,8 @@ def _reverse(unit: Unit, tree: Tree, case: Case, key: str, part: Part, by_name: 
     except ValueError:
         return NotSettled("elsewhere")
     # The reversal has opened a case of its own: the same person has just decided it.
-    its_key = f"reversal:{key}:{reversal_id}" if reversal_id else f"reversal:{key}"
-    its_id = unit.connection.scalar(select(money_case.c.id).where(money_case.c.key == its_key))
+    own = money_case.c.key == reversal_key(key, reversal_id)
+    its_id = unit.connection.scalar(select(money_case.c.id).where(own))
     if its_id is not None:
         close_case(unit, its_id, name_kept(by_name), reason.strip())
     return None
@@ -124,8 +133,6 @@ def _take_back_incoming(unit: Unit, tree: Tree, incoming_id: int, by_name: str, 
         return NotSettled("nothing")
     if being_refunded(unit.connection, row.id) or being_assigned(unit.connection, row.id):
         return NotSettled("busy")
-    reverse_suspense(unit, row, "returned", day_in(tree.books_of(row.organisation_id).time_zone, unit.now))
-    unit.connection.execute(update(incoming).where(incoming.c.id == row.id).values(state="returned"))
-    close_cases_of(unit, row.id, name_kept(by_name), f"reversed: {reason.strip()}")
+    reverse_suspense(unit, tree, row, name_kept(by_name), f"reversed: {reason.strip()}")
     close_early(unit, early_key(row.operator, row.operator_id))
     return None

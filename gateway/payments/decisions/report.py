@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Label, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Label, Row, case, exists, func, literal, select
 
 from gateway.kernel.money import Money
-from gateway.payments.cash import CORRECTED
-from gateway.payments.decisions.cases import GATEWAY
+from gateway.kernel.numbers import with_check_digit
+from gateway.payments.cash_corrections import CORRECTED
+from gateway.payments.collections import by_key
+from gateway.payments.decisions.cases import GATEWAY, NOTE_CHARACTERS
+from gateway.payments.decisions.deciding import KEPT, SETTLED, VERDICTS, own_reversal
 from gateway.payments.decisions.two_people import name_compared
+from gateway.payments.payers.group_money import shares_of
+from gateway.payments.refunds import PAID_BACK
+from gateway.payments.reversing import reversal_key
 from gateway.payments.states import State
-from gateway.store.schema import assignment, collection, collection_event, incoming, money_case, organisation, refund
+from gateway.store.schema import (
+    assignment,
+    collection,
+    collection_event,
+    entry,
+    incoming,
+    line,
+    money_case,
+    organisation,
+    refund,
+)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What one person did, how often, and the sum of it in each currency.
+    """One decision of one person: when, the amount that it was about, where it was about one, and why.
 
     ``what``: ``assigned`` (alone), ``assignment-asked``, ``assignment-approved|refused|dropped``, ``refund-asked``,
-    ``refund-approved``, ``case-closed``, ``cash-corrected``.
+    ``refund-approved``, ``case-settled`` (as taken back or kept), ``case-closed``, ``cash-corrected``.
     """
+
+    at: datetime
+    by: str
+    what: str
+    amount: Money | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """What one person did, how often, and the sum of it in each currency; ``what`` as a :class:`Decision` has it."""
 
     by: str
     what: str
@@ -33,22 +60,29 @@ class Decision:
 
 
 def decisions(connection: Connection, since: datetime, until: datetime, under_path: str = "/") -> list[Decision]:
-    """What each person decided from ``since`` on and before ``until``, of the organisations at or below a path.
+    """Each decision from ``since`` on and before ``until``, of the organisations at or below a path, the first first.
+
+    A decision counts once: the cases that were closed because of it, whoever's name they bear, are none of their own.
+    """
+    return sorted(_all(connection, _Within(since, until, under_path)), key=lambda one: one.at)
+
+
+def by_person(found: Iterable[Decision]) -> list[Person]:
+    """The decisions by person and what was done.
 
     One person is one name, however its accents, capitals and order were typed.
     """
-    within = _Within(since, until, under_path)
     names: dict[tuple[str, ...], str] = {}
     counts: Counter[tuple[tuple[str, ...], str]] = Counter()
     sums: defaultdict[tuple[tuple[str, ...], str], Counter[str]] = defaultdict(Counter)
-    for by, what, minor, currency in _all(connection, within):
-        person = name_compared(by)
-        names.setdefault(person, by)
-        counts[person, what] += 1
-        if currency is not None:
-            sums[person, what][currency] += minor
+    for one in found:
+        person = name_compared(one.by)
+        names.setdefault(person, one.by)
+        counts[person, one.what] += 1
+        if one.amount is not None:
+            sums[person, one.what][one.amount.currency] += one.amount.minor
     return [
-        Decision(
+        Person(
             names[person],
             what,
             count,
@@ -72,10 +106,7 @@ class _Within:
         return organisation.c.path.like(self.path + "%")
 
 
-_Row = tuple[str, str, int, str | None]
-
-
-def _all(connection: Connection, within: _Within) -> Iterator[_Row]:
+def _all(connection: Connection, within: _Within) -> Iterator[Decision]:
     alone = assignment.c.decided_by.is_(None) & (assignment.c.state == "done")
     asked = case((alone, "assigned"), else_="assignment-asked").label("what")
     decided = case(
@@ -91,52 +122,122 @@ def _all(connection: Connection, within: _Within) -> Iterator[_Row]:
 
 def _assignments(
     connection: Connection, within: _Within, who: ColumnElement[Any], what: Label[Any], at: ColumnElement[Any]
-) -> Iterator[_Row]:
+) -> Iterator[Decision]:
     query = (
-        select(who, what, incoming.c.amount_minor, incoming.c.currency)
+        select(at, who, what, incoming.c.amount_minor, incoming.c.currency, assignment.c.reason)
         .join(incoming, incoming.c.id == assignment.c.incoming_id)
         .join(organisation, organisation.c.id == incoming.c.organisation_id)
         .where(who.is_not(None), within.moment(at), within.place)
         .order_by(assignment.c.id)
     )
     for row in connection.execute(query):
-        yield row[0], row[1], int(row[2]), row[3]
+        yield Decision(row[0], row[1], row[2], Money(row[3], row[4]), row[5])
 
 
 def _refunds(
     connection: Connection, within: _Within, who: ColumnElement[Any], what: str, at: ColumnElement[Any]
-) -> Iterator[_Row]:
+) -> Iterator[Decision]:
     query = (
-        select(who, refund.c.amount_minor, refund.c.currency)
+        select(at, who, refund.c.amount_minor, refund.c.currency, refund.c.reason)
         .join(organisation, organisation.c.id == refund.c.organisation_id)
         .where(who.is_not(None), within.moment(at), within.place)
         .order_by(refund.c.id)
     )
     for row in connection.execute(query):
-        yield row[0], what, int(row[1]), row[2]
+        yield Decision(row[0], row[1], what, Money(row[2], row[3]), row[4])
 
 
-def _closed(connection: Connection, within: _Within) -> Iterator[_Row]:
+# What closed cases because of another decision, which counts already: the money was assigned at this moment, or given
+# back as two people had decided.
+_ASSIGNED = exists().where(
+    assignment.c.incoming_id == money_case.c.incoming_id,
+    assignment.c.state == "done",
+    assignment.c.decided_at == money_case.c.closed_at,
+)
+_PAID_BACK = exists().where(
+    refund.c.incoming_id == money_case.c.incoming_id,
+    refund.c.state == "paid",
+    refund.c.approved_by == money_case.c.closed_by,
+    func.substr(literal(PAID_BACK) + refund.c.reason, 1, NOTE_CHARACTERS) == money_case.c.note,
+)
+
+
+def _closed(connection: Connection, within: _Within) -> Iterator[Decision]:
     query = (
         select(
-            money_case.c.closed_by,
-            func.coalesce(incoming.c.amount_minor, collection.c.amount_minor, 0),
-            func.coalesce(incoming.c.currency, collection.c.currency),
+            money_case,
+            collection.c.key.label("collection_key"),
+            func.coalesce(incoming.c.amount_minor, collection.c.paid_minor, collection.c.amount_minor).label("minor"),
+            func.coalesce(incoming.c.currency, collection.c.paid_currency, collection.c.currency).label("currency"),
         )
         .join(organisation, organisation.c.id == money_case.c.organisation_id)
         .outerjoin(collection, collection.c.id == money_case.c.collection_id)
         .outerjoin(incoming, incoming.c.id == money_case.c.incoming_id)
-        .where(money_case.c.closed_by != GATEWAY, within.moment(money_case.c.closed_at), within.place)
+        .where(money_case.c.closed_by != GATEWAY, within.moment(money_case.c.closed_at), ~_ASSIGNED, ~_PAID_BACK)
+        .where(within.place)
         .order_by(money_case.c.id)
     )
+    together: defaultdict[tuple[datetime, str], list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(query):
-        yield row[0], "case-closed", int(row[1]), row[2]
+        together[row.closed_at, row.closed_by].append(row)
+    for rows in together.values():
+        settled = [row for row in rows if row.kind in SETTLED and row.note.startswith(VERDICTS)]
+        for row in rows:
+            if not any(_follows(row, one) for one in settled):
+                its_own = [one.key for one in rows if row in settled and _follows(one, row)]
+                yield _of_case(connection, row, row in settled, its_own)
 
 
-def _corrected(connection: Connection, within: _Within) -> Iterator[_Row]:
+def _follows(row: Row[Any], settled: Row[Any]) -> bool:
+    """Was a case closed because the same person settled another at the same moment?
+
+    A taking back opens and closes one, of the same payment or of a household's share of it; and what is taken back from
+    suspense closes all that is open about it.
+    """
+    if row.id == settled.id:
+        return False
+    if row.incoming_id is not None and row.incoming_id == settled.incoming_id:
+        return bool(row.note == settled.note and (row.kind not in SETTLED or row.id > settled.id))
+    if row.kind != "reversed" or row.collection_id is None:
+        return False
+    part = own_reversal(with_check_digit(settled.id))
+    whole = row.collection_id == settled.collection_id
+    return bool(
+        row.key == reversal_key(row.collection_key, part) or (whole and row.key == reversal_key(row.collection_key))
+    )
+
+
+def _of_case(connection: Connection, row: Row[Any], settled: bool, its_own: list[str]) -> Decision:
+    """``its_own`` are the keys by which the settling itself took money back."""
+    amount = Money(row.minor, row.currency) if row.minor is not None else None
+    if not (settled and row.note.startswith(KEPT)):
+        amount = _taken(connection, its_own or [row.key]) or _of_shares(connection, row) or amount
+    return Decision(row.closed_at, row.closed_by, "case-settled" if settled else "case-closed", amount, row.note)
+
+
+def _of_shares(connection: Connection, row: Row[Any]) -> Money | None:
+    """What a group's payment that was taken back whole brought: a household's share has an entry of its own."""
+    one = by_key(connection, row.collection_key) if row.kind in SETTLED and row.collection_key is not None else None
+    if one is None or one.group_id is None:
+        return None
+    return _taken(connection, [reversal_key(share.key) for share in shares_of(connection, one)])
+
+
+def _taken(connection: Connection, keys: list[str]) -> Money | None:
+    """What the entries with these keys took back."""
+    found = connection.execute(
+        select(func.sum(line.c.amount_minor), entry.c.currency)
+        .join(entry, entry.c.id == line.c.entry_id)
+        .where(line.c.amount_minor > 0, entry.c.key.in_(keys))
+        .group_by(entry.c.currency)
+    ).first()
+    return Money(int(found[0]), found[1]) if found is not None else None
+
+
+def _corrected(connection: Connection, within: _Within) -> Iterator[Decision]:
     """The name stands before the reason in the story."""
     query = (
-        select(collection_event.c.said, collection.c.paid_minor, collection.c.paid_currency)
+        select(collection_event.c.at, collection_event.c.said, collection.c.paid_minor, collection.c.paid_currency)
         .join(collection, collection.c.id == collection_event.c.collection_id)
         .join(organisation, organisation.c.id == collection.c.organisation_id)
         .where(
@@ -148,4 +249,6 @@ def _corrected(connection: Connection, within: _Within) -> Iterator[_Row]:
         .order_by(collection_event.c.id)
     )
     for row in connection.execute(query):
-        yield row[0].partition(":")[0], "cash-corrected", int(row[1]), row[2]
+        by, _, reason = row.said.partition(":")
+        paid = Money(row.paid_minor, row.paid_currency)
+        yield Decision(row.at, by, "cash-corrected", paid, reason.strip())

@@ -20,5 +20,10 @@ def name_compared(typed: str) -> tuple[str, ...]:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Is it the same person, as far as names tell?"""
-    return name_compared(one) == name_compared(other)
+    """Is it the same person, as far as names tell? Words written together make nobody another."""
+    return name_compared(one) == name_compared(other) or _together(one) == _together(other)
+
+
+def _together(typed: str) -> str:
+    kept = name_kept(typed)
+    return plain(kept).replace(" ", "") or kept.casefold()

@@ -21,7 +21,7 @@ from gateway.locale import Say
 from gateway.membership.households import lock_household
 from gateway.network.organisations import Organisation, Tree
 from gateway.payments.collections import Collection, create, move, read_collection
-from gateway.payments.decisions.cases import GATEWAY, Kind, close_cases_of, open_case
+from gateway.payments.decisions.cases import Kind, open_case
 from gateway.payments.names import LONGEST, carried
 from gateway.payments.payers.shares import BadSplit, Group, Share, divide, group_by_id
 from gateway.payments.posting import Came, message_of, post
@@ -30,7 +30,7 @@ from gateway.payments.readers import Reader, Readers, readers
 from gateway.payments.receipts import receipt_number
 from gateway.payments.states import State
 from gateway.payments.unasked.incoming import Seen, put_on_suspense, write_seen
-from gateway.payments.unasked.suspense import reverse_suspense
+from gateway.payments.unasked.suspense import being_refunded, identify, identify_by_operator, leave_suspense
 from gateway.sms import notices, texts
 from gateway.sms.outgoing import Outgoing, queue_messages
 from gateway.store.schema import collection, declaration, incoming
@@ -74,9 +74,8 @@ def post_group(unit: Unit, tree: Tree, chart: Chart, one: Collection, paid: Paid
         _keep(unit, tree, one, group, kept, _kind(found), shares)
         return kept
     if seen is not None:
-        stands_on = leave_for_shares(unit, tree, seen, shares)
-        _identified(unit, seen, one)
-        close_cases_of(unit, seen.id, GATEWAY, "the operator says whose it is")
+        stands_on = leave_suspense(unit, tree, seen, [family for family, _ in shares])
+        identify_by_operator(unit, seen.id, one.id)
     elif _in_one_books(tree, books, shares):
         stands_on = "suspense"
         _record_whole(unit, chart, books, one, paid.amount, at)
@@ -99,6 +98,8 @@ def _shares(
     seen = found.seen
     if seen is not None and Money(seen.amount_minor, seen.currency) != amount:
         return f"the operator says {amount.decimal} {amount.currency} now"
+    if seen is not None and being_refunded(unit.connection, seen.id):
+        return "it is being given back"
     try:
         return divide(unit.connection, tree, group, books.id, amount, day_in(books.time_zone, unit.now))
     except BadSplit as wrong:
@@ -188,21 +189,6 @@ def shares_of(connection: Connection, one: Collection, lock: bool = False) -> li
     return [read_collection(row) for row in connection.execute(query.with_for_update() if lock else query)]
 
 
-def leave_for_shares(unit: Unit, tree: Tree, one: Row[Any], shares: Sequence[Share]) -> str:
-    """Where money that was on suspense stands for its shares: there, or in the wallets of the books they go to."""
-    books = tree.books_of(one.organisation_id)
-    if _in_one_books(tree, books, shares):
-        return "suspense"
-    reverse_suspense(unit, one, "moved", day_in(books.time_zone, one.paid_at))
-    return "wallet"
-
-
-def _identified(unit: Unit, kept: Row[Any], one: Collection) -> None:
-    unit.connection.execute(
-        update(incoming).where(incoming.c.id == kept.id).values(state="posted", collection_id=one.id)
-    )
-
-
 def post_kept(unit: Unit, tree: Tree, chart: Chart, kept: Row[Any], group: Group, shares: Sequence[Share]) -> list[int]:
     """A person says that money on suspense was paid by a group: its shares count; the ids of their collections.
 
@@ -223,9 +209,9 @@ def post_kept(unit: Unit, tree: Tree, chart: Chart, kept: Row[Any], group: Group
         )
         number = kept.operator_id if kept.collection_id is None else None
         _pay(unit, one, amount, kept.paid_at, number, None)
-    stands_on = leave_for_shares(unit, tree, kept, shares)
+    stands_on = leave_suspense(unit, tree, kept, [family for family, _ in shares])
     posted = post_shares(unit, tree, chart, one, shares, stands_on, kept.paid_at, kept.operator_id)
-    _identified(unit, kept, one)
+    identify(unit, kept.id, one.id)
     tell_paid(unit, tree, one, group, amount, shares)
     return posted
 
@@ -254,12 +240,8 @@ def _keep(unit: Unit, tree: Tree, one: Collection, group: Group, kept: Row[Any],
     open_case(unit, kind, one.organisation_id, one.id, kept.id, f"group {group.code}: {why}", f"{kind}:{one.key}")
     if kind == "reversed":
         return
-    told, amount, number = (
-        _readers(unit.connection, tree, one),
-        Money(kept.amount_minor, kept.currency),
-        kept.operator_id,
-    )
-    number = number[:LONGEST]
+    told, amount = _readers(unit.connection, tree, one), Money(kept.amount_minor, kept.currency)
+    number = kept.operator_id[:LONGEST]
     words = [
         message_of(one, "group_kept", each, notices.group_kept(Say(each.language), amount, number, group.name))
         for each in told.members

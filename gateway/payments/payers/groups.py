@@ -2,8 +2,8 @@
 
 A group's phone is asked by push for the whole list at once (:func:`ask_group`), or for each household where there are
 few (:func:`ask_each`). What came by itself stands on suspense until a person says which group paid it
-(:func:`post_for_group`). Either way it is one transaction of the operator, divided by the group's rule on that day
-(``gateway.payments.payers.shares``), and each household gets its share as a collection of its own.
+(``gateway.payments.unasked.assigning``). Either way it is one transaction of the operator, divided by the group's rule
+on that day (``gateway.payments.payers.shares``), and each household gets its share as a collection of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal, overload
+from typing import Literal
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -22,26 +22,14 @@ from gateway.kernel.card import BadCard, read_card, show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import BadAmount, Money, read_amount
-from gateway.ledger.chart import Chart
 from gateway.membership.households import Household, by_card, by_id
 from gateway.network.organisations import Tree
-from gateway.payments.collections import (
-    PROMPT_OPEN,
-    Asked,
-    Collection,
-    ask_for_payment,
-    create,
-    put_ask,
-    read_collection,
-)
-from gateway.payments.payers.group_money import post_kept, shares_of
+from gateway.payments.collections import Collection, read_collection
+from gateway.payments.payers.group_money import shares_of
 from gateway.payments.payers.shares import Group, Rule, divide, members_of, needs, read_group
-from gateway.payments.payers.shares import group_by_id as group_by_id
-from gateway.payments.push.daily import BY_OTHER, Limited, Wish, limit_of
-from gateway.payments.states import UNDECIDED
-from gateway.payments.unasked.assigning import Proposed, say_whose
-from gateway.payments.unasked.suspense import NotAssigned, take_from_suspense, write_decision
-from gateway.store.schema import collection, incoming, organisation, payer_group, payer_group_member
+from gateway.payments.push.daily import BY_OTHER, Limited, Wish
+from gateway.payments.push.wishes import OFFICE, Asked, ask_for_payment, ask_within_limits, is_prompt_open
+from gateway.store.schema import assignment, collection, incoming, organisation, payer_group, payer_group_member
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -101,8 +89,9 @@ def add_group(
 ) -> Group:
     """Add a group with its households, or give one that is known another name, rule, phone and list.
 
-    Raises :class:`BadGroup` for a card that isn't of a household at or below the organisation, and for a ``fixed`` list
-    with an amount that is missing or can't be read.
+    Raises :class:`BadGroup` for a card that isn't of a household at or below the organisation, for a ``fixed`` list
+    with an amount that is missing or can't be read, and while a second person decides about money for the group: what
+    they approve is what was proposed.
     """
     members = [_member(unit.connection, tree, office_id, rule, one) for one in rows]
     values = {"organisation_id": office_id, "name": name, "rule": rule, "msisdn": msisdn}
@@ -111,6 +100,8 @@ def add_group(
         made = unit.connection.execute(insert(payer_group).values(code=code, **values))
         known = int(made.inserted_primary_key[0])  # type: ignore[index]
     else:
+        if _is_being_assigned(unit.connection, known):
+            raise BadGroup(f"group {code} has money that another person decides about first: gateway incoming list")
         unit.connection.execute(update(payer_group).where(payer_group.c.id == known).values(values))
         unit.connection.execute(delete(payer_group_member).where(payer_group_member.c.group_id == known))
     unit.connection.execute(
@@ -118,6 +109,12 @@ def add_group(
         [{"group_id": known, "household_id": its_id, "amount_minor": minor} for its_id, minor in members],
     )
     return Group(known, office_id, code, name, msisdn, rule)
+
+
+def _is_being_assigned(connection: Connection, group_id: int) -> bool:
+    waits = select(assignment.c.id).join(incoming, incoming.c.id == assignment.c.incoming_id)
+    own = (assignment.c.group_id == group_id) & (assignment.c.state == "asked") & (incoming.c.state == "suspense")
+    return connection.scalar(waits.where(own).limit(1)) is not None
 
 
 def _member(connection: Connection, tree: Tree, office_id: int, rule: Rule, one: Listed) -> tuple[int, int | None]:
@@ -179,7 +176,7 @@ def ask_group(
     effect_key: str,
     after: timedelta,
 ) -> Asked | Limited:
-    """Ask a group's phone for the whole list at once, unless it is being asked already or a limit is reached.
+    """Ask a group's phone for the whole list at once, unless it is being asked for anything or a limit is reached.
 
     How it will be divided is decided when it is paid; that it could be divided now is a condition of asking. Raises
     :class:`~gateway.payments.payers.shares.BadSplit`, and :class:`BadGroup` where no phone is known.
@@ -189,34 +186,11 @@ def ask_group(
     take_turn(unit, f"payer {payer}")
     unit.connection.execute(select(payer_group.c.id).where(payer_group.c.id == group.id).with_for_update())
     divide(unit.connection, tree, group, books.id, amount, day_in(books.time_zone, unit.now))
-    still_open = unit.connection.scalar(
-        select(collection.c.id)
-        .where(
-            collection.c.group_id == group.id,
-            collection.c.state.in_([state.value for state in UNDECIDED]),
-            collection.c.created_at > unit.now - PROMPT_OPEN,
-        )
-        .limit(1)
-    )
-    if still_open is not None:
+    # Whatever it is for: the phone's holder can't tell two prompts of ours apart.
+    if is_prompt_open(unit, collection.c.payer == payer):
         return Asked.IN_PROGRESS
     wish = Wish(books, None, provider, environment, payer, amount, BY_OTHER)
-    if (limited := limit_of(unit.connection, wish, unit.now)) is not None:
-        return limited
-    one = create(
-        unit,
-        effect_key=effect_key,
-        books=books,
-        group_id=group.id,
-        way="push",
-        provider=provider,
-        payer=payer,
-        amount=amount,
-        environment=environment,
-        asked=BY_OTHER,
-    )
-    put_ask(unit, one, after)
-    return Asked.NOW
+    return ask_within_limits(unit, wish, effect_key, after, group.id)
 
 
 def _phone(group: Group) -> str:
@@ -245,6 +219,9 @@ def ask_each(
     shares = divide(unit.connection, tree, group, books.id, amount, day_in(books.time_zone, unit.now))
     if len(shares) > LARGEST_EACH:
         raise BadGroup(f"{len(shares)} households: one PIN for each is asked of {LARGEST_EACH} at most")
+    take_turn(unit, f"payer {payer}")
+    if is_prompt_open(unit, collection.c.payer == payer):
+        return [(family, share, Asked.IN_PROGRESS) for family, share in shares]
     done = {}
     for place, (family, share) in enumerate(sorted(shares, key=lambda each: each[0].id)):
         done[family.id] = ask_for_payment(
@@ -257,74 +234,9 @@ def ask_each(
             amount=share,
             after=after + EACH_APART * place,
             environment=environment,
+            asked_by=OFFICE,
         )
     return [(family, share, done[family.id]) for family, share in shares]
-
-
-# --- what a group paid ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PostedForGroup:
-    """What each household got, by card: the household, the collection's id, the amount."""
-
-    shares: tuple[tuple[Household, int, Money], ...]
-
-
-@overload
-def post_for_group(
-    unit: Unit,
-    tree: Tree,
-    chart: Chart,
-    incoming_id: int,
-    group: Group,
-    by_name: str,
-    reason: str,
-    approving: Literal[False] = False,
-) -> PostedForGroup | Proposed | NotAssigned: ...
-@overload
-def post_for_group(
-    unit: Unit,
-    tree: Tree,
-    chart: Chart,
-    incoming_id: int,
-    group: Group,
-    by_name: str,
-    reason: str,
-    approving: Literal[True],
-) -> PostedForGroup | NotAssigned: ...
-def post_for_group(
-    unit: Unit,
-    tree: Tree,
-    chart: Chart,
-    incoming_id: int,
-    group: Group,
-    by_name: str,
-    reason: str,
-    approving: bool = False,
-) -> PostedForGroup | Proposed | NotAssigned:
-    """A person says that money on suspense was paid by a group: each household gets its share, in one transaction.
-
-    The operator's one transaction is one entry (wallet to suspense); each share is one more (suspense to household), so
-    that each has its own receipt. A large amount waits for another person, who is ``approving`` it. Raises
-    :class:`~gateway.payments.payers.shares.BadSplit`.
-    """
-    families = [one for one, _ in members_of(unit.connection, tree, group)]
-    one = take_from_suspense(unit, tree, incoming_id, families, by_name, reason, approving)
-    if isinstance(one, NotAssigned):
-        return one
-    books = tree.books_of(one.organisation_id)
-    amount = Money(one.amount_minor, one.currency)
-    shares = divide(unit.connection, tree, group, books.id, amount, day_in(books.time_zone, unit.now))
-    if not approving:
-        proposed = say_whose(unit, one, by_name, reason, group_id=group.id)
-        if proposed is not None:
-            return proposed
-    posted = post_kept(unit, tree, chart, one, group, shares)
-    write_decision(unit, one, None, by_name, f"group {group.code}: {reason}")
-    return PostedForGroup(
-        tuple((family, its_id, share) for (family, share), its_id in zip(shares, posted, strict=True))
-    )
 
 
 # --- a group's statement ----------------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ Its words stand in ``pawapay_words.py``, what it says of its operators is read i
   They may be signed by RFC 9421, with an ECDSA value in DER; our deposits and refunds may be signed the same way.
 
 Assumed: the signing base has the address that the dashboard has, whatever proxies make of it; a callback that is sent
-again is signed anew; 429 is answered before anything is read; resend-callback answers like a deposit; a deposit may
-complete without ``providerTransactionId``, and is then known by its own id; the numbers of two operators may be equal,
-so an operator's number is kept with its code before it; whole amounts are taken by every operator. Operators that want
-a code beforehand (PREAUTH) or a web page (REDIRECT_AUTH) can't be paid from a basic phone and are not asked.
+again is signed anew; 429 is answered before anything is read; a deposit may complete without ``providerTransactionId``,
+and is then known by its own id; the numbers of two operators may be equal, so an operator's number is kept with its
+code before it; whole amounts are taken by every operator. Operators that want a code beforehand (PREAUTH) or a web page
+(REDIRECT_AUTH) can't be paid from a basic phone and are not asked.
 """
 
 from __future__ import annotations
@@ -73,7 +73,6 @@ from gateway.payments.providers.pawapay_words import (
     REASONS,
     REFUNDS,
     REJECTIONS,
-    RESEND,
     SANDBOX_HOST,
     STILL_GOING,
     claimed,
@@ -213,14 +212,6 @@ class PawaPay:
         found = notice_fields(body)
         key = read_uuid(found.get("refundId")) or read_uuid(found.get("depositId"))
         return Hint(key, claimed(found), trusted=trusted)
-
-    def resend(self, key: str) -> AskAnswer | NotFound:
-        """Have the callback of a deposit that is final sent again; ``Accepted`` says that it will be."""
-        key = str(order_key(key))
-        answer = self._tools.call("pawapay", "POST", f"{RESEND}/{key}", self._headers)
-        if isinstance(answer, Answer) and answer.status == 200 and answer.fields().get("status") == "NOT_FOUND":
-            return NotFound(said(answer))
-        return _asked("deposit", key, answer)
 
     # Money back
 

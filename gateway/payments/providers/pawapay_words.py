@@ -18,7 +18,6 @@ from gateway.payments.providers.http import Answer, NoAnswer, Unreached
 SANDBOX_HOST = "https://api.sandbox.pawapay.io"
 
 DEPOSITS, REFUNDS = "/v2/deposits", "/v2/refunds"
-RESEND = "/v2/deposits/resend-callback"
 ACTIVE_CONF = "/v2/active-conf"
 AVAILABILITY = "/v2/availability"
 PREDICT = "/v2/predict-provider"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from gateway.payments.collections import (
     take_slot,
 )
 from gateway.payments.decisions.cases import open_case
+from gateway.payments.not_paid import tell_link, tell_not_paid
 from gateway.payments.providers.base import (
     Accepted,
     FindAnswer,
@@ -37,10 +37,18 @@ from gateway.payments.providers.base import (
     Waiting,
 )
 from gateway.payments.push.breaker import Breakers, Line
-from gateway.payments.push.pace import SHORT, Pace
-from gateway.payments.settle import post_paid, tell_link, tell_not_paid
+from gateway.payments.push.pace import FURTHEST, SHORT, Pace
+from gateway.payments.push.patience import (
+    FIRST_LOOK,
+    LOOK_FOR_LOST_AFTER,
+    LOOKED_FOR,
+    look_after_refusal,
+    look_again,
+    next_look,
+)
+from gateway.payments.settle import post_paid
 from gateway.payments.states import UNDECIDED, State
-from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, put
+from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, done, put
 from gateway.store.schema import household, payer_group
 from gateway.store.unit import Store, Unit
 
@@ -52,18 +60,10 @@ GIVE_UP_AFTER = timedelta(minutes=15)
 # An order that certainly never arrived is sent again only while the payer is likely still at the phone.
 ASK_AGAIN_WITHIN = timedelta(minutes=5)
 ASK_AGAIN_AFTER = timedelta(seconds=10)
+# Why an order is unclear of which it is certain all the same that nothing was begun.
+_NOTHING_BEGUN = frozenset({"unreached", "busy", "not-ready", "payer-busy"})
+# Notices that merely repeat a payment come within this time, and cost no question.
 REPEATS_WITHIN = timedelta(minutes=10)
-LOOK_AFTER_REFUSAL = (timedelta(hours=1), timedelta(days=1))
-# How long to wait before the next look, by the collection's age.
-LOOK_AFTER = (
-    (timedelta(minutes=1), timedelta(seconds=10)),
-    (timedelta(minutes=5), timedelta(seconds=30)),
-    (timedelta(minutes=20), timedelta(minutes=1)),
-    (timedelta(hours=2), timedelta(minutes=5)),
-    (timedelta(hours=6), timedelta(hours=1)),
-    (timedelta(days=1), timedelta(hours=6)),
-    (timedelta(days=4), timedelta(days=1)),
-)
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,14 @@ class Cashier:
                 # Whoever claimed this before died between the call and its record.
                 move(unit, one, State.UNCLEAR, "interrupted")
                 look_soon(unit, one.key)
+                done(unit, task)  # in this transaction: whoever finds the row open again would ask anew
                 return None
             wait = self.breakers.wait(_line(one))
             if wait and unit.now - one.created_at + wait < ASK_AGAIN_WITHIN:
                 return wait
             if wait or unit.now - one.created_at > ASK_AGAIN_WITHIN:
-                move(unit, one, State.EXPIRED, "never_sent")
+                never = one.state is State.CREATED or one.reason in _NOTHING_BEGUN
+                move(unit, one, State.EXPIRED, "never_sent" if never else "no_answer")
                 tell_not_paid(unit, self.network.tree(), one, "unavailable")
                 return None
             move(unit, one, State.SENDING)
@@ -134,7 +136,8 @@ class Cashier:
                 move(unit, one, State.UNCLEAR, answer.reason, answer.said, asked_at=unit.now)
                 if answer.safe_to_ask_again_after_s is not None:
                     return timedelta(seconds=answer.safe_to_ask_again_after_s)
-                look_soon(unit, one.key, timedelta(seconds=2))
+                look_soon(unit, one.key, LOOK_FOR_LOST_AFTER)
+            done(unit, task)
         return None
 
     def hint(self, task: Task) -> timedelta | None:
@@ -188,7 +191,7 @@ class Cashier:
         if one.state is State.PAID:
             return self._doubt(one, order) if hinted else _Looked(None)
         if one.state is State.CREATED:
-            return _Looked(LOOK_AFTER[0][1])
+            return _Looked(FIRST_LOOK)
         wait = self.breakers.wait(_line(one))
         if wait:
             return _Looked(wait, unread=one.state not in UNDECIDED)
@@ -205,7 +208,7 @@ class Cashier:
         have the first slots, and nobody takes a second one.
         """
         with self.store.write() as unit:
-            if one.look_at is not None and one.look_at > unit.now:
+            if one.look_at is not None and unit.now < one.look_at <= unit.now + FURTHEST:
                 return _Looked(one.look_at - unit.now, queued=True)
             if one.look_at is not None and take_slot(unit, one):
                 return None
@@ -230,10 +233,7 @@ class Cashier:
             return _Looked(self._not_paid_yet(unit, one, answer, by_hand), unread)
 
     def _doubt(self, one: Collection, order: Order) -> _Looked:
-        """Something came about what was posted a while ago: should the operator take its word back, a person must look.
-
-        Notices that merely repeat the payment come within minutes, and cost no question.
-        """
+        """Something came about what was posted long ago: where the operator takes its word back, a person must look."""
         if one.paid_at is None or self.store.clock.now() - one.paid_at < REPEATS_WITHIN:
             return _Looked(None)
         if (later := self._queue(one)) is not None:
@@ -267,9 +267,7 @@ class Cashier:
             move(unit, one, State.EXPIRED, "no_answer", answer.said)
             tell_not_paid(unit, self.network.tree(), one, "expired" if isinstance(answer, Waiting) else "unavailable")
         if isinstance(answer, Unclear):
-            # No answer is no end: whoever didn't answer for days is asked each day until they do.
-            told_s = answer.safe_to_ask_again_after_s
-            return timedelta(seconds=told_s) if told_s else next_look(age) or timedelta(days=1)
+            return look_again(answer, age)
         wait = next_look(age)
         if wait is None:
             log.error("collection %s is left undecided: its operator says %s after %s", one.key, answer.said, age)
@@ -300,7 +298,7 @@ def _worth_another_look(one: Collection, answer: FindAnswer, now: datetime) -> b
     """Something came about a collection that is over, and its operator didn't say what: is it asked again?"""
     if isinstance(answer, Unclear) and answer.reason == "no-handle":
         return False  # there is nothing to ask by
-    return (isinstance(answer, Unclear) or one.state is State.PAID) and now - one.created_at < LOOK_AFTER[-1][0]
+    return (isinstance(answer, Unclear) or one.state is State.PAID) and now - one.created_at < LOOKED_FOR
 
 
 def _ask_again(unit: Unit, one: Collection) -> None:
@@ -308,16 +306,3 @@ def _ask_again(unit: Unit, one: Collection) -> None:
     lost = sends(unit.connection, one)
     after = ASK_AGAIN_AFTER * (lost - 1)
     put(unit, Ask("money", "collection.ask", one.key, f"ask:{one.key}:{lost}", after, first=True))
-
-
-def look_after_refusal(since: timedelta) -> timedelta | None:
-    """A refusal is looked at twice more, an hour and a day later: its one notice of a change may get lost."""
-    return next((later - since for later in LOOK_AFTER_REFUSAL if later > since), None)
-
-
-def next_look(age: timedelta) -> timedelta | None:
-    """How long until the next look at an undecided collection of this age, with jitter; None when it is enough."""
-    for up_to, wait in LOOK_AFTER:
-        if age < up_to:
-            return wait * random.uniform(0.9, 1.2)
-    return None

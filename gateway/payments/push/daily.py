@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
@@ -24,8 +24,8 @@ from gateway.payments.push.limits import (
     most_from_payer,
     span_of,
 )
-from gateway.payments.states import State
-from gateway.store.schema import collection, collection_event
+from gateway.payments.states import UNDECIDED, State
+from gateway.store.schema import collection, collection_event, phone
 
 # Who asked for a payment, where it wasn't the payer: the reason of the first step of its story.
 BY_FAMILY, BY_OTHER = "asked-by-family", "asked-by-other"
@@ -87,17 +87,26 @@ def limit_of(connection: Connection, wish: Wish, now: datetime) -> Limited | Non
     if wish.household_id is None:
         return None
     for_household = connection.scalar(
-        select(func.coalesce(func.sum(collection.c.amount_minor), 0)).where(
+        select(func.sum(collection.c.amount_minor)).where(
             collection.c.household_id == wish.household_id,
             collection.c.created_at >= begun,
             collection.c.way == "push",
             collection.c.currency == currency,
             collection.c.state.not_in([state.value for state in _OVER]),
+            _counts_for(connection, wish),
         )
     )
     if int(for_household or 0) + amount.minor > most_for_household(currency).minor:
         return Limited("household", most_for_household(currency), until)
     return None
+
+
+def _counts_for(connection: Connection, wish: Wish) -> ColumnElement[bool]:
+    """Which of a household's payments: what strangers have asked of their own wallets stops none of its own phones."""
+    own = select(phone.c.msisdn).where(phone.c.household_id == wish.household_id)
+    if connection.scalar(own.where(phone.c.msisdn == wish.payer)) is None:
+        return true()
+    return collection.c.payer.in_(own) | collection.c.state.not_in([state.value for state in UNDECIDED])
 
 
 _first = and_(collection_event.c.collection_id == collection.c.id, collection_event.c.from_state.is_(None))

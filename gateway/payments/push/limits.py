@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from gateway.kernel.money import EXPONENT, Money
 
+
+def _in_major(units: int, currency: str) -> Money:
+    return Money(units * 10 ** EXPONENT[currency], currency)
+
+
 # In major units; near what wallets of these countries let through in one go. Deliberately generous.
 _LARGEST = {
     "XOF": 2_000_000,
@@ -20,7 +25,7 @@ _LARGEST = {
 
 def largest_payment(currency: str) -> Money:
     """The largest single payment that is asked for in a currency."""
-    return Money(_LARGEST[currency] * 10 ** EXPONENT[currency], currency)
+    return _in_major(_LARGEST[currency], currency)
 
 
 # In major units; what an animator gathers on a few days of collecting, and what a mutuelle could bear to lose.
@@ -39,7 +44,26 @@ _FLOAT = {
 
 def largest_float(currency: str) -> Money:
     """The most cash that an animator may hold before the treasurer has it."""
-    return Money(_FLOAT[currency] * 10 ** EXPONENT[currency], currency)
+    return _in_major(_FLOAT[currency], currency)
+
+
+# In major units: about what three or four families pay for a year. Up to this one person says whose money is.
+_ALONE = {
+    "XOF": 50_000,
+    "XAF": 50_000,
+    "BIF": 150_000,
+    "GNF": 700_000,
+    "CDF": 200_000,
+    "RWF": 100_000,
+    "KES": 10_000,
+    "USD": 75,
+    "EUR": 75,
+}
+
+
+def largest_alone(currency: str) -> Money:
+    """The most that one person may take from suspense without another's word."""
+    return _in_major(_ALONE[currency], currency)
 
 
 # What one household may pay by push in a day, and one wallet for whatever households: so many largest payments.
@@ -74,5 +98,4 @@ def span_of(provider: str, environment: str | None, currency: str) -> tuple[Mone
     own, least, most = _SPANS.get((provider, environment or ""), ("", 0, 0))
     if own != currency:
         return None
-    unit = 10 ** EXPONENT[currency]
-    return Money(least * unit, currency), Money(most * unit, currency)
+    return _in_major(least, currency), _in_major(most, currency)

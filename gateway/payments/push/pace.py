@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Interval, String, bindparam, func
+from sqlalchemy import Interval, String, bindparam, case, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.schema import operator_pace
@@ -26,14 +26,20 @@ PER_S: Mapping[str, float] = {"mtn_momo": 10.0}
 # Whoever has to wait so long at most stays; for longer, the work is put off.
 SHORT = timedelta(seconds=0.2)
 
+# A slot further away was taken by a clock that was wrong (36 000 questions wait before it at 10 a second): it counts
+# for nothing, or nobody would be asked until that clock were right.
+FURTHEST = timedelta(hours=1)
+
 
 def _reserving(insert: Any, later: Any) -> Any:
     # greatest(free_at, now) + step, since the row to be says now + step.
     greatest = func.greatest if insert is postgresql.insert else func.max
     new = insert(operator_pace)
-    return new.on_conflict_do_update(
-        index_elements=["provider"], set_={"free_at": greatest(later, new.excluded.free_at)}
-    ).returning(operator_pace.c.free_at)
+    wrong = operator_pace.c.free_at > bindparam("furthest", type_=operator_pace.c.free_at.type)
+    free_at = case((wrong, new.excluded.free_at), else_=greatest(later, new.excluded.free_at))
+    return new.on_conflict_do_update(index_elements=["provider"], set_={"free_at": free_at}).returning(
+        operator_pace.c.free_at
+    )
 
 
 _RESERVE = {
@@ -57,7 +63,7 @@ class Pace:
     def reserve(self, unit: Unit, provider: str) -> datetime:
         """Take the next slot at which ``provider`` may be asked, now or later; it is taken, used or not."""
         step = timedelta(seconds=1 / self.per_s.get(provider, self.usual_per_s))
-        row: dict[str, Any] = {"provider": provider, "free_at": unit.now + step}
+        row: dict[str, Any] = {"provider": provider, "free_at": unit.now + step, "furthest": unit.now + FURTHEST}
         if unit.connection.dialect.name == "postgresql":
             row["step"] = step
         else:

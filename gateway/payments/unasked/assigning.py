@@ -1,69 +1,33 @@
-"""Whose money on suspense is: proposals that help a person, and what one person decides, or two for large amounts."""
+"""Whose money on suspense is: one person says it, or two for large amounts."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
-from stdnum import damm
 
-from gateway.kernel.money import EXPONENT, Money
+from gateway.kernel.clock import day_in
+from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
-from gateway.locale import mark
-from gateway.membership.households import Household, by_id, standing
+from gateway.membership.households import Household, by_id
 from gateway.network.organisations import Tree
 from gateway.payments.decisions.two_people import REASON_CHARACTERS, name_kept, same_person
-from gateway.payments.payers.shares import group_by_id
-from gateway.payments.unasked.incoming import Posted, post_whole, runs_in
+from gateway.payments.payers.group_money import post_kept
+from gateway.payments.payers.shares import Group, Share, divide, group_by_id, members_of
+from gateway.payments.push.limits import largest_alone
+from gateway.payments.unasked.incoming import Posted, post_whole
 from gateway.payments.unasked.suspense import (
-    Held,
     NotAssigned,
     leave_suspense,
-    reaches,
     take_from_suspense,
+    take_turn_of,
     write_decision,
 )
-from gateway.store.schema import (
-    account,
-    assignment,
-    declaration,
-    household,
-    incoming,
-    line,
-    organisation,
-    payer_group,
-    phone,
-)
-from gateway.store.turn import take_turn
+from gateway.store.schema import assignment, household, incoming, organisation, payer_group
 from gateway.store.unit import Unit
-
-if TYPE_CHECKING:
-    from gateway.payments.payers.groups import PostedForGroup
-
-
-# --- one person, or two -----------------------------------------------------------------------------------------------
-
-# In major units: about what three or four families pay for a year. Up to this one person says whose money is.
-_ALONE = {
-    "XOF": 50_000,
-    "XAF": 50_000,
-    "BIF": 150_000,
-    "GNF": 700_000,
-    "CDF": 200_000,
-    "RWF": 100_000,
-    "KES": 10_000,
-    "USD": 75,
-    "EUR": 75,
-}
-
-
-def largest_alone(currency: str) -> Money:
-    """The most that one person may take from suspense without another's word."""
-    return Money(_ALONE[currency] * 10 ** EXPONENT[currency], currency)
 
 
 @dataclass(frozen=True)
@@ -73,7 +37,14 @@ class Proposed:
     incoming_id: int
 
 
-def say_whose(
+@dataclass(frozen=True)
+class PostedForGroup:
+    """What each household got, by card: the household, the collection's id, the amount."""
+
+    shares: tuple[tuple[Household, int, Money], ...]
+
+
+def _write_down(
     unit: Unit,
     one: Row[Any],
     by_name: str,
@@ -109,8 +80,37 @@ def assign(
     one = take_from_suspense(unit, tree, incoming_id, [family], by_name, reason)
     if isinstance(one, NotAssigned):
         return one
-    proposed = say_whose(unit, one, by_name, reason, household_id=family.id)
+    proposed = _write_down(unit, one, by_name, reason, household_id=family.id)
     return proposed or _post_to(unit, tree, chart, one, family, by_name, reason)
+
+
+def assign_to_group(
+    unit: Unit, tree: Tree, chart: Chart, incoming_id: int, group: Group, by_name: str, reason: str
+) -> PostedForGroup | Proposed | NotAssigned:
+    """A person says that a group paid it: each household gets its share, in one transaction.
+
+    The operator's one transaction is one entry (wallet to suspense); each share is one more (suspense to household), so
+    that each has its own receipt. Above :func:`largest_alone` another person has to approve. Raises
+    :class:`~gateway.payments.payers.shares.BadSplit`.
+    """
+    found = _take_divided(unit, tree, incoming_id, group, by_name, reason)
+    if isinstance(found, NotAssigned):
+        return found
+    one, shares = found
+    proposed = _write_down(unit, one, by_name, reason, group_id=group.id)
+    return proposed or _post_to_group(unit, tree, chart, one, shares, group, by_name, reason)
+
+
+def _take_divided(
+    unit: Unit, tree: Tree, incoming_id: int, group: Group, by_name: str, reason: str, approving: bool = False
+) -> tuple[Row[Any], list[Share]] | NotAssigned:
+    """The locked row of money that a group is said to have paid, and each household's share of it today."""
+    families = [one for one, _ in members_of(unit.connection, tree, group)]
+    one = take_from_suspense(unit, tree, incoming_id, families, by_name, reason, approving)
+    if isinstance(one, NotAssigned):
+        return one
+    books, amount = tree.books_of(one.organisation_id), Money(one.amount_minor, one.currency)
+    return one, divide(unit.connection, tree, group, books.id, amount, day_in(books.time_zone, unit.now))
 
 
 def _post_to(
@@ -121,16 +121,33 @@ def _post_to(
     A new entry moves it from suspense to the household, for the day on which it was paid: the member isn't to blame for
     a digit. Between two books it leaves the first by a reversal.
     """
-    stands_on = leave_suspense(unit, tree, one, tree.books_of(family.section_id))
+    stands_on = leave_suspense(unit, tree, one, [family])
     posted = post_whole(unit, tree, chart, one, family, stands_on, "assigned")
     write_decision(unit, one, posted.collection_id, by_name, reason)
     return posted
 
 
+def _post_to_group(
+    unit: Unit,
+    tree: Tree,
+    chart: Chart,
+    one: Row[Any],
+    shares: Sequence[Share],
+    group: Group,
+    by_name: str,
+    reason: str,
+) -> PostedForGroup:
+    posted = post_kept(unit, tree, chart, one, group, shares)
+    write_decision(unit, one, None, by_name, f"group {group.code}: {reason}")
+    return PostedForGroup(
+        tuple((family, its_id, share) for (family, share), its_id in zip(shares, posted, strict=True))
+    )
+
+
 def approve_assignment(
     unit: Unit, tree: Tree, chart: Chart, incoming_id: int, by_name: str
 ) -> Posted | PostedForGroup | NotAssigned:
-    """Another person agrees with whose money is said to be: now it counts. Raises what splitting for a group does."""
+    """Another person agrees with whose money is said to be: now it counts. Raises BadSplit as for the first person."""
     asked = _asked(unit, incoming_id)
     if asked is None:
         return NotAssigned("gone")
@@ -138,26 +155,25 @@ def approve_assignment(
         return NotAssigned("no-reason")
     if same_person(by_name, asked.asked_by):
         return NotAssigned("same-person")
-    note = f"{asked.asked_by}: {asked.reason}"
-    done: Posted | PostedForGroup | NotAssigned
-    if asked.household_id is None:
-        done = _post_to_group(unit, tree, chart, asked, by_name, note)
-    else:
-        family = by_id(unit.connection, tree, asked.household_id)
-        one = take_from_suspense(unit, tree, incoming_id, [family], by_name, note, approving=True)
-        done = one if isinstance(one, NotAssigned) else _post_to(unit, tree, chart, one, family, by_name, note)
+    done = _post_approved(unit, tree, chart, asked, by_name)
     if not isinstance(done, NotAssigned):
         _decide(unit, asked, "done", by_name)
     return done
 
 
-def _post_to_group(
-    unit: Unit, tree: Tree, chart: Chart, asked: Row[Any], by_name: str, note: str
-) -> PostedForGroup | NotAssigned:
-    from gateway.payments.payers.groups import post_for_group  # that file asks this one for a second person
-
-    group = group_by_id(unit.connection, asked.group_id)
-    return post_for_group(unit, tree, chart, asked.incoming_id, group, by_name, note, approving=True)
+def _post_approved(
+    unit: Unit, tree: Tree, chart: Chart, asked: Row[Any], by_name: str
+) -> Posted | PostedForGroup | NotAssigned:
+    note = f"{asked.asked_by}: {asked.reason}"
+    if asked.household_id is None:
+        group = group_by_id(unit.connection, asked.group_id)
+        found = _take_divided(unit, tree, asked.incoming_id, group, by_name, note, approving=True)
+        if isinstance(found, NotAssigned):
+            return found
+        return _post_to_group(unit, tree, chart, *found, group, by_name, note)
+    family = by_id(unit.connection, tree, asked.household_id)
+    one = take_from_suspense(unit, tree, asked.incoming_id, [family], by_name, note, approving=True)
+    return one if isinstance(one, NotAssigned) else _post_to(unit, tree, chart, one, family, by_name, note)
 
 
 def drop_assignment(unit: Unit, incoming_id: int, by_name: str, reason: str) -> NotAssigned | None:
@@ -175,10 +191,8 @@ def drop_assignment(unit: Unit, incoming_id: int, by_name: str, reason: str) -> 
 
 def _asked(unit: Unit, incoming_id: int) -> Row[Any] | None:
     """What waits for a second person, once nobody else decides about this money at the same moment."""
-    number = unit.connection.scalar(select(incoming.c.operator_id).where(incoming.c.id == incoming_id))
-    if number is None:
+    if not take_turn_of(unit, incoming.c.id == incoming_id):
         return None
-    take_turn(unit, number)
     open_ones = (assignment.c.incoming_id == incoming_id) & (assignment.c.state == "asked")
     return unit.connection.execute(select(assignment).where(open_ones).with_for_update()).first()
 
@@ -229,105 +243,3 @@ def waiting(connection: Connection, under_path: str = "/") -> list[Waiting]:
         )
         for row in rows
     ]
-
-
-# --- whose it may be --------------------------------------------------------------------------------------------------
-
-# Why a household is proposed, in the order of their weight.
-WHY = {
-    "declared": mark("says that it paid with this number"),
-    "card": mark("its card is one typing error from the reference"),
-    "phone": mark("the payer's number is one of its phones"),
-    "amount": mark("it has exactly this amount to pay"),
-}
-MOST_PROPOSALS = 10
-_AROUND = timedelta(days=60)  # how far from the payment a due of the same amount may lie
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A household that money may be for; ``why`` are keys of :data:`WHY`."""
-
-    household: Household
-    why: tuple[str, ...]
-
-
-def proposals(connection: Connection, tree: Tree, one: Held, today: date) -> list[Proposal]:
-    """Whose the money may be, the likeliest first. They help a person to decide, and decide nothing."""
-    reasons: dict[int, set[str]] = {}
-    for why, ids in (
-        ("declared", _who_declared(connection, one)),
-        ("card", _near_cards(connection, one.reference or "")),
-        ("phone", _by_payer(connection, one.payer)),
-        ("amount", _by_amount(connection, tree, one)),
-    ):
-        for each in ids:
-            reasons.setdefault(each, set()).add(why)
-    found = []
-    for its_id, whys in reasons.items():
-        family = by_id(connection, tree, its_id)
-        if not reaches(tree, one.organisation_id, family.section_id) or family.currency != one.amount.currency:
-            continue
-        now = standing(connection, family, today)
-        whys = whys - {"amount"} | ({"amount"} if one.amount in (now.due, now.left, now.to_start) else set())
-        if whys:
-            found.append(Proposal(family, tuple(word for word in WHY if word in whys)))
-    order = list(WHY)
-    found.sort(key=lambda each: ([order.index(word) for word in each.why][:1], -len(each.why), each.household.id))
-    return found[:MOST_PROPOSALS]
-
-
-def _who_declared(connection: Connection, one: Held) -> Iterator[int]:
-    yield from connection.scalars(
-        select(declaration.c.household_id).where(declaration.c.operator_id == one.number).limit(20)
-    )
-
-
-def _by_payer(connection: Connection, payer: str | None) -> Iterator[int]:
-    if payer is not None:
-        yield from connection.scalars(select(phone.c.household_id).where(phone.c.msisdn == payer).limit(20))
-
-
-def _near_cards(connection: Connection, reference: str) -> Iterator[int]:
-    near = {card for run in runs_in(reference) for card in one_edit_away(re.sub(r"\D", "", run))}
-    if near and len(near) <= 500:
-        yield from connection.scalars(select(household.c.id).where(household.c.card.in_(sorted(near))))
-
-
-def one_edit_away(typed: str) -> set[str]:
-    """The valid card numbers from which digits differ by one slip: wrong, left out, one too many, or two swapped."""
-    count = len(typed)
-    if not 8 <= count <= 10 or not typed.isascii():
-        return set()
-    tries: set[str] = set()
-    for place in range(count + 1):
-        before, after = typed[:place], typed[place:]
-        if count == 8:
-            tries |= {before + digit + after for digit in "0123456789"}
-        elif count == 10:
-            tries.add(before + after[1:])
-        elif after:
-            tries |= {before + digit + after[1:] for digit in "0123456789"}
-            tries.add(before + after[1:2] + after[:1] + after[2:])
-    return {each for each in tries if len(each) == 9 and each[0] in "12345" and damm.is_valid(each)} - {typed}
-
-
-def _by_amount(connection: Connection, tree: Tree, one: Held) -> Iterator[int]:
-    """Households with a due of this amount about this day; whether it is still to pay their standing says."""
-    wallet = tree[one.organisation_id]
-    books = {org.books_id for org in tree.by_id.values() if org.under(wallet)}
-    on = one.paid_at.date()
-    yield from connection.scalars(
-        select(line.c.household_id)
-        .join(account, account.c.id == line.c.account_id)
-        .where(
-            account.c.organisation_id.in_(sorted(books)),
-            account.c.role == "receivable",
-            account.c.currency == one.amount.currency,
-            line.c.amount_minor == one.amount.minor,
-            line.c.due_on.between(on - _AROUND, on + _AROUND),
-        )
-        .group_by(line.c.household_id)
-        .order_by(func.min(line.c.id).desc())
-        .limit(50)
-    )

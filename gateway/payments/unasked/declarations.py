@@ -21,7 +21,7 @@ from gateway.payments.decisions.cases import GATEWAY, close_cases_of, open_case
 from gateway.payments.names import carried, read_number
 from gateway.payments.receipts import show_receipt
 from gateway.payments.states import State
-from gateway.payments.unasked.incoming import from_their_phone, post_whole
+from gateway.payments.unasked.incoming import is_believed, post_whole
 from gateway.payments.unasked.suspense import being_assigned, being_refunded, leave_suspense, reaches
 from gateway.sms import notices
 from gateway.sms.outgoing import Outgoing, queue_messages
@@ -178,10 +178,11 @@ def _claim(unit: Unit, tree: Tree, chart: Chart, family: Household, msisdn: str,
         return None
     [one] = rows
     # What a group was asked for is divided by a person, whoever's phone it came from.
-    theirs = one.collection_id is None and from_their_phone(unit.connection, one.payer, msisdn, family.id)
+    amount = Money(one.amount_minor, one.currency)
+    theirs = one.collection_id is None and is_believed(unit.connection, one.payer, amount, msisdn, family.id)
     if one.state != "suspense" or not theirs:
         key = f"declared-by-another:{one.id}:{family.id}"
-        said = "a household whose phone it isn't says that it paid it"
+        said = "a household says that it paid it, and not from the phone that did"
         if one.state != "suspense":
             said = "a household says that it paid what counts for another"
         books = tree.books_of(one.organisation_id)
@@ -191,7 +192,7 @@ def _claim(unit: Unit, tree: Tree, chart: Chart, family: Household, msisdn: str,
         return None
     if being_assigned(unit.connection, one.id):
         return None
-    stands_on = leave_suspense(unit, tree, one, tree.books_of(family.section_id))
+    stands_on = leave_suspense(unit, tree, one, [family])
     post_whole(unit, tree, chart, one, family, stands_on, "declared")
     close_cases_of(unit, one.id, GATEWAY, "the member who paid has said so")
     return _paid_already(unit.connection, family.id, number)

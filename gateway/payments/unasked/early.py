@@ -43,7 +43,7 @@ def is_early(word: ColumnElement[str], number: ColumnElement[str]) -> ColumnElem
     return and_(money_case.c.key == key, money_case.c.closed_at.is_(None))
 
 
-def awaited(connection: Connection, operator: str, number: str) -> bool:
+def told_early(connection: Connection, operator: str, number: str) -> bool:
     """Has the operator said that it took a transaction back, before it was told of?"""
     key = early_key(operator_word(operator), operator_number(number))
     still = (money_case.c.key == key) & money_case.c.closed_at.is_(None)

@@ -7,7 +7,6 @@ member's declaration or a person says whose it is.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,24 +24,16 @@ from gateway.membership.households import Household, by_card, by_id, lock_househ
 from gateway.network.organisations import Organisation, Tree
 from gateway.payments.collections import create
 from gateway.payments.decisions.cases import Kind, open_case
-from gateway.payments.names import (
-    LONGEST,
-    as_providers_wrote,
-    operator_number,
-    operator_word,
-)
+from gateway.payments.names import LONGEST, as_providers_wrote, operator_number, operator_word
 from gateway.payments.posting import Came, post
-from gateway.payments.readers import Reader, readers
-from gateway.payments.unasked.early import awaited
+from gateway.payments.push.limits import largest_alone
+from gateway.payments.readers import message_to, readers
+from gateway.payments.unasked.early import told_early
 from gateway.payments.unasked.fees import post_fee
-from gateway.payments.unasked.suspense import entry_key, reaches
+from gateway.payments.unasked.suspense import entry_key, identify, reaches
 from gateway.sms import notices
-from gateway.sms.outgoing import Outgoing, queue_messages
-from gateway.store.schema import (
-    collection,
-    declaration,
-    incoming,
-)
+from gateway.sms.outgoing import queue_messages
+from gateway.store.schema import collection, declaration, incoming
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -111,7 +102,7 @@ def see(unit: Unit, tree: Tree, chart: Chart, seen: Seen) -> Posted | Suspense |
                  fee=seen.fee, at=seen.paid_at)  # fmt: skip
     if known is not None:
         return known
-    if awaited(unit.connection, seen.operator, number):
+    if told_early(unit.connection, seen.operator, number):
         to_whom: Household | tuple[Kind, str] = ("reversed", "its operator took it back before it was told of")
     else:
         to_whom = _to_whom(unit, tree, seen, number)
@@ -211,14 +202,22 @@ def _declared(unit: Unit, tree: Tree, seen: Seen, number: str) -> Household | tu
     if len(claims) > 1:
         return "declared-by-another", "several households say that they paid it"
     [(msisdn, family)] = claims
-    if not from_their_phone(unit.connection, seen.payer, msisdn, family.id):
-        return "declared-by-another", "a household whose phone it isn't says that it paid it"
+    if not is_believed(unit.connection, seen.payer, seen.amount, msisdn, family.id):
+        return "declared-by-another", "a household says that it paid it, and not from the phone that did"
     return family
 
 
-def from_their_phone(connection: Connection, payer: str | None, declarer: str, household_id: int) -> bool:
-    """A declaration is believed unless the money came from a phone that is neither the declarer's nor the family's."""
-    return payer is None or payer == declarer or payer in {each.msisdn for each in phones_of(connection, household_id)}
+def is_believed(connection: Connection, payer: str | None, amount: Money, declarer: str, household_id: int) -> bool:
+    """A declaration is believed where the money came from the declarer's phone.
+
+    Up to what one person may decide it is also believed where it came from another phone of the family, or where nobody
+    knows from which it came: the staff read operators' SMS, and give households phones.
+    """
+    if payer == declarer:
+        return True
+    if amount > largest_alone(amount.currency):
+        return False
+    return payer is None or payer in {each.msisdn for each in phones_of(connection, household_id)}
 
 
 # --- writing it -------------------------------------------------------------------------------------------------------
@@ -267,9 +266,7 @@ def post_whole(
     post(unit, tree, chart, made, family, Came(amount, stands_on, reason, None, one.paid_at, number))
     own = (declaration.c.operator_id == one.operator_id) & (declaration.c.household_id == family.id)
     unit.connection.execute(update(declaration).where(own).values(state="confirmed"))
-    unit.connection.execute(
-        update(incoming).where(incoming.c.id == one.id).values(state="posted", collection_id=made.id)
-    )
+    identify(unit, one.id, made.id)
     return Posted(made.id, one.id)
 
 
@@ -306,11 +303,5 @@ def _tell_unidentified(unit: Unit, tree: Tree, books: Organisation, one: Row[Any
         for each in told.treasurers
     ]
     texts += [("unidentified", each, notices.unidentified(Say(each.language), amount, number)) for each in told.members]
-    queue_messages(unit, "receipts", *(message_about(one.id, *each, books.id) for each in texts))
-
-
-def message_about(incoming_id: int, event: str, reader: Reader, text: str, organisation_id: int) -> Outgoing:
-    """One SMS about money that has no household yet."""
-    digest = hashlib.blake2b(reader.msisdn.encode(), digest_size=8).hexdigest()
-    key = f"{event}:{incoming_id}:{digest}"
-    return Outgoing(event, reader.msisdn, reader.language, text, organisation_id, None, key)
+    words = (message_to(each, event, str(one.id), text, books.id) for event, each, text in texts)
+    queue_messages(unit, "receipts", *words)

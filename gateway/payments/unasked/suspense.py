@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
-from gateway.ledger.entries import Entry, Line, record
+from gateway.kernel.numbers import with_check_digit
 from gateway.membership.households import Household
-from gateway.network.organisations import Organisation, Tree
-from gateway.payments.decisions.cases import close_case, close_cases_of, open_case
-from gateway.store.schema import (
-    assignment,
-    entry,
-    incoming,
-    line,
-    refund,
-)
+from gateway.network.organisations import Tree
+from gateway.payments.decisions.cases import GATEWAY, close_case, close_cases_of, open_case
+from gateway.payments.states import REFUND_RUNNING
+from gateway.payments.undoing import undo_entry
+from gateway.store.schema import assignment, collection, incoming, refund
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -36,30 +32,65 @@ def reaches(tree: Tree, organisation_id: int, section_id: int) -> bool:
     return tree[section_id].under(tree[organisation_id])
 
 
-def reverse_suspense(unit: Unit, one: Row[Any], why: str, on: date) -> None:
-    """Undo the entry that put money on suspense, by a new one of a day."""
-    put = unit.connection.execute(select(entry).where(entry.c.key == entry_key(one.id))).one()
-    lines = unit.connection.execute(select(line).where(line.c.entry_id == put.id).order_by(line.c.id)).all()
-    record(
-        unit,
-        Entry(
-            f"{why}:{one.id}",
-            put.organisation_id,
-            "corrections",
-            put.currency,
-            on,
-            tuple(Line(each.account_id, -each.amount_minor) for each in lines),
-            reverses=put.id,
-        ),
+def reverse_suspense(unit: Unit, tree: Tree, one: Row[Any], by_name: str, note: str) -> None:
+    """Money on suspense was taken back by its operator: its entry is undone, and what is open about it closed."""
+    today = day_in(tree.books_of(one.organisation_id).time_zone, unit.now)
+    undo_entry(unit, entry_key(one.id), f"returned:{one.id}", today)
+    unit.connection.execute(update(incoming).where(incoming.c.id == one.id).values(state="returned"))
+    close_cases_of(unit, one.id, by_name, note)
+
+
+def leave_suspense(unit: Unit, tree: Tree, one: Row[Any], families: Sequence[Household]) -> str:
+    """The role of the account on which money stands for the households that it goes to.
+
+    It is taken from suspense where all of them are of its books; else it leaves these, and stands in the wallets.
+    """
+    books = tree.books_of(one.organisation_id)
+    if all(tree.books_of(each.section_id).id == books.id for each in families):
+        return "suspense"
+    undo_entry(unit, entry_key(one.id), f"moved:{one.id}", day_in(books.time_zone, one.paid_at))
+    return "wallet"
+
+
+def identify(unit: Unit, incoming_id: int, collection_id: int) -> None:
+    """Money that came is on suspense no more: it counts under a collection."""
+    unit.connection.execute(
+        update(incoming).where(incoming.c.id == incoming_id).values(state="posted", collection_id=collection_id)
     )
 
 
-def leave_suspense(unit: Unit, tree: Tree, one: Row[Any], to: Organisation) -> str:
-    """Where money stands for the books that it goes to: on their suspense, or, from other books, in their wallet."""
-    if tree.books_of(one.organisation_id).id == to.id:
-        return "suspense"
-    reverse_suspense(unit, one, "moved", day_in(tree.books_of(one.organisation_id).time_zone, one.paid_at))
-    return "wallet"
+def identify_by_operator(unit: Unit, incoming_id: int, collection_id: int) -> None:
+    """The same, where the operator's answer about a collection tells it: nobody has to decide any more."""
+    identify(unit, incoming_id, collection_id)
+    close_cases_of(unit, incoming_id, GATEWAY, "the operator says whose it is")
+
+
+def follow_money(unit: Unit, incoming_id: int, collection_id: int) -> None:
+    """What was being given back of money that counts for a household now is given back of its collection.
+
+    Whoever gives it may have sent it already; else they may wish to drop it: a case says so.
+    """
+    books = select(collection.c.organisation_id).where(collection.c.id == collection_id).scalar_subquery()
+    moved = unit.connection.execute(
+        update(refund)
+        .where(refund.c.incoming_id == incoming_id, refund.c.state.in_(REFUND_RUNNING))
+        .values(incoming_id=None, collection_id=collection_id, organisation_id=books)
+        .returning(refund.c.id, refund.c.key, refund.c.organisation_id)
+    )
+    for one in moved.all():
+        said = f"refund {with_check_digit(one.id)} is of money that counts for a household now: pay it, or drop it"
+        open_case(unit, "refund", one.organisation_id, collection_id, None, said, f"refund-counts:{one.key}")
+
+
+def take_turn_of(unit: Unit, which: ColumnElement[bool]) -> bool:
+    """Wait for the turns of money that came, before any row is locked: nobody else moves it until the end of this.
+
+    False where there is none.
+    """
+    numbers = unit.connection.scalars(select(incoming.c.operator_id).where(which).order_by(incoming.c.id)).all()
+    for number in numbers:
+        take_turn(unit, number)
+    return bool(numbers)
 
 
 @dataclass(frozen=True)
@@ -90,10 +121,8 @@ def take_from_suspense(
     """
     if not by_name.strip() or not reason.strip():
         return NotAssigned("no-reason")
-    number = unit.connection.scalar(select(incoming.c.operator_id).where(incoming.c.id == incoming_id))
-    if number is None:
+    if not take_turn_of(unit, incoming.c.id == incoming_id):
         return NotAssigned("gone")
-    take_turn(unit, number)
     one = unit.connection.execute(select(incoming).where(incoming.c.id == incoming_id).with_for_update()).one()
     if one.state != "suspense":
         return NotAssigned("gone")
@@ -109,7 +138,8 @@ def take_from_suspense(
 
 
 def being_refunded(connection: Connection, incoming_id: int) -> bool:
-    running = refund.c.state.in_(["asked", "approved", "sent"])
+    """Is money on suspense being given back?"""
+    running = refund.c.state.in_(REFUND_RUNNING)
     return connection.scalar(select(refund.c.id).where(refund.c.incoming_id == incoming_id, running)) is not None
 
 

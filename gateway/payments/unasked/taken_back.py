@@ -5,24 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
+from gateway.kernel.numbers import with_check_digit
 from gateway.network.organisations import Tree
-from gateway.payments.decisions.cases import GATEWAY, close_cases_of, open_case
-from gateway.payments.names import (
-    as_providers_wrote,
-    operator_number,
-    operator_word,
-)
-from gateway.payments.settle import reverse
+from gateway.payments.decisions.cases import GATEWAY, open_case
+from gateway.payments.names import as_providers_wrote, operator_number, operator_word
+from gateway.payments.reversing import reversal_key, reverse
 from gateway.payments.unasked.early import Taken, close_early, early_key, keep_early
 from gateway.payments.unasked.suspense import reverse_suspense
-from gateway.store.schema import (
-    collection,
-    incoming,
-)
+from gateway.store.schema import collection, incoming, refund
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -75,20 +68,30 @@ def take_back(
     if one is not None:
         return TakenBack(reverse(unit, tree, one.key, said, amount, reversal_id))
     if row is not None and row.state == "returned":
-        return TakenBack(False)
+        if (number_paid := _paid_back(unit, row.id)) is None:
+            return TakenBack(False)
+        said = f"its operator took it back, and refund {number_paid} gave it back"
+        return LeftToPerson(
+            open_case(unit, "refund", row.organisation_id, None, row.id, said, f"reversal-refunded:{row.id}")
+        )
     if row is None or row.state != "suspense" or amount not in (None, Money(row.amount_minor, row.currency)):
         its_id = row.id if row is not None else None
         books, taken = tree.books_of(organisation_id), Taken(amount, reversal_id)
         return LeftToPerson(keep_early(unit, books.id, its_id, early_key(word, number), taken, said))
-    reverse_suspense(unit, row, "returned", day_in(tree.books_of(row.organisation_id).time_zone, unit.now))
-    unit.connection.execute(update(incoming).where(incoming.c.id == row.id).values(state="returned"))
-    close_cases_of(unit, row.id, GATEWAY, "the operator took it back")
+    reverse_suspense(unit, tree, row, GATEWAY, "the operator took it back")
     close_early(unit, early_key(word, number))
     return TakenBack(True)
+
+
+def _paid_back(unit: Unit, incoming_id: int) -> str | None:
+    """The number of the refund that people gave money on suspense back by, where they did."""
+    own = (refund.c.incoming_id == incoming_id) & (refund.c.state == "paid")
+    its_id = unit.connection.scalar(select(refund.c.id).where(own))
+    return with_check_digit(its_id) if its_id is not None else None
 
 
 def _part_of_a_groups(unit: Unit, one: Any, amount: Money | None, reversal_id: str | None, said: str) -> int:
     """Which of a group's households a part was taken from nobody says: a person decides."""
     what = f"{amount.decimal} {amount.currency}" if amount else "all of it"
-    key = f"reversal:{one.key}:{(reversal_id or what)[:30]}"
+    key = reversal_key(one.key, reversal_id or what)
     return open_case(unit, "reversed", one.organisation_id, one.id, None, f"{what} of a group's: {said}", key)

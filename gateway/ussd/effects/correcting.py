@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from gateway.locale import mark
-from gateway.payments import cash
+from gateway.payments.cash_corrections import NotCorrected, correct_cash
 from gateway.ussd.effects.doing import Doing
 
 # What a treasurer can say by a key; kept in English with the correction, as the office reads it.
@@ -33,7 +33,7 @@ class CorrectCash:
 
     def do(self, doing: Doing) -> Corrected:
         member = doing.staff(self.staff, "treasurer")
-        done = cash.correct_cash(
+        done = correct_cash(
             doing.unit,
             doing.tree,
             doing.services.chart,
@@ -42,4 +42,4 @@ class CorrectCash:
             REASONS[self.reason],
             treasurer=member,
         )
-        return Corrected(done.why if isinstance(done, cash.NotCorrected) else "")
+        return Corrected(done.why if isinstance(done, NotCorrected) else "")

@@ -12,8 +12,8 @@ from gateway.kernel.msisdn import BadMsisdn, read_msisdn
 from gateway.membership.households import by_card, by_phone
 from gateway.membership.people import to_strangers
 from gateway.network.facilities import network_path
-from gateway.payments.collections import Asked, ask_for_payment
 from gateway.payments.push.daily import Limited
+from gateway.payments.push.wishes import Asked, ask_for_payment
 from gateway.payments.receipts import check_receipt
 from gateway.store import attempts
 from gateway.ussd.effects.doing import Doing
@@ -157,6 +157,7 @@ class ReceiptAnswer:
     name: str = ""
     taken_back: bool = False
     wait_minutes: int = 0
+    gone_back: Money | None = None  # what went back of it, where that isn't all
 
 
 @dataclass(frozen=True)
@@ -178,4 +179,7 @@ class CheckReceipt:
         if found is None:
             wait = attempts.fail(doing.unit, subject, attempts.CARD_GUESSES)
             return ReceiptAnswer(False, wait_minutes=minutes(wait))
-        return ReceiptAnswer(True, found.amount, found.on, found.card, to_strangers(found.head), found.reversed)
+        gone_back = found.gone_back if found.gone_back and not found.reversed else None
+        return ReceiptAnswer(
+            True, found.amount, found.on, found.card, to_strangers(found.head), found.reversed, gone_back=gone_back
+        )

@@ -15,15 +15,16 @@ from gateway.ussd.screens.pay import PayWhat, pay_what
 def cover_line(say: Say, standing: Standing) -> str:
     """The state of cover in one short sentence, with the date that matters."""
     cover = standing.cover
-    if cover.state is State.ACTIVE:
-        return say("Covered until {date}.", date=cover.until)
-    if cover.state is State.GRACE:
+    if cover.state.covered:
+        if standing.must_renew:
+            return say("Covered until {date}. Renew before then.", date=cover.until)
+        if cover.state is State.ACTIVE or not standing.left:
+            return say("Covered until {date}.", date=cover.until)
         return say("Covered until {date}. Pay before then.", date=cover.until)
     if cover.state is State.WAITING:
         return say("Cover starts on {date}.", date=cover.begins_on)
     if cover.year_over:
-        ended = cover.begins_on is not None and not standing.left
-        return say("Cover has ended. Renew for a new year.") if ended else say("The year is over: renew by phone.")
+        return say("Your year is over. Renew to be covered.")
     if cover.state is State.LAPSED:
         return say("Cover has stopped. Pay to start again.")
     if cover.state is State.UNPAID:
@@ -47,19 +48,33 @@ class MyCover:
         standing, people = see.standing_and_roster(self.household)
         lines = [cover_line(say, standing), say("Card {card}", card=say.card(self.household.card))]
         lines.append(say("Left to pay: {amount}", amount=standing.left) if standing.left else say("All is paid."))
+        if standing.advance:
+            lines.append(say("In advance: {amount}.", amount=standing.advance))
         if standing.left and standing.cover.due_on:
             lines.append(
                 say("Next: {amount} by {date}", amount=standing.due, date=max(standing.cover.due_on, see.today))
             )
         lines.append(say.many("{count} person covered:", "{count} people covered:", len(people)))
         lines.extend(_on_card(say, one, standing, see) for one in people)
-        renew = [say("Renew for a new year")] if standing.renewable else []
-        return Page("\n".join(lines), [say("Pay"), *renew])
+        labels = {
+            "pay": say("Pay") if standing.left else say("Pay in advance"),
+            "renew": say("Renew for a new year"),
+        }
+        return Page("\n".join(lines), [labels[each] for each in _choices(standing)])
 
     def take(self, choice: Choice, see: See) -> PayWhat | RenewYear:
-        if choice == 2:
+        choices = _choices(see.standing_and_roster(self.household)[0])
+        # Another phone of the family may have renewed meanwhile: the screen of the new year says so.
+        if choice > len(choices) or choices[choice - 1] == "renew":
             return RenewYear(self.card)
         return pay_what(self.household, see)
+
+
+def _choices(standing: Standing) -> list[str]:
+    """Paying and, where it is time, renewing: first of all where only that helps."""
+    if not standing.renewable:
+        return ["pay"]
+    return ["renew", "pay"] if standing.must_renew else ["pay", "renew"]
 
 
 def _on_card(say: Say, one: Beneficiary, standing: Standing, see: See) -> str:

@@ -382,6 +382,8 @@ class RenewYear:
             say("from {start} to {end}", start=year.starts_on, end=year.ends_on),
             say.many("for {count} person.", "for {count} people.", year.people),
         ]
+        if year.advance:
+            lines.append(say("The advance pays {amount} of it.", amount=year.advance))
         return Page("\n".join(lines), [say("Renew"), say("Change the family first")])
 
     def take(self, choice: Choice, see: See) -> Do | MyFamily | GoHome:
@@ -410,11 +412,13 @@ class YearRenewed:
     def show(self, say: Say, see: See) -> Page:
         one = self.year
         text = say("Renewed from {date}.", date=one.starts_on)
+        if not one.first:
+            return Page(text + "\n" + say("The year: {total}. Nothing to pay now.", total=one.total), [say("Home")])
         text += "\n" + say("The year: {total}. Due now: {first}.", total=one.total, first=one.first)
         return Page(text, [say("Home")] if self.staff is not None else [say("Pay now"), say("Later")])
 
     def take(self, choice: Choice, see: See) -> PayWhat | GoHome:
         household = see.household(self.card)
-        if self.staff is not None or choice == 2 or household is None:
+        if self.staff is not None or choice == 2 or household is None or not self.year.first:
             return GoHome()
         return pay_what(household, see)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from gateway.kernel.money import BadAmount, Money, read_amount
 from gateway.kernel.msisdn import BadMsisdn, read_caller, read_msisdn, show_national
@@ -19,6 +19,9 @@ from gateway.ussd.screens.declare import DeclareNumber
 from gateway.ussd.screens.find import not_found
 from gateway.ussd.screens.pin import wait_word
 
+if TYPE_CHECKING:
+    from gateway.ussd.screens.family import RenewYear
+
 CARD_DIGITS = 8  # whatever has as many digits is a card's or a phone's number, not an amount
 MOST_MONTHS = 24
 
@@ -26,7 +29,9 @@ MOST_MONTHS = 24
 def pay_what(household: Household, see: See, name: str = "") -> PayWhat:
     """The first screen of paying, with the figures as they are now; ``name`` for somebody else's household."""
     standing = see.standing(household)
-    return PayWhat(household.card, standing.left, standing.due, least_payment(standing), standing.monthly, name)
+    least, advance = least_payment(standing), None if name else standing.advance
+    renews = standing.must_renew and not name
+    return PayWhat(household.card, standing.left, standing.due, least, standing.monthly, name, advance, renews)
 
 
 def least_payment(standing: Standing) -> Money:
@@ -90,6 +95,7 @@ class PayWhat:
     """All that is left, what is due now when that is less, or another amount. The figures are those that were shown.
 
     A card number typed here leads to that household, and an amount is taken as one: that is how one dials deep.
+    ``advance`` and ``renews`` (nothing is left to pay, the next year is open) are a household's own matter.
     """
 
     card: str
@@ -98,17 +104,21 @@ class PayWhat:
     least: Money
     monthly: Money
     name: str = ""
+    advance: Money | None = None
+    renews: bool = False
 
     def _amounts(self) -> list[Money]:
         return offered(self.due, self.left)
 
     def _others(self) -> list[str]:
         months = ["months"] if self.left > self.monthly > Money(0, self.left.currency) else []
-        return ["amount", *months, *([] if self.name else ["other", "paid"])]
+        renew = ["renew"] if self.renews else []
+        return [*renew, "amount", *months, *([] if self.name else ["other", "paid"])]
 
     def show(self, say: Say, see: See) -> Page:
         card = say.card(self.card)
         labels = {
+            "renew": say("Renew for a new year"),
             "amount": say("Other amount") if self.left else say("Pay in advance"),
             "months": say("Several months"),
             "other": say("For another family"),
@@ -116,8 +126,9 @@ class PayWhat:
         }
         others = [labels[each] for each in self._others()]
         whose = [self.name] if self.name else []
+        ahead = [say("In advance: {amount}.", amount=self.advance)] if self.advance else []
         if not self.left:
-            return Page("\n".join([*whose, say("Card {card}: nothing is due.", card=card)]), others)
+            return Page("\n".join([*whose, say("Card {card}: nothing is due.", card=card), *ahead]), others)
         offers = [
             say("Pay what is due: {amount}", amount=amount)
             if amount != self.left
@@ -125,9 +136,11 @@ class PayWhat:
             for amount in self._amounts()
         ]
         text = say("Card {card}. Left to pay: {amount}.", card=card, amount=self.left)
-        return Page("\n".join([*whose, text]), [*offers, *others])
+        return Page("\n".join([*whose, text, *ahead]), [*offers, *others])
 
-    def take(self, choice: Choice, see: See) -> ConfirmPayment | HowMuch | HowManyMonths | PayFor | DeclareNumber:
+    def take(
+        self, choice: Choice, see: See
+    ) -> ConfirmPayment | HowMuch | HowManyMonths | PayFor | DeclareNumber | RenewYear:
         amounts = self._amounts() if self.left else []
         if choice <= len(amounts):
             return ConfirmPayment(self.card, amounts[choice - 1], see.caller, self.name)
@@ -138,6 +151,10 @@ class PayWhat:
                 return PayFor()
             case "paid":
                 return DeclareNumber(self.card)
+            case "renew":
+                from gateway.ussd.screens.family import RenewYear  # that file leads here
+
+                return RenewYear(self.card)
         return HowMuch(self.card, self.least, self.name)
 
     def typed(self, typed: Typed, see: See) -> ConfirmPayment | Do | Again:

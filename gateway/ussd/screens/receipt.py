@@ -69,6 +69,8 @@ class ReceiptGenuine:
         ]
         if one.taken_back:
             lines.append(say("This receipt no longer counts."))
+        elif one.gone_back is not None:
+            lines.append(say("{amount} of it went back.", amount=one.gone_back))
         return Page("\n".join(lines), [say("Another receipt")])
 
     def take(self, choice: Choice, see: See) -> WhichReceipt:

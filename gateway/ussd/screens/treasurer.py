@@ -11,7 +11,7 @@ from gateway.ussd.screen import Again, Choice, Do, GoHome, See, screen, word
 from gateway.ussd.screens.animator import FindFamily
 from gateway.ussd.screens.correcting import WhichCash
 
-WAYS = {**texts.WAYS, "reversed": mark("taken back")}
+WAYS = {**texts.WAYS, "reversed": mark("taken back"), "refunded": mark("refunded")}
 
 
 @screen

@@ -11,7 +11,8 @@ from daraja_play import DarajaPlay
 from gateway.kernel.clock import FixedClock
 from gateway.kernel.money import Money
 from gateway.network.organisations import Network
-from gateway.payments.collections import Asked, ask_for_payment, newest
+from gateway.payments.collections import newest
+from gateway.payments.push.wishes import Asked, ask_for_payment
 from gateway.payments.states import State
 from gateway.store.unit import Store
 from tests.payments.village import FIRST_DUE, ON_SQLITE, Village, found

@@ -806,7 +806,6 @@ def test_a_refund_s_keys_are_as_strict(operator: PawaPayPlay, wrong: str) -> Non
         lambda: provider.give_back(replace(good, order=replace(good.order, key=wrong))),
         lambda: provider.give_back(replace(good, key=wrong)),
         lambda: provider.find_back(replace(good, key=wrong)),
-        lambda: provider.resend(wrong),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="UUID"):
@@ -818,7 +817,7 @@ def test_nothing_beyond_the_port_is_called_inside_a_transaction_either(operator:
     provider, back = operator.provider(), _repayment(order())
     calls: list[Callable[[], object]] = [
         lambda: provider.toolkit.terms("BJ"), lambda: provider.toolkit.predict(PAYER), provider.available,
-        lambda: provider.resend(back.key), lambda: provider.give_back(back), lambda: provider.find_back(back),
+        lambda: provider.give_back(back), lambda: provider.find_back(back),
         provider.keys.learn,
     ]  # fmt: skip
     with transaction_open():
@@ -1100,21 +1099,6 @@ def test_a_notice_with_both_keys_is_about_the_refund(operator: PawaPayPlay) -> N
     assert operator.provider().read("application/json", body, {}).key == refund_key
 
 
-def test_a_callback_is_sent_again_on_request(operator: PawaPayPlay, notified: Notified) -> None:
-    reader, one = operator.provider(callback_url=notified.url), order()
-    reader.keys.learn()
-    assert isinstance(reader.resend(one.key), NotFound)
-    operator.script(callback={"times": 0})
-    reader.ask(one)
-    assert _word(reader.resend(one.key)) == Reason.OTHER  # not final yet
-    operator.approve(one.key)
-    time.sleep(0.05)
-    assert notified.came == []
-    assert isinstance(reader.resend(one.key), Accepted)
-    headers, body = _came(notified)
-    assert reader.read("application/json", body, headers).key == one.key
-
-
 @pytest.mark.parametrize(
     ("callback", "count"),
     [
@@ -1317,10 +1301,9 @@ def test_no_card_and_no_number_is_said_by_what_is_beyond_the_port(
     caplog.set_level(logging.DEBUG)
     provider = operator.provider()
     said = []
-    for call, status in (("predict", 418), ("resend", 418), ("give_back", 400), ("find_back", 418), ("keys", 418)):
+    for call, status in (("predict", 418), ("give_back", 400), ("find_back", 418), ("keys", 418)):
         operator.answer(call, status, _failure(f"X payer {PAYER} or {PAYER[1:]}"))
     said.append(provider.toolkit.predict(PAYER).said)  # type: ignore[union-attr]
-    said.append(provider.resend(operator_key()).said)
     said.append(provider.give_back(_repayment(order())).said)
     said.append(provider.find_back(_repayment(order())).said)
     said.append(provider.keys.learn().said)  # type: ignore[union-attr]
@@ -1328,4 +1311,4 @@ def test_no_card_and_no_number_is_said_by_what_is_beyond_the_port(
     for canary in (PAYER[1:], PAYER[4:], CARD, standin.API_TOKEN):
         assert canary not in logged
         assert canary not in "\n".join(said)
-    assert len(said) == 5
+    assert len(said) == 4

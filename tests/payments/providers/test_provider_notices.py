@@ -25,7 +25,8 @@ from gateway.kernel.clock import FixedClock
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.network.organisations import Network
-from gateway.payments.collections import Asked, ask_for_payment, newest
+from gateway.payments.collections import newest
+from gateway.payments.push.wishes import Asked, ask_for_payment
 from gateway.payments.states import State
 from gateway.store.schema import collection, outbox
 from gateway.store.unit import Store
