@@ -13,7 +13,7 @@ from gateway.kernel.money import Money
 from gateway.network.organisations import Organisation
 from gateway.payments.receipts import names_receipt, new_receipt_code
 from gateway.payments.states import State, check
-from gateway.store.outbox import Ask, put_again
+from gateway.store.outbox import Ask, ask_put_again, put_again
 from gateway.store.schema import collection, collection_event
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
@@ -87,7 +87,16 @@ def look_soon(unit: Unit, key: str, after: timedelta = timedelta(0)) -> None:
 
     However many ask for it, it is one row: news that comes while somebody is looking is looked at once more.
     """
-    put_again(unit, Ask("money", "collection.hint", key, f"hint:{key}", after))
+    put_again(unit, _hint(key, after))
+
+
+def ask_look_soon(unit: Unit, key: str, after: timedelta) -> Rows:
+    """The same, for :func:`~gateway.store.together.together`."""
+    return ask_put_again(unit, _hint(key, after))
+
+
+def _hint(key: str, after: timedelta) -> Ask:
+    return Ask("money", "collection.hint", key, f"hint:{key}", after)
 
 
 def create(

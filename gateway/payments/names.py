@@ -15,11 +15,11 @@ from sqlalchemy import ColumnElement, bindparam, case, func
 from gateway.kernel.spelling import plain
 from gateway.store.schema import collection
 
+# Providers that have another name than the wallet that they ask.
+_PROVIDERS = {"daraja": "mpesa", "mpesa_openapi": "mpesa"}
 # Other names of the same wallet.
-_SAME = {
+_SAME = _PROVIDERS | {
     "m_pesa": "mpesa",
-    "daraja": "mpesa",
-    "mpesa_openapi": "mpesa",
     "momo": "mtn_momo",
     "mtn": "mtn_momo",
     "mtn_mobile_money": "mtn_momo",
@@ -84,5 +84,7 @@ def as_providers_wrote(word: str, given: str, country: str) -> tuple[list[str], 
 
 def word_of_collection() -> ColumnElement[str]:
     """The operator's word of a collection's row; the value ``carried`` is what :func:`carried` found, or NULL."""
-    same = case(*((collection.c.provider == name, word) for name, word in _SAME.items()), else_=collection.c.provider)
+    # Few names: the statement has this twice, and psycopg reads one of more than fifty values anew each time.
+    own = ((collection.c.provider == name, word) for name, word in _PROVIDERS.items())
+    same = case(*own, else_=collection.c.provider)
     return func.coalesce(bindparam("carried", type_=collection.c.provider.type), same)

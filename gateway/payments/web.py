@@ -7,15 +7,14 @@ import logging
 from collections.abc import Mapping
 
 from flask import Blueprint, Response, abort, request
-from sqlalchemy import Connection, select
 
 from gateway.kernel.faults import Unavailable
 from gateway.kernel.ids import is_operator_key
 from gateway.kernel.sources import Sources
-from gateway.payments.collections import learn_handle, look_soon
+from gateway.payments.collections import ask_look_soon, learn_handle
 from gateway.payments.providers.base import AnswersNotices, BadNotice, Hint, NoticeAnswer, Provider
-from gateway.payments.push.noticed import keep_notice, look_after
-from gateway.store.schema import collection
+from gateway.payments.push.noticed import ask_keep, known_of, look_after
+from gateway.store.together import together
 from gateway.store.unit import Store
 
 LARGEST_NOTICE = 64 * 1024
@@ -47,15 +46,17 @@ def payments_blueprint(
         reference = named.replace("\x00", "")[:64]  # PostgreSQL keeps no NUL in a text
         try:
             with store.write() as unit:
-                came = keep_notice(unit, provider, reference, request.content_type or "", body)
-                if _is_forged(unit.connection, provider, reference, hint):
+                known = known_of(unit, provider, reference)
+                work = [ask_keep(unit, known, provider, reference, request.content_type or "", body)]
+                if _is_forged(known.token, hint):
                     log.error(
                         "a notice of %s about %s is forged: it doesn't bear its order's token", provider, reference
                     )
                 else:
                     if hint is not None and hint.handle is not None:
                         learn_handle(unit, provider, reference, hint.handle)
-                    look_soon(unit, reference, look_after(came))
+                    work.append(ask_look_soon(unit, reference, look_after(known.came + 1)))
+                together(unit.connection, *work)
         except Unavailable:
             # Not stored, so not acknowledged: the operator's repeat or our own look will bring it.
             abort(503)
@@ -76,16 +77,13 @@ def _may_come_from(sources: Sources, provider: str) -> bool:
     return False
 
 
-def _is_forged(connection: Connection, provider: str, reference: str, hint: Hint | None) -> bool:
+def _is_forged(token: str | None, hint: Hint | None) -> bool:
     """Whether the operator gave a token with this order, and the notice doesn't bear it.
 
     An order that has none, or none yet, for its notice can overtake the answer to our call, says nothing.
     """
-    kept = connection.scalar(
-        select(collection.c.token).where(collection.c.key == reference, collection.c.provider == provider)
-    )
     borne = hint.token if hint is not None else None
-    return kept is not None and not hmac.compare_digest(kept.encode(), (borne or "").encode())
+    return token is not None and not hmac.compare_digest(token.encode(), (borne or "").encode())
 
 
 def _answer(provider: Provider, body: bytes) -> Response:

@@ -86,8 +86,13 @@ def put_again(unit: Unit, ask: Ask) -> None:
     Work that is open is done no later than this asks for. Work that is in somebody's hands this moment, who may not
     have seen yet what this is about, is done once more afterwards; what was done is open again.
     """
+    together(unit.connection, ask_put_again(unit, ask))
+
+
+def ask_put_again(unit: Unit, ask: Ask) -> Rows:
+    """The same, for :func:`~gateway.store.together.together`."""
     _, rows = ask_put(unit, ask)
-    together(unit.connection, (_AGAIN[unit.connection.dialect.name], rows))
+    return _AGAIN[unit.connection.dialect.name], rows
 
 
 def _one_more(counted: Column[int]) -> ColumnElement[int]:

@@ -370,7 +370,13 @@ collection = Table(
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("(household_id is null) <> (group_id is null)", name="for_whom"),
     Index("ix_collection_payer_created_at", "payer", "created_at"),
-    Index("ix_collection_provider_handle", "provider", "handle"),
+    # Without the provider: an index that began with it would be taken for looking up operators' numbers too.
+    Index(
+        "ix_collection_handle",
+        "handle",
+        sqlite_where=text("handle is not null"),
+        postgresql_where=text("handle is not null"),
+    ),
     Index(
         "ix_collection_given_up",
         "created_at",

@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 FOR_ONE_OF_BOTH = "(household_id is null) <> (group_id is null)"
+HAS_HANDLE = "handle is not null"
 GIVEN_UP = "state = 'expired' and reason = 'no_answer'"
 
 
@@ -54,7 +55,13 @@ def upgrade() -> None:
         batch_op.create_check_constraint(batch_op.f("ck_collection_for_whom"), FOR_ONE_OF_BOTH)
     op.create_index(op.f("ix_collection_group_id"), "collection", ["group_id"])
     op.create_index("ix_collection_payer_created_at", "collection", ["payer", "created_at"])
-    op.create_index("ix_collection_provider_handle", "collection", ["provider", "handle"])
+    op.create_index(
+        "ix_collection_handle",
+        "collection",
+        ["handle"],
+        sqlite_where=sa.text(HAS_HANDLE),
+        postgresql_where=sa.text(HAS_HANDLE),
+    )
     op.create_index(op.f("ix_money_case_incoming_id"), "money_case", ["incoming_id"])
     op.create_index(op.f("ix_refund_incoming_id"), "refund", ["incoming_id"])
     op.create_index(
@@ -92,7 +99,7 @@ def downgrade() -> None:
     op.drop_index("ix_collection_given_up", "collection")
     op.drop_index(op.f("ix_refund_incoming_id"), "refund")
     op.drop_index(op.f("ix_money_case_incoming_id"), "money_case")
-    op.drop_index("ix_collection_provider_handle", "collection")
+    op.drop_index("ix_collection_handle", "collection")
     op.drop_index("ix_collection_payer_created_at", "collection")
     op.drop_index(op.f("ix_collection_group_id"), "collection")
     # What was asked of a group's payer is put down to its first household: the older program knows no other.

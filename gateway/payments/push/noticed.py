@@ -7,13 +7,16 @@ without one.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.store.schema import notice
+from gateway.store.schema import collection, notice
+from gateway.store.together import Ask, together
+from gateway.store.types import Instant
 from gateway.store.unit import Unit
 
 # Bodies that are kept of one reference within a day: an operator sends a handful, repeats included.
@@ -33,36 +36,57 @@ def _kept_or_counted(insert: Any) -> Any:
     )
 
 
+def _counted() -> Any:
+    """One more of the same body, or, where it isn't kept, of the newest."""
+    its_own = (notice.c.source == bindparam("src")) & (notice.c.reference == bindparam("ref"))
+    same = select(notice.c.id).where(its_own, notice.c.digest == bindparam("its_digest")).scalar_subquery()
+    newest = select(func.max(notice.c.id)).where(its_own).scalar_subquery()
+    return update(notice).where(notice.c.id == func.coalesce(same, newest)).values(times=notice.c.times + 1)
+
+
+_COUNT = _counted()
 _KEEP = {"postgresql": _kept_or_counted(postgresql.insert), "sqlite": _kept_or_counted(sqlite.insert)}
 
 
-def keep_notice(unit: Unit, source: str, reference: str, content_type: str, body: bytes) -> int:
-    """Keep a notice in the caller's transaction, or count it; how many have come for its reference, this one too."""
+@dataclass(frozen=True)
+class Known:
+    """What is known of a reference: bodies kept within a day, notices that came, the token of its order."""
+
+    bodies: int
+    came: int
+    token: str | None
+
+
+_KNOWN = select(
+    func.coalesce(func.sum(case((notice.c.received_at > bindparam("a_day_ago", type_=Instant), 1), else_=0)), 0),
+    func.coalesce(func.sum(notice.c.times), 0),
+    select(collection.c.token)
+    .where(collection.c.key == bindparam("ref"), collection.c.provider == bindparam("src"))
+    .scalar_subquery(),
+).where(notice.c.source == bindparam("src"), notice.c.reference == bindparam("ref"))
+
+
+def known_of(unit: Unit, source: str, reference: str) -> Known:
+    """What is known of a reference."""
+    given = {"src": source, "ref": reference, "a_day_ago": unit.now - timedelta(days=1)}
+    [[row]] = together(unit.connection, (_KNOWN, given))
+    return Known(*row)
+
+
+def ask_keep(unit: Unit, known: Known, source: str, reference: str, content_type: str, body: bytes) -> Ask:
+    """Keep a notice, or count it, for :func:`~gateway.store.together.together`."""
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-    its_own = (notice.c.source == source) & (notice.c.reference == reference)
-    a_day_ago = unit.now - timedelta(days=1)
-    bodies, came = unit.connection.execute(
-        select(
-            func.coalesce(func.sum(case((notice.c.received_at > a_day_ago, 1), else_=0)), 0),
-            func.coalesce(func.sum(notice.c.times), 0),
-        ).where(its_own)
-    ).one()
-    if bodies >= MOST_BODIES:
-        same = select(notice.c.id).where(its_own, notice.c.digest == digest)
-        newest = select(func.max(notice.c.id)).where(its_own)
-        which = func.coalesce(same.scalar_subquery(), newest.scalar_subquery())
-        unit.connection.execute(update(notice).where(notice.c.id == which).values(times=notice.c.times + 1))
-    else:
-        row = {
-            "source": source,
-            "reference": reference,
-            "received_at": unit.now,
-            "content_type": content_type[:60],
-            "body": body,
-            "digest": digest,
-        }
-        unit.connection.execute(_KEEP[unit.connection.dialect.name], row)
-    return int(came) + 1
+    if known.bodies >= MOST_BODIES:
+        return _COUNT, {"src": source, "ref": reference, "its_digest": digest}
+    row = {
+        "source": source,
+        "reference": reference,
+        "received_at": unit.now,
+        "content_type": content_type[:60],
+        "body": body,
+        "digest": digest,
+    }
+    return _KEEP[unit.connection.dialect.name], row
 
 
 def look_after(came: int) -> timedelta:
