@@ -21,7 +21,7 @@ demo: install  ## the whole product on this machine: a family registers, pays an
 	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/gateway demo $(ARGS)
 
 test: dev  ## the tests, against a real PostgreSQL and a real Redis (ARGS="-k word" for some; TEST_PROCESSES=4)
-	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/pytest -n $${TEST_PROCESSES:-2} $(ARGS)
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/pytest -n $${TEST_PROCESSES:-2} --dist worksteal $(ARGS)
 
 lint: dev  ## style, format and the layers between packages
 	@$(BIN)/ruff check .

@@ -43,7 +43,8 @@ def main() -> int:
             return int(bool(result.wrong))
         seeds = range(asked.first, asked.first + asked.seeds)
         with ProcessPoolExecutor(asked.processes) as processes:
-            results = list(_progress(processes.map(play, seeds, chunksize=4), len(seeds)))
+            results = list(_progress(processes.map(play, seeds, chunksize=4), len(seeds), asked.until_wrong))
+            processes.shutdown(cancel_futures=True)
     _summary(results, time.monotonic() - begun)
     return int(any(result.wrong for result in results))
 
@@ -52,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many runs")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--until-wrong", action="store_true", help="stop at the first seed that finds something")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="play this one alone, and tell every step")
     parser.add_argument("--database", help="with --seed: an empty, migrated database of either kind")
@@ -68,13 +70,15 @@ def _play(template: Path, seed: int) -> Result:
             each.unlink()
 
 
-def _progress(results: Iterator[Result], total: int) -> Iterator[Result]:
+def _progress(results: Iterator[Result], total: int, until_wrong: bool) -> Iterator[Result]:
     for done, result in enumerate(results, 1):
         if result.wrong:
             _tell(result)
         if done % 500 == 0:
             print(f"… {done} of {total}", file=sys.stderr, flush=True)
         yield result
+        if result.wrong and until_wrong:
+            return
 
 
 def _tell(result: Result) -> None:

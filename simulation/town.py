@@ -19,7 +19,7 @@ from gateway.ledger.chart import Chart
 from gateway.membership.households import Registered, by_id, register
 from gateway.membership.people import Person
 from gateway.membership.plans import Plan, add_plan
-from gateway.membership.rules import Terms
+from gateway.membership.dues import Terms
 from gateway.network import staff
 from gateway.network.organisations import Defaults, Network, add_organisation
 from gateway.payments.cash import record_cash
@@ -33,7 +33,7 @@ from gateway.payments.push.wishes import ask_for_payment
 from gateway.payments.refunds import GIVE, LOOK, Refund, approve, ask_refund
 from gateway.payments.unasked import declarations
 from gateway.payments.unasked.forwarded import Forwarded
-from gateway.payments.unasked.taken_back import TakenBack, take_back
+from gateway.payments.unasked.taken_back import take_back
 from gateway.payments.web import payments_blueprint
 from gateway.sms.outgoing import Sender
 from gateway.sms.port import Report
@@ -87,7 +87,6 @@ class Town:
     wishes: dict[str, int] = field(default_factory=dict)  # effect key of a payment asked for -> household
     cash: dict[str, int] = field(default_factory=dict)  # effect key of cash recorded -> amount
     told_of: set[str] = field(default_factory=set)  # numbers of MTN's transactions that an SMS has told us of
-    taken_back: set[str] = field(default_factory=set)  # numbers of which the operator said that it took them back
 
     def __post_init__(self) -> None:
         machine = self.machine
@@ -351,7 +350,7 @@ class Town:
     def _take_back(self, operator: str, one: Transaction) -> None:
         def do() -> None:
             with self.store.write() as unit:
-                done = take_back(
+                take_back(
                     unit,
                     self.network.tree(),
                     operator=operator,
@@ -361,8 +360,6 @@ class Town:
                     reversal_id=f"R{one.number}",
                     said="taken back",
                 )
-            if isinstance(done, TakenBack):
-                self.taken_back.add(one.number)
 
         self.machine.try_as("a statement", do, again_after_s=60)
 

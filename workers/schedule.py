@@ -17,6 +17,7 @@ from functools import partial
 
 from gateway.kernel.faults import Unavailable
 from gateway.ledger import chain
+from gateway.membership import penalties
 from gateway.payments.decisions import cases
 from gateway.payments.push import availability
 from gateway.payments.unasked import declarations
@@ -37,6 +38,7 @@ EXPIRE_EVERY_S = 6 * 3600
 ASK_WHO_WORKS_EVERY_S = 60
 SEAL_EVERY_S = 60
 SEAL_LATE_EVERY_S = 3600
+PENALISE_EVERY_S = 24 * 3600
 
 
 class Round:
@@ -89,6 +91,7 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     store, sessions = parts.store, parts.sessions
     kept = timedelta(days=parts.settings.ussd_calls_kept_days)
     ask_who_works = partial(availability.tell, parts.breakers, parts.asked)
+    penalise = partial(penalties.posting, store, parts.network, parts.services.chart)
     return [
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
@@ -96,6 +99,7 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
         Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(declarations.expire, store)),
         Round(store, holder, "ask who works", ASK_WHO_WORKS_EVERY_S, lambda _: aside(ask_who_works)),
         Round(store, holder, "seal entries", SEAL_EVERY_S, lambda _: chain.sealing(store)),
+        Round(store, holder, "penalties", PENALISE_EVERY_S, lambda _: penalise()),
         Round(store, holder, "seal late entries", SEAL_LATE_EVERY_S, lambda _: chain.sealing(store, everything=True)),
     ]
 

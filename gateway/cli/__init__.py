@@ -6,7 +6,8 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -30,15 +31,19 @@ COMMANDS = {
     "visits": "care",
     "complaints": "requests",
     "callbacks": "requests",
+    "cover": "cover",
     "report": "data",
     "collections": "money",
     "ledger": "ledger",
     "takings": "money",
     "receipt": "money",
     "incoming": "incoming",
+    "statement": "statements",
+    "reconcile": "reconciling",
     "cases": "cases",
     "refunds": "refunds",
     "groups": "groups",
+    "subsidy": "dues",
     "phone": "phones",
     "sms": "phones",
     "menu-map": "phones",
@@ -58,15 +63,19 @@ JOINS = {
     "visits",
     "complaints",
     "callbacks",
+    "cover",
     "report",
     "collections",
     "ledger",
     "takings",
     "receipt",
     "incoming",
+    "statement",
+    "reconcile",
     "cases",
     "refunds",
     "groups",
+    "subsidy",
     "phone",
 }
 
@@ -143,6 +152,22 @@ def table(rows: Iterable[Sequence[object]], heads: Sequence[str], numbers: Seque
 def show(as_json: bool, value: Callable[[], Any], text: Callable[[], str]) -> None:
     """Print a listing for people, or as JSON."""
     click.echo(json.dumps(value(), indent=2, ensure_ascii=False, default=str) if as_json else text())
+
+
+@contextmanager
+def counting(label: str) -> Iterator[Callable[[int], None]]:
+    """Tells on standard error how many are done by now, where somebody watches."""
+    shown = sys.stderr.isatty()
+
+    def tell(done: int) -> None:
+        if shown:
+            click.echo(f"\r{label}: {done:,}".replace(",", " "), nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            click.echo(err=True)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

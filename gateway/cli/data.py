@@ -15,6 +15,7 @@ import click
 
 from gateway.cli import json_option, show, table
 from gateway.cli.decisions import decisions
+from gateway.cli.dues import household_category, household_head, household_leaves
 from gateway.cli.people import forget_pin
 from gateway.kernel.card import BadCard, read_card, show_card
 from gateway.kernel.clock import day_in
@@ -125,6 +126,9 @@ def households() -> None:
 
 
 households.add_command(forget_pin)
+households.add_command(household_category)
+households.add_command(household_leaves)
+households.add_command(household_head)
 
 
 @households.command("list")

@@ -14,8 +14,10 @@ from gateway.wiring import Runtime
 
 if TYPE_CHECKING:
     from gateway.membership.households import Household
+    from gateway.network.organisations import Organisation
 
 under_option = click.option("--under", metavar="CODE", help="The code of an organisation: its own and those below it.")
+books_option = click.option("--books", "code", required=True, metavar="CODE", help="The organisation whose books.")
 limit_option = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 by_option = click.option("--by", "name", required=True, metavar="NAME", help="Who decides: it is kept.")
 reason_option = click.option("--reason", required=True, help="Why: it is kept.")
@@ -29,6 +31,14 @@ def parts_of() -> Runtime:
 def path_of(parts: Runtime, under: str | None) -> str:
     """The path of the organisation with a code; all of them for None."""
     return parts.network.tree().named(under).path if under else "/"
+
+
+def books_of(parts: Runtime, code: str) -> Organisation:
+    """The organisation with a code, which keeps its own books; raises :class:`Fault`."""
+    one = parts.network.tree().named(code)
+    if one.books_id != one.id:
+        raise Fault(f"{code}: its books are kept by {parts.network.tree().books_of(one.id).code}")
+    return one
 
 
 def family_of(parts: Runtime, typed: str) -> Household:

@@ -29,6 +29,8 @@ class Statement:
 
 # How the keys of entries begin that hold the dues of somebody who joined a household; their id follows.
 JOINED = "joined:"
+# Those of penalties, and of what cancels dues: behind it stands the beginning of the key of what is cancelled.
+PENALTY, CANCELLED = "penalty:", "cancelled:"
 
 _HOUSEHOLD_LINES = (
     select(line.c.membership_id, line.c.due_on, line.c.amount_minor, entry.c.happened_on, entry.c.key)
@@ -53,8 +55,10 @@ def read_statement(rows: Sequence[Any]) -> Statement:
     dues, credits = [], []
     for row in rows:
         if row.due_on is not None:
-            added = int(row.key.removeprefix(JOINED)) if row.key.startswith(JOINED) else None
-            dues.append(Due(row.membership_id, row.due_on, row.amount_minor, added))
+            key = row.key.removeprefix(CANCELLED)
+            added = int(key.split(":")[1]) if key.startswith(JOINED) else None
+            penalty = key.startswith(PENALTY)
+            dues.append(Due(row.membership_id, row.due_on, row.amount_minor, added, penalty, row.happened_on))
         else:
             credits.append(Credit(row.happened_on, -row.amount_minor))
     return Statement(tuple(dues), tuple(credits))

@@ -1,8 +1,10 @@
 """The chart of accounts: which account plays which role, in each organisation's books.
 
 Where the founding file says nothing else, codes follow SYSCEBNL, OHADA's plan for non-profit entities: 411 members, 419
-members in credit, 4712 sundry creditors, 521 bank, 552 electronic money on a phone, 571 cash, 572 cash at a branch
-(here: what animators hold until their treasurer has it), 631 bank charges, 701 members' contributions.
+members in credit, 4495 operating subsidies to be received, 4711 sundry debtors, 4712 sundry creditors, 521 bank, 552
+electronic money on a phone, 571 cash, 572 cash at a branch (here: what animators hold until their treasurer has it), 585
+transfers of funds, 631 bank charges, 651 losses on members' debts, 701 members' contributions, 711 subsidies, 758
+sundry income (here: penalties).
 """
 
 from __future__ import annotations
@@ -16,17 +18,39 @@ from gateway.store.if_new import if_new
 from gateway.store.schema import account
 from gateway.store.unit import Store, Unit
 
-Role = Literal["receivable", "advance", "suspense", "bank", "wallet", "cash", "collectors", "fees", "income"]
+Role = Literal[
+    "receivable",
+    "advance",
+    "subsidiser",
+    "unexplained",
+    "suspense",
+    "bank",
+    "wallet",
+    "cash",
+    "collectors",
+    "transfer",
+    "fees",
+    "losses",
+    "income",
+    "subsidies",
+    "penalties",
+]
 OHADA: Mapping[Role, str] = {
     "receivable": "411",
     "advance": "419",
+    "subsidiser": "4495",  # who pays what a category's members needn't: State, project, diocese
+    "unexplained": "4711",  # money that left a wallet and of which nobody has said yet why
     "suspense": "4712",
     "bank": "521",
     "wallet": "552",
     "cash": "571",
     "collectors": "572",
+    "transfer": "585",
     "fees": "631",
+    "losses": "651",
     "income": "701",
+    "subsidies": "711",
+    "penalties": "758",
 }
 ROLES: tuple[str, ...] = tuple(OHADA)
 _NEW = if_new(account, "organisation_id", "role", "currency")

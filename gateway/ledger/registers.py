@@ -32,7 +32,8 @@ from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.chart import HOUSEHOLD_ROLES
 from gateway.ledger.rules import ClosedMonth, next_month
 from gateway.locale import mark
-from gateway.store.schema import account, beneficiary, collection, entry, household, line, period, seal
+from gateway.store.heads import HEAD_NAME
+from gateway.store.schema import account, collection, entry, household, line, period, seal
 
 # Behind every number in the chain: where entries stand that are not sealed yet.
 _LAST = 2**62
@@ -44,6 +45,10 @@ _WORDINGS = {
     "sample": mark("Contribution"),
     "dues": mark("Dues"),
     "joined": mark("Dues"),
+    "penalty": mark("Penalty"),
+    "cancelled": mark("Dues cancelled"),
+    "freed": mark("Paid in advance"),
+    "subsidy": mark("Subsidy received"),
     "advance": mark("Advance used"),
     "incoming": mark("Payment to identify"),
     "assigned": mark("Payment identified"),
@@ -64,13 +69,19 @@ JOURNALS = {
 ROLE_NAMES = {
     "receivable": mark("Members"),
     "advance": mark("Members in credit"),
+    "subsidiser": mark("Subsidies to be received"),
+    "unexplained": mark("Money out to explain"),
     "suspense": mark("Payments to identify"),
     "bank": mark("Bank"),
     "wallet": mark("Mobile money"),
     "cash": mark("Cash"),
     "collectors": mark("Cash with animators"),
+    "transfer": mark("Transfers of funds"),
     "fees": mark("Operators' fees"),
+    "losses": mark("Losses"),
     "income": mark("Members' contributions"),
+    "subsidies": mark("Subsidies"),
+    "penalties": mark("Penalties"),
 }
 
 
@@ -210,17 +221,6 @@ class Movement:
         return wording(self.key, self.journal)
 
 
-_HEAD = (
-    select(beneficiary.c.name)
-    .where(
-        beneficiary.c.household_id == household.c.id, beneficiary.c.relation == "head", beneficiary.c.left_on.is_(None)
-    )
-    .order_by(beneficiary.c.id)
-    .limit(1)
-    .scalar_subquery()
-)
-
-
 def _movements(organisation_id: int, closed: Sequence[ClosedMonth], *which: ColumnElement[bool]) -> Select[Any]:
     booked = booked_column(closed)
     place = func.coalesce(seal.c.id, literal(_LAST, BigInteger))
@@ -258,7 +258,7 @@ def _shown(inner: Select[Any], first: date, last: date) -> Select[Any]:
         select(func.min(other.c.household_id)).where(other.c.entry_id == rows.c.entry_id).scalar_subquery(),
     )
     return (
-        select(rows, collection.c.id.label("collection_id"), household.c.card, _HEAD.label("head"))
+        select(rows, collection.c.id.label("collection_id"), household.c.card, HEAD_NAME.label("head"))
         .select_from(
             rows.outerjoin(
                 collection,

@@ -6,21 +6,29 @@ And the month of the books that an entry stands in, as a pure function of the mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 
 @dataclass(frozen=True)
 class Due:
-    """A due as it stands in the ledger: a debit of the household's receivable with a date.
+    """A due as it stands in the ledger: a debit of the household's receivable with a date; below zero, one cancelled.
 
     ``added``: who joined the household later than the year was enrolled, where it is due for them alone: their id.
+    ``known_on``: the day from which it stands in the ledger.
     """
 
     membership_id: int
     due_on: date
     amount_minor: int
     added: int | None = None
+    penalty: bool = False
+    known_on: date = date.min
+
+    @property
+    def of_year(self) -> bool:
+        """Is it due for the year itself, neither for somebody who joined nor as a penalty?"""
+        return self.added is None and not self.penalty
 
 
 @dataclass(frozen=True)
@@ -63,11 +71,23 @@ def position(dues: Sequence[Due], credits: Sequence[Credit], on: date | None = N
     """
     money = max(0, sum(one.amount_minor for one in credits if on is None or one.on <= on))
     filled = []
-    for due in sorted(dues, key=lambda d: (d.due_on, d.membership_id, d.amount_minor)):
+    for due in sorted(_standing(dues), key=lambda d: (d.due_on, d.membership_id, d.amount_minor)):
         paid = min(money, due.amount_minor)
         money -= paid
         filled.append(Filled(due, paid))
     return Position(tuple(filled), money)
+
+
+def _standing(dues: Sequence[Due]) -> Sequence[Due]:
+    """The dues without what was cancelled of them."""
+    if all(due.amount_minor > 0 for due in dues):
+        return dues
+    total: dict[tuple[int, date, int | None, bool], Due] = {}
+    for due in dues:
+        key = (due.membership_id, due.due_on, due.added, due.penalty)
+        before = total[key].amount_minor if key in total else 0
+        total[key] = replace(due, amount_minor=before + due.amount_minor)
+    return [due for due in total.values() if due.amount_minor > 0]
 
 
 def split_payment(dues: Sequence[Due], credits: Sequence[Credit], amount_minor: int) -> tuple[int, int]:

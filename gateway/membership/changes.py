@@ -13,10 +13,14 @@ from gateway.store.unit import Unit
 
 @dataclass(frozen=True)
 class By:
-    """Who did it: the phone it was asked from (None: from the office), and whoever did it for the household."""
+    """Who did it: the phone it was asked from (None: from the office), and whoever did it for the household.
+
+    ``name``: as whoever did it in the office gave theirs.
+    """
 
     msisdn: str | None
     staff_id: int | None = None
+    name: str | None = None
 
 
 def write_change(
@@ -40,5 +44,6 @@ def write_change(
             beneficiary_id=beneficiary_id,
             happened_on=happened_on,
             note=note,
+            by_name=by.name,
         )
     )

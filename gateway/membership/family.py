@@ -18,28 +18,29 @@ from gateway.ledger.accounts import JOINED, ask_statement, read_statement
 from gateway.ledger.chart import Chart
 from gateway.ledger.rules import Due
 from gateway.membership.changes import By, write_change
+from gateway.membership.charging import Debt, charge
+from gateway.membership.dues import (
+    for_joiner,
+    in_time,
+    is_newborn,
+    joiner_covered_from,
+    months_left,
+    room,
+    wrong_day,
+)
 from gateway.membership.households import (
     Enrolment,
     Household,
     ask_enrolments,
     ask_roster,
-    charge,
+    last_of,
     lock_household,
     read_enrolments,
     read_roster,
     standing_of,
 )
-from gateway.membership.people import MOST_PEOPLE, Beneficiary, Person
-from gateway.membership.rules import (
-    Cover,
-    State,
-    in_time,
-    is_newborn,
-    joiner_covered_from,
-    months_left,
-    part_of_year,
-    wrong_day,
-)
+from gateway.membership.people import Beneficiary, Person
+from gateway.membership.rules import Cover, State
 from gateway.network.organisations import Tree
 from gateway.store.schema import beneficiary
 from gateway.store.together import together
@@ -94,6 +95,7 @@ class _Joining:
 
     twin: Beneficiary | None
     dues: Sequence[Due]
+    subsidies: Sequence[Due]
     price: Price
 
 
@@ -102,17 +104,18 @@ def _joining(
 ) -> _Joining:
     people, rows, lines = together(connection, ask_roster(one.id), ask_enrolments(one.id), ask_statement(one.id))
     on_card = read_roster(people)
-    enrolments = read_enrolments(rows)
-    currency = enrolments[-1].currency if enrolments else one.currency
+    enrolments = read_enrolments(rows, one.time_zone)
+    last = last_of(enrolments)
+    currency = last.currency if last is not None else one.currency
     twin = next((each for each in on_card if _same(each, person)), None)
     if twin is not None:
-        return _Joining(twin, (), Price(Money(0, currency), twin.covered_from))
-    _check(person, because, happened_on, today, len(on_card))
+        return _Joining(twin, (), (), Price(Money(0, currency), twin.covered_from))
+    _check(person, because, happened_on, today, len(on_card) < room(last.people_max if last is not None else None))
     newborn = because == "birth" and is_newborn(happened_on, today)
     cover = standing_of(one, enrolments, read_statement(lines), today).cover
     covered_from = None if newborn else _covered_from(enrolments, cover, today)
-    dues = _dues(enrolments, today, newborn)
-    return _Joining(None, dues, Price(Money(sum(due.amount_minor for due in dues), currency), covered_from))
+    dues, subsidies = dues_of_joiner(enrolments, len(on_card), today, newborn)
+    return _Joining(None, dues, subsidies, Price(Money(sum(due.amount_minor for due in dues), currency), covered_from))
 
 
 def price(
@@ -144,7 +147,8 @@ def add(
     if found.twin is not None:
         return Added(found.twin.id, due, covered_from, known=True)
     beneficiary_id = _insert(unit, one.id, person, today, covered_from)
-    charge(unit, tree, chart, one.id, one.section_id, due.currency, today, found.dues, f"{JOINED}{beneficiary_id}")
+    debt = Debt(f"{JOINED}{beneficiary_id}", found.dues, found.subsidies)
+    charge(unit, tree, chart, one.id, one.section_id, due.currency, today, debt)
     write_change(unit, one.id, because, by, beneficiary_id=beneficiary_id, happened_on=happened_on)
     return Added(beneficiary_id, due, covered_from, known=False)
 
@@ -179,11 +183,11 @@ def _same(each: Beneficiary, person: Person) -> bool:
     return each.name.casefold() == person.name.casefold() and each.birth_year == person.birth_year
 
 
-def _check(person: Person, because: str, happened_on: date, today: date, on_card: int) -> None:
+def _check(person: Person, because: str, happened_on: date, today: date, has_room: bool) -> None:
     wrong = wrong_day(happened_on, today, person.birth_year)
     if wrong is None and because == "birth" and happened_on.year != person.birth_year:
         wrong = "birth-year"
-    if wrong is None and on_card >= MOST_PEOPLE:
+    if wrong is None and not has_room:
         wrong = "full"
     if wrong is not None:
         raise Refused(wrong)
@@ -191,30 +195,38 @@ def _check(person: Person, because: str, happened_on: date, today: date, on_card
 
 def _covered_from(enrolments: Sequence[Enrolment], cover: Cover, today: date) -> date | None:
     """The day from which somebody who joins today is covered; None: as the household is."""
-    if not enrolments:
+    last = last_of(enrolments)
+    if last is None:
         return None
     begun = [each for each in enrolments if each.membership.starts_on <= today]
     current = begun[-1] if begun else enrolments[0]
-    last = enrolments[-1].membership
     begins_on = cover.begins_on or today
-    if not in_time(last.ends_on, last.grace_days, today):  # a new year waits again, even if it is enrolled today
+    if not in_time(last.last_day, last.membership.grace_days, today):
+        # A new year waits again, even if it is enrolled today.
         begins_on = today + timedelta(days=current.joiners_wait_days)
     elif cover.state is State.UNPAID:  # even if it pays today
         begins_on = today + timedelta(days=current.membership.waiting_days)
     return joiner_covered_from(today, current.joiners_wait_days, begins_on)
 
 
-def _dues(enrolments: Sequence[Enrolment], today: date, newborn: bool) -> list[Due]:
-    """What is due for who joins today: their part of the running year, and all of a year that is enrolled ahead."""
-    dues = []
+def dues_of_joiner(
+    enrolments: Sequence[Enrolment], on_card: int, today: date, newborn: bool
+) -> tuple[list[Due], list[Due]]:
+    """What is due for who joins ``on_card`` others today, and what a subsidiser owes of it.
+
+    Their part of the running year, and all of a year that is enrolled ahead.
+    """
+    dues, subsidies = [], []
     for each in enrolments:
         its = each.membership
-        if its.starts_on > today:
-            dues.append(Due(its.id, its.starts_on, each.beneficiary_minor))
-        elif its.ends_on >= today and not newborn:
-            months = months_left(its.starts_on, today)
-            dues.append(Due(its.id, today, part_of_year(each.beneficiary_minor, months, each.currency)))
-    return [due for due in dues if due.amount_minor]
+        if each.last_day < max(today, its.starts_on) or (newborn and its.starts_on <= today):
+            continue
+        months = 12 if its.starts_on > today else months_left(its.starts_on, today)
+        parts = for_joiner(each.tariff, on_card, months, each.currency)
+        due_on = max(today, its.starts_on)
+        dues.append(Due(its.id, due_on, parts.members_minor))
+        subsidies.append(Due(its.id, due_on, parts.subsidised_minor))
+    return [due for due in dues if due.amount_minor], [due for due in subsidies if due.amount_minor]
 
 
 def _insert(unit: Unit, household_id: int, person: Person, today: date, covered_from: date | None) -> int:

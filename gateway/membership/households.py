@@ -25,29 +25,21 @@ from sqlalchemy import (
 from gateway.kernel.card import new_card_number
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
-from gateway.ledger.accounts import Statement, ask_statement, read_statement, statement_of
+from gateway.ledger.accounts import Statement, ask_statement, read_statement
 from gateway.ledger.chart import Chart
-from gateway.ledger.entries import Entry, Line, record
-from gateway.ledger.rules import Due, position
+from gateway.ledger.rules import position
+from gateway.membership.categories import TARIFF_COLUMNS, read_tariff
 from gateway.membership.changes import By, write_change
+from gateway.membership.charging import enrol
+from gateway.membership.dues import Tariff, closed_until, for_months, part_of_year, renewal_is_open
 from gateway.membership.people import Beneficiary, Person, to_strangers
 from gateway.membership.plans import Plan
-from gateway.membership.rules import (
-    Cover,
-    Membership,
-    Year,
-    cover,
-    dues_for,
-    in_time,
-    not_paid_for,
-    part_of_year,
-    renewal_is_open,
-)
+from gateway.membership.rules import Cover, Membership, cover, not_paid_for
 from gateway.network.facilities import same_network
 from gateway.network.organisations import Tree
 from gateway.store.if_new import if_new
 from gateway.store.or_set import or_set
-from gateway.store.schema import beneficiary, caller, household, membership, phone, pin, plan
+from gateway.store.schema import beneficiary, caller, household, membership, phone, pin, plan, tariff
 from gateway.store.together import Ask, together
 from gateway.store.unit import Unit
 
@@ -184,23 +176,40 @@ def _read(row: object, tree: Tree) -> Household:
 
 @dataclass(frozen=True)
 class Enrolment:
-    """A membership with what its plan's version says about it; ``joiners_wait_days`` for who joins the household."""
+    """A membership with what its plan's version says about it; ``joiners_wait_days`` for who joins the household.
+
+    ``tariff``: what the household pays of it; ``people_max``: how many its card takes, where the plan says so.
+    """
 
     membership: Membership
     beneficiaries: int
     minimum_payment_minor: int
     currency: str
     plan_code: str
-    household_minor: int
-    beneficiary_minor: int
     joiners_wait_days: int
+    people_max: int | None
+    tariff: Tariff
 
     @property
     def contribution_minor(self) -> int:
-        """The year's contribution, without a registration fee."""
-        return self.household_minor + self.beneficiary_minor * self.beneficiaries
+        """What the household pays for twelve months, without a registration fee."""
+        return for_months(self.tariff, self.beneficiaries, 12, self.currency).members_minor
+
+    @property
+    def last_day(self) -> date:
+        """The last day of the year, or that on which the household left it."""
+        its = self.membership
+        return min(its.ends_on, its.left_on or its.ends_on)
 
 
+# What a plan asks of everybody, in the order of a tariff's fields.
+_OF_PLAN = (
+    plan.c.registration_fee_minor,
+    plan.c.household_minor,
+    plan.c.beneficiary_minor,
+    plan.c.included_people,
+    plan.c.charged_people_max,
+)
 _ENROLMENTS = (
     select(
         membership.c.id,
@@ -209,18 +218,27 @@ _ENROLMENTS = (
         membership.c.waiting_days,
         plan.c.grace_days,
         plan.c.activation_percent,
+        membership.c.enrolled_at,
+        membership.c.left_on,
+        membership.c.left_told_on,
         membership.c.beneficiaries,
         plan.c.minimum_payment_minor,
         plan.c.currency,
         plan.c.code,
-        plan.c.household_minor,
-        plan.c.beneficiary_minor,
         plan.c.waiting_days.label("joiners_wait_days"),
+        plan.c.people_max,
+        *_OF_PLAN,
+        *TARIFF_COLUMNS,
     )
     .join(plan, plan.c.id == membership.c.plan_id)
+    .outerjoin(tariff, tariff.c.id == membership.c.tariff_id)
     .where(membership.c.household_id == bindparam("household_id"))
     .order_by(membership.c.starts_on)
 )
+
+
+# What of a row is the membership, and what it is made of; what its plan says; and its tariff, from two tables.
+_PARTS = (slice(0, 6), slice(6, 7), slice(7, 9), slice(9, 15), slice(15, 20), slice(20, 24))
 
 
 def ask_enrolments(household_id: int) -> Ask:
@@ -228,16 +246,29 @@ def ask_enrolments(household_id: int) -> Ask:
     return _ENROLMENTS, {"household_id": household_id}
 
 
-def read_enrolments(rows: Sequence[Any]) -> list[Enrolment]:
-    """A household's memberships, the oldest first."""
-    return [Enrolment(Membership(*row[:6]), *row[6:]) for row in rows]
+def read_enrolments(rows: Sequence[Any], zone: str) -> list[Enrolment]:
+    """A household's memberships, the oldest first; ``zone``: where its mutuelle is."""
+    return [_read_enrolment(tuple(row), zone) for row in rows]
+
+
+def _read_enrolment(row: tuple[Any, ...], zone: str) -> Enrolment:
+    years, enrolled_at, left, rest, of_plan, own = (row[part] for part in _PARTS)
+    its = (*years, day_in(zone, *enrolled_at), *left)
+    of_it = (*rest, read_tariff(Tariff(*of_plan), own))
+    return Enrolment(Membership(*its), *of_it)
+
+
+def last_of(enrolments: Sequence[Enrolment]) -> Enrolment | None:
+    """A household's last year; one that it was enrolled for ahead and left before it began is none."""
+    began = (each for each in enrolments if each.last_day >= each.membership.starts_on)
+    return max(began, key=lambda each: each.membership.starts_on, default=None)
 
 
 def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statement, on: date) -> Standing:
     """How a household stands on a day, as a pure function of its memberships and its lines in the ledger."""
     memberships = [each.membership for each in enrolments]
     found = cover(memberships, lines.dues, lines.credits, on)
-    last = enrolments[-1] if enrolments else None
+    last = last_of(enrolments)
     currency = last.currency if last else one.currency
     return Standing(
         one,
@@ -248,7 +279,7 @@ def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statemen
         Money(last.minimum_payment_minor if last else 0, currency),
         last.beneficiaries if last else 0,
         Money(part_of_year(last.contribution_minor, 1, currency) if last else 0, currency),
-        last is None or renewal_is_open(last.membership.ends_on, on),
+        last is None or renewal_is_open(last.last_day, on),
         Money(position(lines.dues, lines.credits).advance_minor, currency),
         not_paid_for(memberships, lines.dues, lines.credits, on),
     )
@@ -257,7 +288,7 @@ def standing_of(one: Household, enrolments: Sequence[Enrolment], lines: Statemen
 def standing(connection: Connection, one: Household, on: date) -> Standing:
     """How a household stands on a day."""
     enrolments, lines = together(connection, ask_enrolments(one.id), ask_statement(one.id))
-    return standing_of(one, read_enrolments(enrolments), read_statement(lines), on)
+    return standing_of(one, read_enrolments(enrolments, one.time_zone), read_statement(lines), on)
 
 
 _ROSTER = (
@@ -287,7 +318,8 @@ def read_roster(rows: Sequence[Any]) -> list[Beneficiary]:
 def standing_and_roster(connection: Connection, one: Household, on: date) -> tuple[Standing, list[Beneficiary]]:
     """How a household stands on a day, and who is on its card, the head first."""
     enrolments, lines, people = together(connection, ask_enrolments(one.id), ask_statement(one.id), ask_roster(one.id))
-    return standing_of(one, read_enrolments(enrolments), read_statement(lines), on), read_roster(people)
+    found = standing_of(one, read_enrolments(enrolments, one.time_zone), read_statement(lines), on)
+    return found, read_roster(people)
 
 
 def beneficiaries_of(connection: Connection, household_id: int) -> list[str]:
@@ -391,6 +423,15 @@ def lock_household(unit: Unit, household_id: int) -> None:
     unit.connection.execute(select(household.c.id).where(household.c.id == household_id).with_for_update())
 
 
+class NotTaken(ValueError):
+    """The plan doesn't take this household: ``opens_on`` it takes newcomers again; or its card has no such ``room``."""
+
+    def __init__(self, opens_on: date | None, room: int) -> None:
+        super().__init__("closed" if opens_on is not None else "full")
+        self.opens_on = opens_on
+        self.room = room
+
+
 @dataclass(frozen=True)
 class Registered:
     """What a registration gave."""
@@ -416,7 +457,7 @@ def register(
 
     Who registers again gets the card that they have: a head of the same name and year of birth, from the same phone in
     the same network (two sessions, a dial after a drop); or, where there is no phone, in the same section within
-    :data:`REGISTERED_AGAIN_DAYS` (staff whose answer was lost).
+    :data:`REGISTERED_AGAIN_DAYS` (staff whose answer was lost). Raises :class:`NotTaken`.
     """
     section = tree[section_id]
     today = day_in(section.time_zone, unit.now)
@@ -424,6 +465,9 @@ def register(
     if twin is not None:
         now = standing(unit.connection, twin, today)
         return Registered(twin.id, twin.card, now.left, now.due, known=True)
+    opens_on = closed_until(chosen.terms, today)
+    if opens_on is not None or len(people) > chosen.terms.room:
+        raise NotTaken(opens_on, chosen.terms.room)
     card = _free_card(unit)
     made = unit.connection.execute(
         insert(household).values(card=card, section_id=section_id, language=language, registered_at=unit.now)
@@ -463,79 +507,6 @@ def _registered_before(unit: Unit, tree: Tree, section_id: int, head: Person, ms
     rows = unit.connection.execute(_HOUSEHOLD.where(candidates, beneficiary.c.birth_year == head.birth_year))
     same = (one for one in (_read(row, tree) for row in rows) if one.head.casefold() == head.name.casefold())
     return next((one for one in same if same_network(tree, one.section_id, section_id)), None)
-
-
-def enrol(
-    unit: Unit,
-    tree: Tree,
-    chart: Chart,
-    household_id: int,
-    section_id: int,
-    chosen: Plan,
-    beneficiaries: int,
-    on: date,
-    begins_on: date | None = None,
-) -> Year:
-    """Enrol a household on a day for the year that begins with ``begins_on``, or that day.
-
-    The year's dues go into the ledger, an advance is used up. A household whose last year hasn't ended, or ended within
-    the plan's grace period, renews: no registration fee, no waiting period.
-    """
-    last_day = unit.connection.scalar(
-        select(func.max(membership.c.ends_on)).where(membership.c.household_id == household_id)
-    )
-    goes_on = last_day is not None and in_time(last_day, chosen.terms.grace_days, on)
-    year = dues_for(chosen.terms, on, beneficiaries, newcomer=last_day is None, begins_on=begins_on, last_day=last_day)
-    made = unit.connection.execute(
-        insert(membership).values(
-            household_id=household_id,
-            plan_id=chosen.id,
-            starts_on=year.starts_on,
-            ends_on=year.ends_on,
-            waiting_days=0 if goes_on else chosen.terms.waiting_days,
-            beneficiaries=beneficiaries,
-            enrolled_at=unit.now,
-        )
-    )
-    membership_id = int(made.inserted_primary_key[0])  # type: ignore[index]
-    dues = [Due(membership_id, due_on, amount) for due_on, amount in year.dues]
-    charge(unit, tree, chart, household_id, section_id, chosen.currency, on, dues, f"dues:{membership_id}")
-    return year
-
-
-def charge(
-    unit: Unit,
-    tree: Tree,
-    chart: Chart,
-    household_id: int,
-    section_id: int,
-    currency: str,
-    on: date,
-    dues: Sequence[Due],
-    key: str,
-) -> None:
-    """Write dues of a household into the ledger on a day, under a key, and use up what it has paid in advance."""
-    total = sum(due.amount_minor for due in dues)
-    if not total:
-        return
-    books = tree.books_of(section_id)
-    accounts = chart.of(unit, books.id, currency)
-    before = statement_of(unit.connection, household_id)
-    lines = [
-        Line(accounts["receivable"], due.amount_minor, household_id, due.membership_id, due.due_on) for due in dues
-    ]
-    lines.append(Line(accounts["income"], -total, household_id))
-    entries = [Entry(key, books.id, "dues", currency, on, tuple(lines))]
-    used = min(position(before.dues, before.credits).advance_minor, total)
-    if used:
-        lines = [
-            Line(accounts["advance"], used, household_id),
-            Line(accounts["receivable"], -used, household_id),
-        ]
-        entries.append(
-            Entry(f"advance:{key.removeprefix('dues:')}", books.id, "corrections", currency, on, tuple(lines))
-        )
-    record(unit, *entries)
 
 
 def _free_card(unit: Unit) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 
 from sqlalchemy import Connection, Row, insert, select
 
-from gateway.membership.rules import Terms
+from gateway.membership.dues import Terms
 from gateway.network.organisations import Tree
 from gateway.store.schema import plan
 from gateway.store.unit import Unit
@@ -50,17 +50,7 @@ def read_plan(row: Row[tuple[object, ...]]) -> Plan:
         row.version,
         row.name,
         row.currency,
-        Terms(
-            registration_fee_minor=row.registration_fee_minor,
-            household_minor=row.household_minor,
-            beneficiary_minor=row.beneficiary_minor,
-            instalments=row.instalments,
-            waiting_days=row.waiting_days,
-            grace_days=row.grace_days,
-            activation_percent=row.activation_percent,
-            minimum_payment_minor=row.minimum_payment_minor,
-            year_starts_month=row.year_starts_month,
-        ),
+        Terms(**{each.name: getattr(row, each.name) for each in fields(Terms)}),
     )
 
 

@@ -16,18 +16,20 @@ from gateway.kernel.money import Money
 from gateway.ledger.accounts import Statement, ask_statement, read_statement
 from gateway.ledger.chart import Chart
 from gateway.ledger.rules import position
+from gateway.membership.categories import tariff_for
 from gateway.membership.changes import By, write_change
+from gateway.membership.charging import enrol
+from gateway.membership.dues import Tariff, next_year, renewal_is_open
 from gateway.membership.households import (
     Enrolment,
     Household,
     ask_enrolments,
     ask_roster,
-    enrol,
+    last_of,
     lock_household,
     read_enrolments,
 )
 from gateway.membership.plans import Plan, plans_for
-from gateway.membership.rules import next_year, renewal_is_open
 from gateway.network.organisations import Tree
 from gateway.store.together import together
 from gateway.store.unit import Unit
@@ -35,7 +37,7 @@ from gateway.store.unit import Unit
 
 @dataclass(frozen=True)
 class Renewal:
-    """The year that a household can enrol for now.
+    """The year that a household can enrol for now; amounts are what it pays itself.
 
     ``first`` is to pay by its first day (or today), once the ``advance`` that it uses up is taken off.
     """
@@ -72,10 +74,10 @@ class _Now:
 
     @property
     def last(self) -> Enrolment | None:
-        return self.enrolments[-1] if self.enrolments else None
+        return last_of(self.enrolments)
 
     def is_open(self, on: date) -> bool:
-        return self.last is None or renewal_is_open(self.last.membership.ends_on, on)
+        return self.last is None or renewal_is_open(self.last.last_day, on)
 
 
 def renewal_for(connection: Connection, tree: Tree, one: Household, on: date) -> Renewal | None:
@@ -88,7 +90,8 @@ def renewal_for(connection: Connection, tree: Tree, one: Household, on: date) ->
     if not plans or not now.is_open(on):
         return None
     same = [plan for plan in plans if now.last is not None and plan.code == now.last.plan_code]
-    return _offer((same or plans)[0], now, on)
+    chosen = (same or plans)[0]
+    return _offer(chosen, tariff_for(connection, chosen, one.id, on).tariff, now, on)
 
 
 def renew(unit: Unit, tree: Tree, chart: Chart, one: Household, plan_id: int, by: By) -> Renewed | None:
@@ -105,7 +108,7 @@ def renew(unit: Unit, tree: Tree, chart: Chart, one: Household, plan_id: int, by
     chosen = next((plan for plan in open_plans if plan.id == plan_id), None)
     if chosen is None:
         return None
-    offer = _offer(chosen, now, today)
+    offer = _offer(chosen, tariff_for(unit.connection, chosen, one.id, today).tariff, now, today)
     enrol(unit, tree, chart, one.id, one.section_id, chosen, now.people, today, offer.starts_on)
     write_change(unit, one.id, "renewed", by, happened_on=offer.starts_on)
     return Renewed(offer.starts_on, offer.total, offer.first, known=False)
@@ -113,12 +116,12 @@ def renew(unit: Unit, tree: Tree, chart: Chart, one: Household, plan_id: int, by
 
 def _now(connection: Connection, one: Household) -> _Now:
     enrolments, lines, people = together(connection, ask_enrolments(one.id), ask_statement(one.id), ask_roster(one.id))
-    return _Now(read_enrolments(enrolments), read_statement(lines), len(people))
+    return _Now(read_enrolments(enrolments, one.time_zone), read_statement(lines), len(people))
 
 
-def _offer(chosen: Plan, now: _Now, on: date) -> Renewal:
-    last_day = now.last.membership.ends_on if now.last else None
-    year = next_year(chosen.terms, last_day, now.people, on)
+def _offer(chosen: Plan, tariff: Tariff, now: _Now, on: date) -> Renewal:
+    last_day = now.last.last_day if now.last else None
+    year = next_year(chosen.terms, chosen.currency, last_day, now.people, on, tariff)
     total = sum(amount for _, amount in year.dues)
     advance = min(position(now.lines.dues, now.lines.credits).advance_minor, total)
     first = sum(amount for due_on, amount in year.dues if due_on <= max(on, year.starts_on))

@@ -151,6 +151,12 @@ def by_key(connection: Connection, key: str, *, lock: bool = False) -> Collectio
     return read_collection(row) if row else None
 
 
+def by_id(connection: Connection, its_id: int) -> Collection | None:
+    """The collection with an id."""
+    row = connection.execute(select(collection).where(collection.c.id == its_id)).first()
+    return read_collection(row) if row else None
+
+
 def by_key_or_receipt(connection: Connection, typed: str) -> Collection | None:
     """The collection that somebody names by our key or by its receipt's number, with its code or without."""
     row = connection.execute(select(collection).where(or_(collection.c.key == typed, names_receipt(typed)))).first()

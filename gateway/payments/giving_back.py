@@ -182,8 +182,6 @@ class GivingBack:
             said = f"refund {one.number} is {one.state}, and its operator says now that it gave {answer.amount.decimal}"
             self._to_a_person(unit, one, said)
             return
-        if not one.at_operator and one.state == "sent":
-            self._to_a_person(unit, one, f"refund {one.number} was sent by hand, and its operator gave it too")
         if no_longer(unit, one) is not None:
             self._to_a_person(unit, one, f"refund {one.number} was given of what its operator had taken back")
         if answer.amount != one.amount:

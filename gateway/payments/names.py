@@ -31,7 +31,7 @@ _SAME = _PROVIDERS | {
     "lumitel": "lumicash",
 }
 # How pawaPay's codes of operators begin (docs.pawapay.io, "providers"); the country's three letters follow.
-_PAWAPAY = {
+PAWAPAY_CODES = {
     "MTN_MOMO_": "mtn_momo",
     "VODACOM_MPESA_": "mpesa",
     "MPESA_": "mpesa",
@@ -39,7 +39,7 @@ _PAWAPAY = {
     "AIRTEL_": "airtel_money",
     "MOOV_": "moov_money",
 }
-_THREE_LETTERS = {
+THREE_LETTERS = {
     "BF": "BFA", "BI": "BDI", "BJ": "BEN", "CD": "COD", "CI": "CIV", "CM": "CMR", "GN": "GIN", "KE": "KEN", "ML": "MLI",
     "NE": "NER", "RW": "RWA", "SN": "SEN", "TG": "TGO",
 }  # fmt: skip
@@ -69,17 +69,27 @@ def read_number(typed: str) -> str | None:
 def carried(operator_id: str) -> tuple[str | None, str]:
     """The operator's word (None: the provider's own) and number in what a provider gave as the operator's number."""
     code, colon, rest = operator_id.partition(":")
-    word = next((word for begins, word in _PAWAPAY.items() if code.startswith(begins)), None) if colon else None
+    word = next((word for begins, word in PAWAPAY_CODES.items() if code.startswith(begins)), None) if colon else None
     return (word, operator_number(rest)) if word else (None, operator_number(operator_id))
+
+
+def provider_names(word: str) -> list[str]:
+    """The names under which payments of one wallet stand: its operator's word, and the providers that ask it."""
+    return [word, *(name for name, same in _SAME.items() if same == word)]
 
 
 def as_providers_wrote(word: str, given: str, country: str) -> tuple[list[str], list[str]]:
     """Where a transaction stands that a provider posted: the names of providers, and how each may write its number."""
-    providers = [word, *(name for name, same in _SAME.items() if same == word), "pawapay"]
-    three = _THREE_LETTERS.get(country, country)
+    providers = [*provider_names(word), "pawapay"]
+    three = THREE_LETTERS.get(country, country)
     spelled = {given.strip(), given.strip().upper(), operator_number(given)}
-    codes = [f"{begins}{three}" for begins, same in _PAWAPAY.items() if same == word]
+    codes = [f"{begins}{three}" for begins, same in PAWAPAY_CODES.items() if same == word]
     return providers, sorted(spelled | {f"{code}:{one}" for code in codes for one in spelled})
+
+
+def as_written_by(provider: str, environment: str | None, number: str) -> str:
+    """A number as a provider gives it: pawaPay writes the operator, its name of an environment, before it."""
+    return f"{environment}:{number}" if provider == "pawapay" and environment else number
 
 
 def word_of_collection() -> ColumnElement[str]:

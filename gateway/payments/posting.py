@@ -78,7 +78,7 @@ def post(unit: Unit, tree: Tree, chart: Chart, one: Collection, family: Househol
     happened_on = day_in(family.time_zone, at or one.created_at)
     own_currency = came.amount.currency == one.amount.currency
     after = before.and_credit(happened_on, came.amount.minor) if own_currency else before
-    now = standing_of(family, read_enrolments(enrolments), after, day_in(family.time_zone, unit.now))
+    now = standing_of(family, read_enrolments(enrolments, family.time_zone), after, day_in(family.time_zone, unit.now))
     to_dues, to_advance = split_payment(before.dues, before.credits, came.amount.minor)
     advance = Money(to_advance, came.amount.currency)
     told_of = _told(read_readers(told, tree, books, family.language), came)

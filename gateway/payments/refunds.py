@@ -187,16 +187,6 @@ def _who_gives(connection: Connection, one: Refund, gives_back: Collection[str])
     return str(row.provider)
 
 
-def sent(unit: Unit, number: str, said: str | None = None) -> Refund | NoRefund:
-    """It was sent by hand, and nobody knows yet whether it arrived."""
-    one = _locked(unit, number)
-    if one is None or one.state != "approved":
-        return NoRefund("gone")
-    if one.at_operator:
-        return NoRefund("operator")
-    return move(unit, one, state="sent", said=said[:200] if said else None)
-
-
 def drop(unit: Unit, number: str, by: str, reason: str) -> Refund | NoRefund:
     """It won't be given: dropped by whoever asked, refused by anybody else."""
     one = _locked(unit, number)
@@ -323,7 +313,6 @@ def refunds(connection: Connection, under_path: str = "/", every: bool = False, 
 _NEXT = {
     "asked": "another person approves it, or refuses it",
     "approved": "give it back by hand, then record it: gateway refunds paid",
-    "sent": "see whether it arrived, then record it: gateway refunds paid",
 }
 _NEXT_OF_OPERATOR = {
     "approved": "the gateway asks the operator to give it back: see that a worker runs",

@@ -25,9 +25,9 @@ from gateway.network.staff import Member
 from gateway.payments.cash import handovers_below
 from gateway.payments.receipts import receipt_number
 from gateway.payments.states import State
+from gateway.store.heads import HEAD_NAME
 from gateway.store.schema import (
     account,
-    beneficiary,
     cash_taking,
     closing,
     collection,
@@ -249,15 +249,6 @@ class Payment:
     reversed: bool
 
 
-_HEAD = (
-    select(beneficiary.c.name)
-    .where(
-        beneficiary.c.household_id == household.c.id, beneficiary.c.relation == "head", beneficiary.c.left_on.is_(None)
-    )
-    .order_by(beneficiary.c.id)
-    .limit(1)
-    .scalar_subquery()
-)
 _PAYMENTS: Select[Any] = (
     select(
         collection.c.id,
@@ -268,7 +259,7 @@ _PAYMENTS: Select[Any] = (
         collection.c.state,
         entry.c.happened_on,
         household.c.card,
-        func.coalesce(_HEAD, household.c.card).label("head"),
+        func.coalesce(HEAD_NAME, household.c.card).label("head"),
     )
     .select_from(collection)
     .join(household, household.c.id == collection.c.household_id)

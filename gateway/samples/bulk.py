@@ -1,6 +1,6 @@
 """Writes many households with their years and payments in few statements: the same rows as one at a time would make.
 
-What a household owes comes from :func:`gateway.membership.rules.dues_for`, as at a registration, and every entry is
+What a household owes comes from :func:`gateway.membership.dues.dues_for`, as at a registration, and every entry is
 built as an :class:`~gateway.ledger.entries.Entry`, so it nets to zero before the database looks at it.
 """
 
@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, select
 
 from gateway.ledger.entries import Entry, Line
+from gateway.membership.categories import OwnTariff
+from gateway.membership.dues import Year, dues_for
 from gateway.membership.people import Person
 from gateway.membership.plans import Plan
-from gateway.membership.rules import Year, dues_for
 from gateway.store.schema import beneficiary, entry, household, line, membership, phone
 from gateway.store.unit import Unit
 
@@ -29,6 +30,7 @@ _COLUMNS: dict[Table, tuple[str, ...]] = {
     phone: ("msisdn", "household_id", "main"),
     membership: (
         "id", "household_id", "plan_id", "starts_on", "ends_on", "waiting_days", "beneficiaries", "enrolled_at",
+        "months", "tariff_id",
     ),
     line: ("entry_id", "account_id", "household_id", "membership_id", "due_on", "amount_minor"),
     entry: ("id", "key", "organisation_id", "journal", "currency", "happened_on", "recorded_at"),
@@ -93,9 +95,14 @@ class Bulk:
         *,
         newcomer: bool,
         waiting_days: int,
+        own: OwnTariff | None = None,
     ) -> Enrolled:
-        """A household's year with its dues, as :func:`gateway.membership.households.enrol` writes them."""
-        year = dues_for(chosen.terms, on, beneficiaries, newcomer)
+        """A household's year with its dues, as :func:`gateway.membership.charging.enrol` writes them.
+
+        ``own``: what its category pays, where it is in one.
+        """
+        tariff = own.tariff if own is not None else None
+        year = dues_for(chosen.terms, chosen.currency, on, beneficiaries, newcomer=newcomer, tariff=tariff)
         membership_id = next(self._membership_ids)
         self._rows[membership].append(
             (
@@ -107,17 +114,18 @@ class Bulk:
                 waiting_days,
                 beneficiaries,
                 _moment(on),
+                year.months,
+                own.id if own is not None else None,
             )
         )
-        total = sum(amount for _, amount in year.dues)
-        dues = [
-            Line(books.accounts["receivable"], amount, household_id, membership_id, due_on)
-            for due_on, amount in year.dues
-        ]
-        income = Line(books.accounts["income"], -total, household_id)
-        self._record(
-            Entry(f"dues:{membership_id}", books.organisation_id, "dues", chosen.currency, on, (*dues, income))
-        )
+        lines: list[Line] = []
+        for dues, owed, earned in ((year.dues, "receivable", "income"), (year.subsidies, "subsidiser", "subsidies")):
+            lines += [
+                Line(books.accounts[owed], amount, household_id, membership_id, due_on) for due_on, amount in dues
+            ]
+            if dues:
+                lines.append(Line(books.accounts[earned], -sum(amount for _, amount in dues), household_id))
+        self._record(Entry(f"dues:{membership_id}", books.organisation_id, "dues", chosen.currency, on, tuple(lines)))
         return Enrolled(household_id, membership_id, year)
 
     def pay(self, enrolled: Enrolled, books: Books, currency: str, paid: Iterable[tuple[date, int]]) -> int:

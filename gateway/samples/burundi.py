@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.membership.rules import Terms
+from gateway.membership.dues import Terms
 
 YEARS = (2019, 2020)
 

@@ -8,7 +8,7 @@ be tried.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import count
 from random import Random
@@ -19,8 +19,9 @@ from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.ledger.chart import Chart
 from gateway.membership import pins
+from gateway.membership.categories import OwnTariff, add_category, add_subsidiser, add_tariff
+from gateway.membership.dues import Tariff, Terms, add_months
 from gateway.membership.plans import Plan, add_plan
-from gateway.membership.rules import Terms, add_months
 from gateway.network.facilities import add_facility
 from gateway.network.organisations import Network, add_organisation
 from gateway.samples.bulk import Books, Bulk
@@ -28,7 +29,7 @@ from gateway.samples.families import family, sizes
 from gateway.samples.names import BENIN, pick
 from gateway.samples.numbers import OUAKE_PLACE, beninese_mobile, free_cards
 from gateway.samples.pamusab import Loaded, Tell
-from gateway.store.schema import household, phone, service_code, staff
+from gateway.store.schema import household, household_category, phone, service_code, staff
 from gateway.store.unit import Store, Unit
 
 UNION = "ucms-ouake"
@@ -49,6 +50,9 @@ TERMS = Terms(
     minimum_payment_minor=200,
     year_starts_month=None,
 )
+
+# A project, made up too, pays half of the contribution of those whom their village calls vulnerable.
+CATEGORY, SUBSIDISER, SUBSIDY_PERCENT = "vulnerable", "projet-solidarite", 50
 
 # Mutuelle → villages that are its sections.
 MUTUELLES = {
@@ -112,7 +116,7 @@ STORIES = {
     "waiting": Story(14, (2, 25), (0,), PAID),
     "too little": Story(8, (5, 25), (0,), LITTLE),
     "behind": Story(18, (5, 25), (1, 2, 3), MISSED),
-    "lapsed": Story(12, (40, 80), (1, 2), MISSED),
+    "suspended": Story(12, (40, 80), (1, 2), MISSED),
     "year over": Story(6, (40, 80), (TERMS.instalments,), MISSED),  # what fell due is the next year
 }
 _LITTLE_MINOR = 500
@@ -150,7 +154,7 @@ def load_ouake(store: Store, network: Network, tell: Tell = lambda done, total, 
         opens_on = add_months(today, -36)
         plan_id = add_plan(unit, union, "famille", "Famille", CURRENCY, TERMS, opens_on)
         plan = Plan(plan_id, union, "famille", 1, "Famille", CURRENCY, TERMS)
-        total = _load_households(unit, random, sections, plan, today)
+        total = _load_households(unit, random, sections, plan, _found_subsidy(unit, union, plan_id), today)
         _add_care(unit, union, mutuelles, opens_on)
         _lock_staff(unit, for_staff)
         shared = _lock_a_household(unit, sections, for_a_household)
@@ -196,6 +200,21 @@ def _found(unit: Unit, random: Random) -> tuple[int, dict[str, int], list[Books]
             )
             sections.append(Books(section_id, own[0], accounts))
     return union[0], mutuelles, sections
+
+
+@dataclass(frozen=True)
+class _Subsidised:
+    """The category whose members somebody pays a part for, and what they pay."""
+
+    category_id: int
+    own: OwnTariff
+
+
+def _found_subsidy(unit: Unit, union: int, plan_id: int) -> _Subsidised:
+    payer = add_subsidiser(unit, union, SUBSIDISER, "Projet Solidarité")
+    category_id = add_category(unit, union, CATEGORY, "Vulnérable")
+    tariff_id = add_tariff(unit, plan_id, category_id, subsidy_percent=SUBSIDY_PERCENT, subsidiser_id=payer)
+    return _Subsidised(category_id, OwnTariff(tariff_id, replace(Tariff.of(TERMS), subsidy_percent=SUBSIDY_PERCENT)))
 
 
 def _add_care(unit: Unit, union: int, mutuelles: dict[str, int], agreed_on: date) -> None:
@@ -259,7 +278,9 @@ def _add_staff(
     )
 
 
-def _load_households(unit: Unit, random: Random, sections: Sequence[Books], plan: Plan, today: date) -> int:
+def _load_households(
+    unit: Unit, random: Random, sections: Sequence[Books], plan: Plan, subsidised: _Subsidised, today: date
+) -> int:
     stories = [story for story in STORIES.values() for _ in range(story.households)]
     random.shuffle(stories)
     bulk = Bulk(unit, len(stories))
@@ -268,6 +289,7 @@ def _load_households(unit: Unit, random: Random, sections: Sequence[Books], plan
     # Squared, so that the first villages have many households and the last ones few.
     places = [sections[int(random.random() ** 2 * len(sections))] for _ in stories]
     phones: tuple[str, ...] = ()
+    placed: list[dict[str, object]] = []
     for number, (story, card, size, books) in enumerate(zip(stories, cards, people, places, strict=True)):
         fell_due = today - timedelta(days=random.randint(*story.days_ago))
         instalment = pick(random, story.instalments)
@@ -279,12 +301,29 @@ def _load_households(unit: Unit, random: Random, sections: Sequence[Books], plan
         for year in range(story.years):
             on = add_months(came, 12 * year)
             waits = TERMS.waiting_days if year == 0 else 0
-            one = bulk.enrol(household_id, books, plan, size, on, newcomer=year == 0, waiting_days=waits)
+            # Every other household that has renewed did so in the category.
+            own = subsidised.own if year and number % 2 else None
+            if own is not None:
+                placed.append(_placed(household_id, subsidised.category_id, on, unit))
+            one = bulk.enrol(household_id, books, plan, size, on, newcomer=year == 0, waiting_days=waits, own=own)
             earlier = year < story.years - 1
             paid = one.year.dues if earlier else _paid(random, story, one.year.dues, instalment)
             bulk.pay(one, books, CURRENCY, paid)
     bulk.flush()
+    unit.connection.execute(insert(household_category), placed)
     return len(stories)
+
+
+def _placed(household_id: int, category_id: int, since: date, unit: Unit) -> dict[str, object]:
+    """A row of a household's history of categories."""
+    return {
+        "household_id": household_id,
+        "category_id": category_id,
+        "since": since,
+        "by_name": "Assemblée du village",
+        "reason": "Liste de l'assemblée",
+        "written_at": unit.now,
+    }
 
 
 def _paid(

@@ -90,6 +90,27 @@ def cash_corrected_by(say: Say, number: str, amount: Money, card: str, name: str
     return fit(lambda who: " ".join((gone, say("Corrected by {name}.", name=who))), name)
 
 
+def counts_no_more(say: Say, number: str, amount: Money, card: str) -> str:
+    """To the members and the treasurers: a payment that a receipt was given for was somebody else's."""
+    gone = say("Receipt {number} no longer counts: {amount}, card {card}.", number=number, amount=amount,
+               card=say.card(card))  # fmt: skip
+    return fold(" ".join((gone, _if_wrong(say))))
+
+
+def counts_more(say: Say, number: str, amount: Money, card: str) -> str:
+    """To the members and the treasurers: of a payment more came than its receipt says."""
+    more = say("Receipt {number}: {amount} more counts, card {card}.", number=number, amount=amount,
+               card=say.card(card))  # fmt: skip
+    return fold(" ".join((more, say("The operator's statement says so."))))
+
+
+def counts_less(say: Say, number: str, amount: Money, card: str) -> str:
+    """To the members and the treasurers: what was said to count more doesn't."""
+    less = say("Receipt {number}: {amount} less counts, card {card}.", number=number, amount=amount,
+               card=say.card(card))  # fmt: skip
+    return fold(" ".join((less, _if_wrong(say))))
+
+
 def group_taken_back(say: Say, number: str, amount: Money, name: str) -> str:
     """To a group's phone and the treasurer: an operator took back what the group had paid."""
 

@@ -18,7 +18,7 @@ from gateway.sms.gsm7 import fold, parts
 from gateway.sms.port import Answer, Handed, Refused, SmsPort, TryAgain, Unsure
 from gateway.sms.reports import replay
 from gateway.store.if_new import if_new
-from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, ask_put
+from gateway.store.outbox import Ask, Task, ask_put, patience
 from gateway.store.schema import message
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
@@ -204,5 +204,4 @@ def _verdict(letter: _Letter, answer: Answer, claims: int) -> _Verdict:
         case Refused(reason):
             return _Verdict("failed" if first else "uncertain", reason, letter.sends, None)
         case TryAgain(reason, after):
-            patience = timedelta(seconds=RETRY_AFTER_S[min(claims, len(RETRY_AFTER_S)) - 1])
-            return _Verdict("waiting" if first else "uncertain", reason, letter.sends, max(after, patience))
+            return _Verdict("waiting" if first else "uncertain", reason, letter.sends, max(after, patience(claims)))

@@ -208,8 +208,6 @@ def group_link(say: Say, amount: Money, name: str, address: str) -> str:
 
 
 def _cover(say: Say, cover: Cover, left: Money) -> str:
-    if cover.year_over:
-        return say("The year is over: renew by phone.")
     match cover.state:
         case State.NONE:
             return ""
@@ -223,8 +221,10 @@ def _cover(say: Say, cover: Cover, left: Money) -> str:
             if not left:  # the year has ended, and no payment makes cover last longer
                 return say("Covered until {date}. Renew before then.", date=cover.until)
             return say("Covered only until {date}.", date=cover.until)
+        case State.SUSPENDED:
+            return say("Suspended: pay {amount}.", amount=Money(cover.to_start_minor, left.currency))
         case State.LAPSED:
-            return say("Cover ended on {date}.", date=cover.until)
+            return say("The year is over: renew by phone.")
 
 
 def _left(say: Say, left: Money) -> str:

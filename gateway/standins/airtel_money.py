@@ -5,14 +5,12 @@ What it holds is gone with it. It answers as Airtel's documentation is quoted: t
 message signing, its checks and its ``ESB000041`` for an id that it has, the enquiry, which knows no amount, and the
 refund of a whole payment by its number, once, after which the enquiry says TR. What is documented nowhere is assumed
 here: the HTTP statuses of errors, and what a second refund meets. The callback goes to one address, as registered in
-the portal. ``/_play`` is not Airtel's; beside what :mod:`.play` has:
+the portal. ``/_play`` is not Airtel's; beside what :mod:`.play` and :mod:`.tokens` have:
 
-=============================  =======================================================================================
-``POST /_play/callback-url``   ``{url}``: the address that is registered for callbacks
-``POST /_play/new-key``        a new key for message signing: what is signed for the old one no longer fits
-``POST /_play/revoke-tokens``  every token given so far is refused from now on
-``GET /_play/tokens``          every token that was given, to look for in logs
-=============================  =======================================================================================
+============================  ========================================================================================
+``POST /_play/callback-url``  ``{url}``: the address that is registered for callbacks
+``POST /_play/new-key``       a new key for message signing: what is signed for the old one no longer fits
+============================  ========================================================================================
 """
 
 from __future__ import annotations
@@ -28,8 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gateway.standins.play import Asked, Body, Handler, Operator, Query, Wrong, arguments, json_object, serve
-from gateway.standins.tokens import Tokens
+from gateway.standins.play import Asked, Body, Operator, Query, Wrong, arguments, json_object, serve
+from gateway.standins.tokens import TokenHandler, Tokens
 
 # The keys that it accepts unless others are given: no secret of anybody's.
 CLIENT_ID = "standin-client"
@@ -148,7 +146,7 @@ class Airtel(Operator[Asked]):
         return f"MP{super().new_operator_id()}"
 
 
-class AirtelHandler(Handler):
+class AirtelHandler(TokenHandler):
     """Airtel's addresses."""
 
     operator: Airtel
@@ -156,7 +154,7 @@ class AirtelHandler(Handler):
     def api(self, method: str, path: str, query: Query, raw: bytes) -> None:
         match method, path.strip("/").split("/"):
             case "POST", ["auth", "oauth2", "token"]:
-                self._token(raw)
+                self.answer_token(lambda: self._token(raw))
             case "GET", ["v1", "rsa", "encryption-keys"]:
                 self._key()
             case "POST", ["merchant", ("v1" | "v2") as version, "payments"]:
@@ -177,19 +175,10 @@ class AirtelHandler(Handler):
             case "POST", "new-key":
                 operator.new_key()
                 self.answer(200, {})
-            case "POST", "revoke-tokens":
-                operator.tokens.revoke()
-                self.answer(200, {})
-            case "GET", "tokens":
-                self.answer(200, {"tokens": operator.tokens.given})
             case _:
                 super().control(method, path, query, given)
 
-    def _token(self, raw: bytes) -> None:
-        self.operator.calls["token"] += 1
-        script = self.operator.script_for("token")
-        if self.met(script):
-            return
+    def _token(self, raw: bytes) -> Body:
         options = self.operator.options
         wanted = {
             "client_id": options.client_id,
@@ -198,7 +187,7 @@ class AirtelHandler(Handler):
         }
         if json_object(raw) != wanted:
             raise Wrong(401, {"error": "invalid_client", "error_description": "Invalid client authentication"})
-        self.conclude(script, 200, self.operator.tokens.give("bearer"))
+        return self.operator.tokens.give("bearer")
 
     def _key(self) -> None:
         self.operator.calls["key"] += 1
@@ -268,7 +257,7 @@ class AirtelHandler(Handler):
         return [self.headers.get(name, "") for name in names]
 
     def _check_caller(self) -> None:
-        if not self.operator.tokens.holds(self.headers.get("Authorization", "")):
+        if not self.bears_token():
             raise Wrong(401, {"error": "invalid_token", "error_description": "The access token is invalid"})
 
 

@@ -8,12 +8,7 @@ unsigned. What is reported and not documented is played as it is reported: HTTP 
 
 Daraja knows no key of ours. The tests and the demonstration name an order by the last part of its callback address,
 where the gateway puts the key; ``/_play/requests`` has each push, several with one key where one order was sent twice.
-``/_play`` is not Daraja's; beside what :mod:`.play` has:
-
-=============================  =======================================================================================
-``POST /_play/revoke-tokens``  every token given so far is refused from now on
-``GET /_play/tokens``          every token that was given, to look for in logs
-=============================  =======================================================================================
+``/_play`` is not Daraja's: it has what :mod:`.play` and :mod:`.tokens` have.
 """
 
 from __future__ import annotations
@@ -29,7 +24,6 @@ from urllib.parse import urlsplit
 from gateway.standins.play import (
     Asked,
     Body,
-    Handler,
     Operator,
     Query,
     Wrong,
@@ -38,7 +32,7 @@ from gateway.standins.play import (
     serve,
     without_none,
 )
-from gateway.standins.tokens import Tokens
+from gateway.standins.tokens import TokenHandler, Tokens
 
 # What it accepts unless others are given: no secret of anybody's.
 CONSUMER_KEY = "standin-consumer-key"
@@ -186,7 +180,7 @@ class Safaricom(Operator[Push]):
             raise bad("TransactionDesc")
 
 
-class DarajaHandler(Handler):
+class DarajaHandler(TokenHandler):
     """Daraja's addresses."""
 
     operator: Safaricom
@@ -194,7 +188,7 @@ class DarajaHandler(Handler):
     def api(self, method: str, path: str, query: Query, raw: bytes) -> None:
         match method, path:
             case "GET", "/oauth/v1/generate":
-                self._token(query)
+                self.answer_token(lambda: self._token(query))
             case "POST", "/mpesa/stkpush/v1/processrequest":
                 self._push(raw)
             case "POST", "/mpesa/stkpushquery/v1/query":
@@ -202,21 +196,7 @@ class DarajaHandler(Handler):
             case _:
                 raise wrong(404, "404.001.01", "Resource not found")
 
-    def control(self, method: str, path: str, query: Query, given: Body) -> None:
-        match method, path:
-            case "POST", "revoke-tokens":
-                self.operator.tokens.revoke()
-                self.answer(200, {})
-            case "GET", "tokens":
-                self.answer(200, {"tokens": self.operator.tokens.given})
-            case _:
-                super().control(method, path, query, given)
-
-    def _token(self, query: Query) -> None:
-        self.operator.calls["token"] += 1
-        script = self.operator.script_for("token")
-        if self.met(script):
-            return
+    def _token(self, query: Query) -> Body:
         options = self.operator.options
         basic = base64.b64encode(f"{options.consumer_key}:{options.consumer_secret}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {basic}":
@@ -224,7 +204,7 @@ class DarajaHandler(Handler):
         if query.get("grant_type") != ["client_credentials"]:
             raise wrong(400, "400.008.02", "Invalid grant type passed")
         token = self.operator.tokens.give("bearer")
-        self.conclude(script, 200, {"access_token": token["access_token"], "expires_in": token["expires_in"]})
+        return {"access_token": token["access_token"], "expires_in": token["expires_in"]}
 
     def _push(self, raw: bytes) -> None:
         operator = self.operator
@@ -264,7 +244,7 @@ class DarajaHandler(Handler):
         self.conclude(script, 200, operator.shown(push, script.report))
 
     def _check_caller(self, body: Body) -> None:
-        if not self.operator.tokens.holds(self.headers.get("Authorization", "")):
+        if not self.bears_token():
             raise wrong(404, "404.001.03", "Invalid Access Token")
         self.operator.check_signed(body)
 

@@ -4,12 +4,7 @@
 it holds is gone with it. It answers as momodeveloper.mtn.com describes the API: tokens of each product,
 ``requesttopay`` with its checks and its 409, the status, ``accountholder``, the balance, refunds by Disbursements, and
 the sandbox's provisioning of API users and its test payers. A callback is sent once, unsigned. ``/_play`` is not
-MTN's; beside what :mod:`.play` has:
-
-=============================  =======================================================================================
-``POST /_play/revoke-tokens``  every token given so far is refused from now on
-``GET /_play/tokens``          every token that was given, to look for in logs
-=============================  =======================================================================================
+MTN's: it has what :mod:`.play` and :mod:`.tokens` have.
 """
 
 from __future__ import annotations
@@ -26,7 +21,6 @@ from urllib.parse import urlsplit
 from gateway.standins.play import (
     Asked,
     Body,
-    Handler,
     Operator,
     Query,
     Script,
@@ -36,7 +30,7 @@ from gateway.standins.play import (
     serve,
     without_none,
 )
-from gateway.standins.tokens import Tokens
+from gateway.standins.tokens import TokenHandler, Tokens
 
 # The keys that it accepts unless others are given or provisioned: no secret of anybody's.
 API_USER = "11111111-1111-4111-8111-111111111111"
@@ -229,7 +223,7 @@ class Momo(Operator[Request]):
         return {"availableBalance": str(sum(moved, Decimal(0))), "currency": currency}
 
 
-class MomoHandler(Handler):
+class MomoHandler(TokenHandler):
     """MTN's addresses."""
 
     operator: Momo
@@ -246,7 +240,7 @@ class MomoHandler(Handler):
                 self._check_subscription(COLLECTION)
                 self.answer(201, operator.key_of(name))
             case "POST", [("collection" | "disbursement") as product, "token"]:
-                self._token(product)
+                self.answer_token(lambda: self._token(product))
             case "POST", ["collection", "v1_0", "requesttopay"]:
                 self._request_to_pay(raw)
             case "GET", ["collection", "v1_0", "requesttopay", key]:
@@ -266,23 +260,9 @@ class MomoHandler(Handler):
             case _:
                 self.answer(404, {"statusCode": 404, "message": "Resource not found"})
 
-    def control(self, method: str, path: str, query: Query, given: Body) -> None:
-        match method, path:
-            case "POST", "revoke-tokens":
-                self.operator.tokens.revoke()
-                self.answer(200, {})
-            case "GET", "tokens":
-                self.answer(200, {"tokens": self.operator.tokens.given})
-            case _:
-                super().control(method, path, query, given)
-
-    def _token(self, product: str) -> None:
-        self.operator.calls["token"] += 1
-        script = self.operator.script_for("token")
-        if self.met(script):
-            return
+    def _token(self, product: str) -> Body:
         self._check_subscription(product)
-        self.conclude(script, 200, self.operator.give_token(product, self.headers.get("Authorization", "")))
+        return self.operator.give_token(product, self.headers.get("Authorization", ""))
 
     def _request_to_pay(self, raw: bytes) -> None:
         operator = self.operator

@@ -5,12 +5,7 @@ What it holds is gone with it. It answers as Orange's documentation is quoted: t
 ``order_id``, the page behind ``payment_url`` (a ``POST`` there confirms, as the payer does; too late it is EXPIRED),
 ``transactionstatus``, which knows no amount, and the notice with its ``notif_token``. An order that nobody touches
 stays INITIATED. What is documented nowhere is assumed here: errors' codes, an ``order_id`` that is taken among them.
-``/_play`` is not Orange's; beside what :mod:`.play` has:
-
-=============================  =======================================================================================
-``POST /_play/revoke-tokens``  every token given so far is refused from now on
-``GET /_play/tokens``          every token that was given (of access, to pay, of notices), to look for in logs
-=============================  =======================================================================================
+``/_play`` is not Orange's: it has what :mod:`.play` and :mod:`.tokens` have; tokens to pay and of notices are told too.
 """
 
 from __future__ import annotations
@@ -24,8 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateway.standins.play import Asked, Body, Handler, Operator, Query, Wrong, arguments, json_object, serve
-from gateway.standins.tokens import Tokens
+from gateway.standins.play import Asked, Body, Operator, Query, Wrong, arguments, json_object, serve
+from gateway.standins.tokens import TokenHandler, Tokens
 
 # The keys that it accepts unless others are given: no secret of anybody's.
 CLIENT_ID = "standin-client"
@@ -116,7 +111,7 @@ class Orange(Operator[Linked]):
         return {"pay_token": order.pay_token}
 
 
-class OrangeHandler(Handler):
+class OrangeHandler(TokenHandler):
     """Orange's addresses, and the page on which people pay."""
 
     operator: Orange
@@ -125,7 +120,7 @@ class OrangeHandler(Handler):
         country = self.operator.options.country
         match method, path.strip("/").split("/"):
             case "POST", ["oauth", "v3", "token"]:
-                self._token(raw)
+                self.answer_token(lambda: self._token(raw))
             case "POST", ["orange-money-webpay", named, "v1", "webpayment"] if named == country:
                 self._webpayment(raw)
             case "POST", ["orange-money-webpay", named, "v1", "transactionstatus"] if named == country:
@@ -135,27 +130,15 @@ class OrangeHandler(Handler):
             case _:
                 raise wrong(404, 60, "Resource not found", "The requested URI or the requested resource doesn't exist.")
 
-    def control(self, method: str, path: str, query: Query, given: Body) -> None:
-        operator = self.operator
-        match method, path:
-            case "POST", "revoke-tokens":
-                operator.tokens.revoke()
-                self.answer(200, {})
-            case "GET", "tokens":
-                self.answer(200, {"tokens": operator.tokens.given + operator.secrets})
-            case _:
-                super().control(method, path, query, given)
+    def secrets(self) -> list[str]:
+        return super().secrets() + self.operator.secrets
 
-    def _token(self, raw: bytes) -> None:
-        self.operator.calls["token"] += 1
-        script = self.operator.script_for("token")
-        if self.met(script):
-            return
+    def _token(self, raw: bytes) -> Body:
         options = self.operator.options
         basic = base64.b64encode(f"{options.client_id}:{options.client_secret}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {basic}" or raw != b"grant_type=client_credentials":
             raise Wrong(401, {"error": "invalid_client", "error_description": "The client credentials aren't valid."})
-        self.conclude(script, 200, self.operator.tokens.give("Bearer"))
+        return self.operator.tokens.give("Bearer")
 
     def _webpayment(self, raw: bytes) -> None:
         operator = self.operator
@@ -198,7 +181,7 @@ class OrangeHandler(Handler):
         self.conclude(script, 201, self.operator.shown(order, script.report))
 
     def _check_caller(self) -> None:
-        if not self.operator.tokens.holds(self.headers.get("Authorization", "")):
+        if not self.bears_token():
             raise wrong(401, 42, "Expired credentials", "The requested service needs credentials.")
 
 

@@ -1,11 +1,20 @@
-"""The access tokens that a stand-in gives out: each good for a while, until all are revoked."""
+"""The access tokens that a stand-in gives out: each good for a while, until all are revoked.
+
+:class:`TokenHandler` has two addresses more under ``/_play``:
+
+=============================  =======================================================================================
+``POST /_play/revoke-tokens``  every token given so far is refused from now on
+``GET /_play/tokens``          every token that was given, to look for in logs
+=============================  =======================================================================================
+"""
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 
-from gateway.standins.play import Body
+from gateway.standins.play import Body, Handler, Query
 
 
 class Tokens:
@@ -31,3 +40,34 @@ class Tokens:
     def revoke(self) -> None:
         """Every token given so far is refused from now on."""
         self._good.clear()
+
+
+class TokenHandler(Handler):
+    """The addresses of an operator whose callers bear a token; ``operator.tokens`` is a :class:`Tokens`."""
+
+    def control(self, method: str, path: str, query: Query, given: Body) -> None:
+        match method, path:
+            case "POST", "revoke-tokens":
+                self.operator.tokens.revoke()
+                self.answer(200, {})
+            case "GET", "tokens":
+                self.answer(200, {"tokens": self.secrets()})
+            case _:
+                super().control(method, path, query, given)
+
+    def secrets(self) -> list[str]:
+        """Everything that was given out and that no log may hold."""
+        given: list[str] = self.operator.tokens.given
+        return given
+
+    def answer_token(self, made: Callable[[], Body]) -> None:
+        """Answer a call for a token with what ``made()`` gives; it checks the caller, and raises ``Wrong``."""
+        self.operator.calls["token"] += 1
+        script = self.operator.script_for("token")
+        if not self.met(script):
+            self.conclude(script, 200, made())
+
+    def bears_token(self) -> bool:
+        """Whether the caller bears a token that is good."""
+        held: bool = self.operator.tokens.holds(self.headers.get("Authorization", ""))
+        return held

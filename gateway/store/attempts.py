@@ -67,11 +67,6 @@ def subject(kind: str, *parts: str) -> str:
     return f"{kind}:{hashlib.blake2b(chr(31).join(parts).encode(), digest_size=16).hexdigest()}"
 
 
-def wait_left(connection: Connection, subject: str, now: datetime) -> timedelta:
-    """How long nothing is taken from ``subject`` yet; zero when it is free."""
-    return _left(connection.scalar(select(attempt.c.locked_until).where(attempt.c.subject == subject)), now)
-
-
 def hold(unit: Unit, *subjects: str) -> timedelta:
     """Keep other transactions from guessing for ``subjects`` until this one ends; gives the longest wait left.
 

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, case, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.if_new import if_new
+from gateway.store.or_set import or_set_to
 from gateway.store.schema import outbox
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
@@ -26,7 +26,7 @@ CLAIM = timedelta(seconds=125)
 LONGEST_CALL = timedelta(seconds=95)  # a token and an order, each at the slowest operator's slowest, and its record
 BATCH = 100
 LOOK_UP_EVERY = timedelta(milliseconds=500)  # in a batch: has something come that goes before all else?
-# What a handler that raised waits before its next try; the last one repeats.
+# What is waited after each try that came to nothing; the last one repeats.
 RETRY_AFTER_S = (2, 10, 60, 300, 900)
 
 
@@ -100,22 +100,18 @@ def _one_more(counted: Column[int]) -> ColumnElement[int]:
     return case((counted < 30_000, counted + 1), else_=0)
 
 
-def _again(insert: Any) -> Any:
-    new = insert(outbox)
-    waits = and_(outbox.c.done_at.is_(None), outbox.c.claimed_until.is_(None), outbox.c.due_at < new.excluded.due_at)
-    return new.on_conflict_do_update(
-        index_elements=["key"],
-        set_={
-            "due_at": case((waits, outbox.c.due_at), else_=new.excluded.due_at),
-            "done_at": None,
-            "claimed_until": None,
-            # Whoever has it in hand doesn't close it: see _still_ours.
-            "claims": _one_more(outbox.c.claims),
-        },
-    )
+def _open_again(new: Any) -> dict[str, Any]:
+    waits = and_(outbox.c.done_at.is_(None), outbox.c.claimed_until.is_(None), outbox.c.due_at < new.due_at)
+    return {
+        "due_at": case((waits, outbox.c.due_at), else_=new.due_at),
+        "done_at": None,
+        "claimed_until": None,
+        # Whoever has it in hand doesn't close it: see _still_ours.
+        "claims": _one_more(outbox.c.claims),
+    }
 
 
-_AGAIN = {"postgresql": _again(postgresql.insert), "sqlite": _again(sqlite.insert)}
+_AGAIN = or_set_to(outbox, ("key",), _open_again)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
@@ -215,7 +211,7 @@ def drain(
             wait = handlers[task.topic](task)
         except Exception as error:  # the batch goes on: one bad row must not hold up the others
             told(task, error)
-            wait = patience(task)
+            wait = patience(task.failures + 1)
             fault = in_one_line(error)
         with store.write() as unit:
             if wait is None:
@@ -244,9 +240,9 @@ def in_one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
-def patience(task: Task) -> timedelta:
-    """How long to wait before another try of what could not be done: longer each time, up to a quarter of an hour."""
-    return timedelta(seconds=RETRY_AFTER_S[min(task.failures, len(RETRY_AFTER_S) - 1)])
+def patience(tries: int) -> timedelta:
+    """How long to wait after so many tries (from 1) that came to nothing: longer each time, to a quarter of an hour."""
+    return timedelta(seconds=RETRY_AFTER_S[min(tries, len(RETRY_AFTER_S)) - 1])
 
 
 def waiting_queues(store: Store) -> set[str]:

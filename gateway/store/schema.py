@@ -132,9 +132,62 @@ plan = Table(
     Column("activation_percent", SmallInteger, nullable=False),
     Column("minimum_payment_minor", BigInteger, nullable=False),
     Column("year_starts_month", SmallInteger),  # NULL: twelve months from the day of registration
+    Column("lapsed_waiting_days", SmallInteger),  # of who comes back too late; NULL: as a newcomer
+    Column("window_opens_month", SmallInteger),  # newcomers enrol from this day of each year on; NULL: at any time
+    Column("window_opens_day", SmallInteger),
+    Column("window_days", SmallInteger),
+    Column("included_people", SmallInteger, nullable=False, server_default=text("0")),  # in the household's amount
+    Column("charged_people_max", SmallInteger),  # nobody beyond them is charged; NULL: everybody is
+    Column("people_max", SmallInteger),  # on one card; NULL: as many as any card takes
+    Column("pro_rata", Boolean, nullable=False, server_default=text("false")),
+    Column("penalty_percent", SmallInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("organisation_id", "code", "version"),
     CheckConstraint("instalments between 1 and 12", name="instalments"),
     CheckConstraint("activation_percent between 1 and 100", name="activation"),
+    CheckConstraint("penalty_percent between 0 and 100", name="penalty"),
+    CheckConstraint(
+        "(window_opens_month is null) = (window_opens_day is null)"
+        " and (window_opens_month is null) = (window_days is null)",
+        name="window",
+    ),
+)
+
+# Who pays what members of a category needn't: the State, a project, a diocese.
+subsidiser = Table(
+    "subsidiser",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("code", String(40), nullable=False, unique=True),
+    Column("name", String(60), nullable=False),
+)
+
+# What households are put into by what they can pay; those of the nearest organisation above count, as with plans.
+category = Table(
+    "category",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("code", String(20), nullable=False),
+    Column("name", String(40), nullable=False),
+    UniqueConstraint("organisation_id", "code"),
+)
+
+# What a category pays in a version of a plan, and who pays the rest; never changed: a new version has its own.
+tariff = Table(
+    "tariff",
+    metadata,
+    _id(),
+    _ref("plan_id", "plan", nullable=False),
+    _ref("category_id", "category", nullable=False),
+    Column("registration_fee_minor", BigInteger),  # NULL, here and below: the plan's
+    Column("household_minor", BigInteger),
+    Column("beneficiary_minor", BigInteger),
+    Column("subsidy_percent", SmallInteger, nullable=False),
+    _ref("subsidiser_id", "subsidiser"),
+    UniqueConstraint("plan_id", "category_id"),
+    CheckConstraint("subsidy_percent between 0 and 100", name="subsidy"),
+    CheckConstraint("subsidy_percent = 0 or subsidiser_id is not null", name="who_pays"),
 )
 
 household = Table(
@@ -145,6 +198,19 @@ household = Table(
     _ref("section_id", "organisation", nullable=False, index=True),
     Column("language", String(2)),
     Column("registered_at", Instant, nullable=False),
+)
+
+# In which category a household is from a day on; rows are only ever added, and the newest of a day counts.
+household_category = Table(
+    "household_category",
+    metadata,
+    _id(),
+    _ref("household_id", "household", nullable=False, index=True),
+    _ref("category_id", "category"),  # NULL: in none any more
+    Column("since", Date, nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("written_at", Instant, nullable=False),
 )
 
 beneficiary = Table(
@@ -194,6 +260,7 @@ household_change = Table(
     _ref("beneficiary_id", "beneficiary"),
     Column("happened_on", Date),  # the birth, the death, the wedding
     Column("note", String(80)),
+    Column("by_name", String(60)),  # whoever did it in the office, as they gave their name
 )
 
 # A PIN, kept as an argon2 hash, of a household ("h:12") or of staff ("s:" and the number).
@@ -263,10 +330,17 @@ membership = Table(
     Column("waiting_days", SmallInteger, nullable=False),  # 0 for a renewal without a gap
     Column("beneficiaries", SmallInteger, nullable=False),  # the number that the dues were counted for
     Column("enrolled_at", Instant, nullable=False),
-    UniqueConstraint("household_id", "starts_on"),
+    Column("months", SmallInteger, nullable=False, server_default=text("12")),  # that the dues were counted for
+    _ref("tariff_id", "tariff"),  # NULL: what the plan itself asks
+    Column("left_on", Date),  # the household's last day, where it left before the year's end, or before its beginning
+    Column("left_told_on", Date),
+    Index("ix_membership_household_id", "household_id"),
+    Index("uq_membership_household_id_starts_on", "household_id", "starts_on", unique=True,
+          sqlite_where=text("left_on is null"), postgresql_where=text("left_on is null")),
     Index("ix_membership_starts_on", "starts_on"),
+    CheckConstraint("(left_on is null) = (left_told_on is null)", name="left"),
     CheckConstraint("ends_on >= starts_on", name="dates"),
-)
+)  # fmt: skip
 
 # --- ledger ---------------------------------------------------------------------------------------------------------
 
@@ -294,6 +368,13 @@ entry = Table(
     Column("recorded_at", Instant, nullable=False),
     Column("reverses_id", Uuid, ForeignKey("entry.id")),
     Index("ix_entry_organisation_id_happened_on", "organisation_id", "happened_on"),
+    Index(  # the few entries that no payment made
+        "ix_entry_beside",
+        "organisation_id",
+        "happened_on",
+        sqlite_where=text("journal in ('bank', 'corrections')"),
+        postgresql_where=text("journal in ('bank', 'corrections')"),
+    ),
     CheckConstraint("journal in ('dues', 'collections', 'cash', 'bank', 'corrections')", name="journal"),
 )
 
@@ -309,6 +390,28 @@ line = Table(
     Column("amount_minor", BigInteger, nullable=False),  # debit positive, credit negative
     CheckConstraint("amount_minor <> 0", name="not_zero"),
     Index("ix_line_household_id", "household_id"),
+)
+
+# A list of what a subsidiser owes, as it was sent; its lines are lines of the ledger, each on one invoice at most.
+subsidy_invoice = Table(
+    "subsidy_invoice",
+    metadata,
+    _id(),
+    _ref("subsidiser_id", "subsidiser", nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("until", Date, nullable=False),
+    Column("made_by", String(60), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("paid_on", Date),
+    Column("paid_by", String(60)),  # whoever wrote down that it was
+    CheckConstraint("(paid_on is null) = (paid_by is null)", name="paid"),
+)
+
+subsidy_invoice_line = Table(
+    "subsidy_invoice_line",
+    metadata,
+    Column("line_id", RowId, ForeignKey("line.id"), primary_key=True, autoincrement=False),
+    _ref("invoice_id", "subsidy_invoice", nullable=False, index=True),
 )
 
 # --- the books kept and closed --------------------------------------------------------------------------------------
@@ -600,6 +703,136 @@ notice = Table(
     Column("digest", String(32)),  # of the body: a notice that comes twenty times is kept once, and counted
     Column("times", Integer, nullable=False, server_default=text("1")),
     UniqueConstraint("source", "reference", "digest"),
+)
+
+# --- statements of operators and banks, and what differs --------------------------------------------------------------
+
+# An account with an operator or a bank, of which statements come; ``organisation_id`` is whose it is.
+wallet = Table(
+    "wallet",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("operator", String(20), nullable=False),  # its word; a bank has a word of its own too
+    Column("currency", String(3), nullable=False),
+    Column("role", String(12), nullable=False),  # the account of the books on which it stands
+    Column("account", String(40)),  # how its statements name it: a short code, a number, an IBAN
+    Column("delay_hours", SmallInteger, nullable=False),  # after so long a payment must stand in its statement
+    UniqueConstraint("organisation_id", "operator", "currency"),
+    CheckConstraint("role in ('wallet', 'bank')", name="role"),
+)
+
+# A statement that was read, whole; its lines are in its parts.
+statement = Table(
+    "statement",
+    metadata,
+    _id(),
+    _ref("wallet_id", "wallet", nullable=False),
+    Column("file_name", String(120), nullable=False),
+    Column("digest", String(64), nullable=False),  # of the file: the same one twice is known
+    Column("format", String(40), nullable=False),
+    Column("imported_by", String(60), nullable=False),
+    Column("imported_at", Instant, nullable=False),
+    Column("lines", Integer, nullable=False),  # those that no earlier statement had
+    Column("repeated", Integer, nullable=False),  # those that one had
+    Column("from_at", Instant, nullable=False),
+    Column("until_at", Instant, nullable=False),
+    Column("opening_minor", BigInteger),  # the operator's own balances, where it tells them
+    Column("closing_minor", BigInteger),
+    Column("reconciled_at", Instant),
+    UniqueConstraint("wallet_id", "digest"),
+    Index("ix_statement_wallet_id_until_at", "wallet_id", "until_at"),
+)
+
+# Lines of a statement as columns (Arrow), some hundred thousand a row, and what each was matched with.
+statement_part = Table(
+    "statement_part",
+    metadata,
+    Column("statement_id", RowId, ForeignKey("statement.id"), primary_key=True, autoincrement=False),
+    Column("number", SmallInteger, primary_key=True, autoincrement=False),
+    Column("from_at", Instant, nullable=False),
+    Column("until_at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("matches", LargeBinary),
+    Column("left", Integer, nullable=False),  # lines that nothing has been matched with yet
+)
+
+# How somebody's files are to be read: which column is what.
+statement_profile = Table(
+    "statement_profile",
+    metadata,
+    _id(),
+    Column("name", String(40), nullable=False, unique=True),
+    Column("mapping", JSON, nullable=False),
+    Column("saved_by", String(60), nullable=False),
+    Column("saved_at", Instant, nullable=False),
+)
+
+# Where a statement and the books don't agree; nothing here is ever deleted, and its story says who settled it how.
+difference = Table(
+    "difference",
+    metadata,
+    _id(),
+    Column("key", String(120), nullable=False, unique=True),
+    _ref("wallet_id", "wallet", nullable=False, index=True),
+    Column("kind", String(12), nullable=False),
+    _ref("statement_id", "statement", index=True),
+    Column("line", Integer),  # of the statement, as people count rows
+    Column("operator_id", String(64)),
+    _ref("collection_id", "collection", index=True),
+    _ref("incoming_id", "incoming", index=True),
+    _ref("refund_id", "refund"),
+    Column("theirs_minor", BigInteger),
+    Column("ours_minor", BigInteger),
+    Column("at", Instant, nullable=False),  # when the money moved
+    Column("said", String(200), nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("choice", String(16)),
+    Column("card", String(9)),  # whose it is, where the choice is to assign it
+    Column("reason", String(200)),
+    Column("asked_by", String(60)),
+    Column("settled_by", String(60)),
+    Column("settled_at", Instant),
+    CheckConstraint(
+        "kind in ('unknown', 'late', 'missing', 'amount', 'twice', 'reversed', 'fee', 'out', 'ambiguous')", name="kind"
+    ),
+    CheckConstraint("state in ('open', 'asked', 'settled')", name="state"),
+    CheckConstraint("asked_by <> settled_by", name="two_people"),
+    Index("ix_difference_open", "wallet_id", "id", sqlite_where=text("state <> 'settled'"),
+          postgresql_where=text("state <> 'settled'")),
+)  # fmt: skip
+
+difference_event = Table(
+    "difference_event",
+    metadata,
+    _id(),
+    _ref("difference_id", "difference", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("what", String(8), nullable=False),
+    Column("choice", String(16)),
+    Column("by_name", String(60), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("entry_key", String(80)),  # the entry that it made, where it made one
+    CheckConstraint(
+        "what in ('found', 'asked', 'refused', 'dropped', 'settled', 'undone', 'gone', 'again')", name="what"
+    ),
+)
+
+# A day or a month of a wallet that somebody has signed: opening + in - out - fees = closing, by the operator and by us.
+wallet_close = Table(
+    "wallet_close",
+    metadata,
+    _id(),
+    _ref("wallet_id", "wallet", nullable=False),
+    Column("span", String(5), nullable=False),
+    Column("first_on", Date, nullable=False),
+    Column("figures", JSON, nullable=False),
+    Column("despite", String(200)),  # why it was signed although something was open
+    Column("signed_by", String(60), nullable=False),
+    Column("signed_at", Instant, nullable=False),
+    UniqueConstraint("wallet_id", "span", "first_on"),
+    CheckConstraint("span in ('day', 'month')", name="span"),
 )
 
 # --- sms ------------------------------------------------------------------------------------------------------------

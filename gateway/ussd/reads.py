@@ -13,13 +13,13 @@ from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
 from gateway.membership import arrears, family, households, plans, renewal, requests, visits
 from gateway.membership.arrears import DueRow
+from gateway.membership.dues import add_months
 from gateway.membership.family import Beneficiary, Joins, Price
 from gateway.membership.households import Household, Standing
 from gateway.membership.people import Person
 from gateway.membership.plans import Plan
 from gateway.membership.renewal import Renewal
 from gateway.membership.requests import Request
-from gateway.membership.rules import add_months
 from gateway.membership.visits import Covered
 from gateway.network import facilities, staff
 from gateway.network.facilities import Facility

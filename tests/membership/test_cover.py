@@ -11,19 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ledger.rules import Credit, Due
-from gateway.membership.rules import (
-    Cover,
-    Membership,
-    State,
+from gateway.membership.dues import (
+    Tariff,
     Terms,
     add_months,
-    cover,
     dues_for,
-    in_time,
     membership_year,
     next_year,
-    not_paid_for,
+    part_of_year,
+    waits,
 )
+from gateway.membership.rules import Cover, Membership, State, cover, not_paid_for
 
 # A family of four pays 1 000 once and 11 600 a year, 2 900 a quarter; a quarter of it all opens the cover.
 QUARTERS = Terms(
@@ -70,12 +68,15 @@ def made(enrolments: Sequence[Enrolment], joiners: Sequence[Joiner] = ()) -> tup
     dues = [Due(one.year, one.on, one.owes, added=number) for number, one in enumerate(joiners, 1)]
     for number, one in enumerate(enrolments):
         last_day = memberships[-1].ends_on if memberships else None
-        year = next_year(one.terms, last_day, 4, one.on)
-        goes_on = last_day is not None and in_time(last_day, one.terms.grace_days, one.on)
-        waiting_days = 0 if goes_on else one.terms.waiting_days
+        year = next_year(one.terms, "XOF", last_day, 4, one.on)
         memberships.append(
             Membership(
-                number, year.starts_on, year.ends_on, waiting_days, one.terms.grace_days, one.terms.activation_percent
+                number,
+                year.starts_on,
+                year.ends_on,
+                waits(one.terms, last_day, one.on),
+                one.terms.grace_days,
+                one.terms.activation_percent,
             )
         )
         dues += [Due(number, due_on, amount) for due_on, amount in year.dues]
@@ -130,14 +131,14 @@ ALL_OF_IT = ("2026-01-15", 12_600)
         # A quarter opens the cover, thirty days later; what is overdue ends it, thirty days later
         (JOINED, (("2026-01-15", 3_150),), "2026-01-20", "waiting", "2026-02-14", "2026-02-14", 9_450),
         (JOINED, (("2026-01-15", 3_150),), "2026-02-14", "grace", "2026-02-14", "2026-02-14", 9_450),
-        (JOINED, (("2026-01-15", 3_150),), "2026-02-15", "lapsed", "2026-02-14", "2026-02-14", 9_450),
+        (JOINED, (("2026-01-15", 3_150),), "2026-02-15", "suspended", "2026-02-14", "2026-02-14", 9_450),
         (JOINED, (FIRST,), "2026-01-15", "waiting", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST,), "2026-02-13", "waiting", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST,), "2026-02-14", "active", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST,), "2026-04-15", "active", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST,), "2026-04-16", "grace", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST,), "2026-05-15", "grace", "2026-02-14", "2026-05-15", 8_700),
-        (JOINED, (FIRST,), "2026-05-16", "lapsed", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST,), "2026-05-16", "suspended", "2026-02-14", "2026-05-15", 8_700),
         # Of 12 601 a quarter is 3 150.25: a franc that isn't there opens nothing
         (ODD, (("2026-01-15", 3_150),), "2026-01-20", "unpaid", None, None, 9_451),
         (ODD, (("2026-01-15", 3_151),), "2026-01-20", "waiting", "2026-02-14", "2026-02-14", 9_450),
@@ -149,9 +150,9 @@ ALL_OF_IT = ("2026-01-15", 12_600)
         # The next instalment, in time, late, and one franc short
         (JOINED, (FIRST, ("2026-04-10", 2_900)), "2026-05-16", "active", "2026-02-14", "2026-08-14", 5_800),
         (JOINED, (FIRST, ("2026-05-10", 2_900)), "2026-05-16", "active", "2026-02-14", "2026-08-14", 5_800),
-        (JOINED, (FIRST, ("2026-06-01", 2_900)), "2026-05-31", "lapsed", "2026-02-14", "2026-05-15", 8_700),
+        (JOINED, (FIRST, ("2026-06-01", 2_900)), "2026-05-31", "suspended", "2026-02-14", "2026-05-15", 8_700),
         (JOINED, (FIRST, ("2026-06-01", 2_900)), "2026-06-01", "active", "2026-02-14", "2026-08-14", 5_800),
-        (JOINED, (FIRST, ("2026-04-10", 2_899)), "2026-05-16", "lapsed", "2026-02-14", "2026-05-15", 5_801),
+        (JOINED, (FIRST, ("2026-04-10", 2_899)), "2026-05-16", "suspended", "2026-02-14", "2026-05-15", 5_801),
         # The whole year, and what comes after it
         (JOINED, (ALL_OF_IT,), "2026-02-14", "active", "2026-02-14", "2027-01-14", 0),
         (JOINED, (ALL_OF_IT,), "2027-01-14", "active", "2026-02-14", "2027-01-14", 0),
@@ -181,7 +182,7 @@ ALL_OF_IT = ("2026-01-15", 12_600)
         (AHEAD, (ALL_OF_IT, ("2026-12-05", 2_899)), "2026-12-05", "active", "2026-02-14", "2027-01-14", 8_701),
         (AHEAD, (ALL_OF_IT, ("2026-12-05", 11_600)), "2026-12-05", "active", "2026-02-14", "2028-01-14", 0),
         # Renewed early while something of the running year is overdue: that comes first
-        (AHEAD, (FIRST,), "2026-12-01", "lapsed", "2026-02-14", "2026-05-15", 20_300),
+        (AHEAD, (FIRST,), "2026-12-01", "suspended", "2026-02-14", "2026-05-15", 20_300),
         (AHEAD, (FIRST, ("2026-12-01", 8_700)), "2026-12-01", "active", "2026-02-14", "2027-01-14", 11_600),
         # Somebody else pays the next year; this one's dues still end the cover
         (TO_FREE, (FIRST,), "2026-05-10", "grace", "2026-02-14", "2026-05-15", 8_700),
@@ -197,7 +198,7 @@ ALL_OF_IT = ("2026-01-15", 12_600)
         # A stricter plan, of which too little is paid: the year before still carries over
         (TO_STRICT, (ALL_OF_IT,), "2027-01-20", "grace", "2026-02-14", "2027-02-13", 11_600),
         (TO_STRICT, (ALL_OF_IT, ("2027-01-15", 1_160)), "2027-01-20", "grace", "2026-02-14", "2027-02-13", 10_440),
-        (TO_STRICT, (ALL_OF_IT, ("2027-01-15", 1_160)), "2027-02-14", "lapsed", "2027-01-15", "2027-01-15", 10_440),
+        (TO_STRICT, (ALL_OF_IT, ("2027-01-15", 1_160)), "2027-02-14", "suspended", "2027-01-15", "2027-01-15", 10_440),
         # The calendar year, all at once
         ((("2026-05-10", ONCE),), (("2026-05-10", 11_999),), "2026-05-10", "unpaid", None, None, 1),
         ((("2026-05-10", ONCE),), (("2026-05-10", 12_000),), "2026-05-10", "active", "2026-05-10", "2026-12-31", 0),
@@ -271,7 +272,7 @@ def test_worked_examples(
         ((), "2026-05-01", 3_150, "2026-01-15", 6_800),  # what is overdue, and what fell due since
         ((("2026-01-15", 3_000),), "2026-01-16", 150, "2026-01-15", 900),
         ((FIRST,), "2026-01-16", 0, "2026-04-15", 2_900),
-        ((FIRST,), "2026-08-01", 0, "2026-04-15", 5_800),
+        ((FIRST,), "2026-08-01", 2_900, "2026-04-15", 5_800),  # of it, what is beyond its grace resumes,
         ((ALL_OF_IT,), "2026-08-01", 0, None, 0),
     ],
 )
@@ -295,9 +296,9 @@ BEHIND = (FIRST,)
         (AHEAD, (ALL_OF_IT, ("2026-12-05", 2_900)), "2026-12-05", 0, "2027-04-15", 2_900),
         (AHEAD, (ALL_OF_IT, ("2026-12-05", 11_600)), "2026-12-05", 0, None, 0),
         # Something of the running year is due before that
-        (AHEAD, (FIRST, ("2026-07-15", 5_800)), "2026-12-01", 0, "2026-10-15", 2_900),
+        (AHEAD, (FIRST, ("2026-07-15", 5_800)), "2026-12-01", 2_900, "2026-10-15", 2_900),
         # Old debts are due with the new year's first payment, and stand before it
-        (AHEAD, BEHIND, "2026-12-01", 0, "2026-04-15", 8_700),
+        (AHEAD, BEHIND, "2026-12-01", 8_700, "2026-04-15", 8_700),
         (RENEWED, BEHIND, "2027-03-01", 11_600, "2026-04-15", 11_600),
         (CAME_BACK, BEHIND, "2027-03-01", 11_600, "2026-04-15", 11_600),
         (CAME_BACK, (FIRST, ("2027-03-01", 8_700)), "2027-03-01", 2_900, "2027-03-01", 2_900),
@@ -320,7 +321,7 @@ def test_what_is_to_pay_over_two_years(
         # 3 150 of 12 600 opened the cover; 1 800 more for somebody who joined on 1 April don't close it
         ((FIRST,), "2026-04-01", "active", "2026-02-14", "2026-05-15", 1_800),
         ((FIRST,), "2026-05-15", "grace", "2026-02-14", "2026-05-15", 4_700),
-        ((FIRST,), "2026-05-16", "lapsed", "2026-02-14", "2026-05-15", 4_700),
+        ((FIRST,), "2026-05-16", "suspended", "2026-02-14", "2026-05-15", 4_700),
         ((FIRST, ("2026-04-01", 1_800)), "2026-04-01", "active", "2026-02-14", "2026-05-15", 2_900),
         # What was paid ahead stays theirs, whatever is due next
         ((("2026-01-15", 6_800),), "2026-04-01", "active", "2026-02-14", "2026-08-14", 1_800),
@@ -396,7 +397,7 @@ def test_a_year_that_gives_no_cover_any_more_is_over(
     enrolments = [Enrolment(date.fromisoformat(day), terms) for day, terms in years]
     credits = [Credit(date.fromisoformat(day), amount) for day, amount in payments]
     found = computed(enrolments, credits, date.fromisoformat(on))
-    assert found.year_over is over
+    assert (found.state is State.LAPSED) is over
     assert found.to_start_minor == 0 or not over
 
 
@@ -417,7 +418,7 @@ def test_a_year_that_gives_no_cover_any_more_is_over(
     ],
 )  # fmt: skip
 def test_dues(terms: Terms, on: str, newcomer: bool, dues: dict[str, int]) -> None:
-    year = dues_for(terms, date.fromisoformat(on), 4, newcomer)
+    year = dues_for(terms, "XOF", date.fromisoformat(on), 4, newcomer=newcomer)
     assert {str(day): amount for day, amount in year.dues} == dues
 
 
@@ -450,6 +451,11 @@ TERMS = st.builds(
     activation_percent=st.sampled_from([1, 25, 50, 100]),
     minimum_payment_minor=st.just(0),
     year_starts_month=st.one_of(st.none(), st.integers(1, 12)),
+    lapsed_waiting_days=st.sampled_from([None, 0, 10, 90]),
+    included_people=st.sampled_from([0, 2, 5]),
+    charged_people_max=st.sampled_from([None, 0, 3, 8]),
+    pro_rata=st.booleans(),
+    penalty_percent=st.sampled_from([0, 10]),
 )
 START = date(2026, 1, 15)
 DAYS = st.integers(-20, 900).map(lambda days: START + timedelta(days=days))
@@ -464,7 +470,7 @@ def histories(draw: st.DrawFn) -> list[Enrolment]:
     for _ in range(draw(st.integers(0, 2))):
         terms = draw(st.one_of(st.just(found[-1].terms), TERMS))
         found.append(Enrolment(last_day + timedelta(days=draw(st.integers(-60, 90))), terms))
-        last_day = next_year(terms, last_day, 4, found[-1].on).ends_on
+        last_day = next_year(terms, "XOF", last_day, 4, found[-1].on).ends_on
     return found
 
 
@@ -575,7 +581,7 @@ def renewed_in_time(draw: st.DrawFn) -> list[Enrolment]:
     _, last_day = membership_year(terms, START)
     for _ in range(draw(st.integers(0, 2))):
         found.append(Enrolment(last_day + timedelta(days=draw(st.integers(-60, max(1, terms.grace_days)))), terms))
-        last_day = next_year(terms, last_day, 4, found[-1].on).ends_on
+        last_day = next_year(terms, "XOF", last_day, 4, found[-1].on).ends_on
     return found
 
 
@@ -594,7 +600,7 @@ def test_cover_that_is_promised_can_start_and_after_a_year_nothing_is_promised(
     found = computed(years, paid, on)
     all_paid = [*(one for one in paid if one.on <= on), Credit(on, found.left_minor)]
     after = computed(years, all_paid, on)
-    if found.year_over:
+    if found.state is State.LAPSED:
         assert not computed(years, all_paid, on + timedelta(days=days)).state.covered or len(years) > 1
         assert after.state is State.LAPSED
     elif found.state in (State.UNPAID, State.WAITING):
@@ -623,16 +629,20 @@ def test_cover_says_what_it_means(years: list[Enrolment], paid: list[Credit], on
         assert found.begins_on <= on <= found.until
     if found.state is State.LAPSED:
         assert (found.until is None) == (found.begins_on is None)  # it never began, and can't any more
-        assert on > found.until if found.until is not None else found.year_over
+        if found.until is not None:
+            assert on > found.until
     if found.state is State.UNPAID:
         assert found.to_start_minor > 0
 
 
 @given(TERMS, st.dates(date(2020, 1, 1), date(2032, 12, 31)), st.integers(1, 14), st.booleans())
 def test_dues_add_up_to_the_franc(terms: Terms, on: date, people: int, newcomer: bool) -> None:
-    year = dues_for(terms, on, people, newcomer)
+    year = dues_for(terms, "XOF", on, people, newcomer=newcomer)
     fee = terms.registration_fee_minor if newcomer else 0
-    assert sum(amount for _, amount in year.dues) == terms.household_minor + terms.beneficiary_minor * people + fee
+    whole = part_of_year(Tariff.of(terms).yearly_minor(people), year.months, "XOF")
+    assert sum(amount for _, amount in year.dues) == whole + fee
+    in_its_course = terms.pro_rata and year.starts_on < add_months(on, -1)
+    assert year.months < 12 if in_its_course else year.months in (11, 12) or not terms.pro_rata
     days = [day for day, _ in year.dues]
     assert days == sorted(set(days))
     assert all(amount > 0 for _, amount in year.dues)

@@ -151,7 +151,7 @@ def test_joining_closes_no_cover_that_was_open(village: Village) -> None:
         add(village, home, replace(WIFE, name=f"Assana {'ABC'[number]}"))
     for day in (date(2026, 12, 23), date(2026, 12, 24), date(2027, 2, 22)):
         assert village.stands(home, day).cover.state is State.ACTIVE
-    assert village.stands(home, date(2027, 3, 25)).cover.state is State.LAPSED  # their own second instalment
+    assert village.stands(home, date(2027, 3, 25)).cover.state is State.SUSPENDED  # their own second instalment
     assert village.stands(home).left == francs(YEAR_DUE - FIRST_DUE + 3 * 2_200)
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.kernel.money import EXPONENT
-from gateway.membership.rules import (
+from gateway.membership.dues import (
     NEWBORN_DAYS,
+    Tariff,
     Terms,
     add_months,
     in_time,
@@ -118,15 +119,16 @@ def test_a_child_is_newborn_for_ninety_days() -> None:
 @given(TERMS, DAYS, st.integers(-60, 200), st.integers(1, 20))
 def test_a_renewal_leaves_no_gap_and_owes_the_plan_once(terms: Terms, last_day: date, days: int, people: int) -> None:
     on = last_day + timedelta(days=days)
-    year = next_year(terms, last_day, people, on)
+    year = next_year(terms, "XOF", last_day, people, on)
     goes_on = in_time(last_day, terms.grace_days, on)
     begins_on = last_day + timedelta(days=1) if goes_on else on
     assert last_day < year.starts_on <= begins_on <= year.ends_on  # no month is paid for twice
     assert add_months(year.starts_on, 12) == year.ends_on + timedelta(days=1)
     if terms.year_starts_month is None or goes_on:
         assert year.starts_on == begins_on
-    yearly = terms.household_minor + terms.beneficiary_minor * people
+    yearly = part_of_year(Tariff.of(terms).yearly_minor(people), year.months, "XOF")
     assert sum(amount for _, amount in year.dues) == yearly  # no registration fee
+    assert year.months == 12 or terms.pro_rata
     assert all(max(on, year.starts_on) <= due_on <= max(on, year.ends_on) for due_on, _ in year.dues)
     assert renewal_is_open(last_day, on)
     assert not renewal_is_open(last_day, last_day - timedelta(days=61))

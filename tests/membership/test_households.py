@@ -15,10 +15,12 @@ from sqlalchemy.exc import IntegrityError
 from gateway.kernel.card import read_card
 from gateway.ledger.accounts import statement_of
 from gateway.membership import households
-from gateway.membership.households import beneficiaries_of, by_card, by_phone, enrol
+from gateway.membership.charging import enrol
+from gateway.membership.dues import Year, add_months
+from gateway.membership.households import beneficiaries_of, by_card, by_phone
 from gateway.membership.people import Person
 from gateway.membership.plans import add_plan, plans_for
-from gateway.membership.rules import Cover, Membership, State, Year, add_months, cover
+from gateway.membership.rules import Cover, Membership, State, cover
 from gateway.network.organisations import add_organisation
 from gateway.store.schema import household, membership
 from tests.membership.money import put_money

@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from gateway.membership import renewal
 from gateway.membership.changes import By
+from gateway.membership.dues import Terms
 from gateway.membership.plans import add_plan, plans_for
 from gateway.membership.renewal import Renewal, Renewed
-from gateway.membership.rules import State, Terms
+from gateway.membership.rules import State
 from gateway.store.schema import beneficiary, household_change, membership, plan
 from tests.membership.money import put_money
 from tests.payments.village import ON_SQLITE, PAYER, TERMS, YEAR_DUE, Village, at_once, francs

@@ -136,7 +136,7 @@ def clinic(village: Village) -> Clinic:
         (FIRST_DUE, date(2026, 12, 21), State.WAITING, date(2027, 3, 24), False, BEGINS),
         (FIRST_DUE, BEGINS, State.ACTIVE, date(2027, 3, 24), True, None),
         (FIRST_DUE, date(2027, 3, 24), State.GRACE, date(2027, 3, 24), True, None),
-        (FIRST_DUE, date(2027, 3, 25), State.LAPSED, date(2027, 3, 24), False, None),
+        (FIRST_DUE, date(2027, 3, 25), State.SUSPENDED, date(2027, 3, 24), False, None),
         (YEAR_DUE, BEGINS, State.ACTIVE, date(2027, 11, 21), True, None),
     ],
 )

@@ -12,9 +12,9 @@ import pytest
 
 from gateway.locale import show_money
 from gateway.membership import family, renewal
+from gateway.membership.dues import next_year
 from gateway.membership.family import By
 from gateway.membership.people import Person
-from gateway.membership.rules import next_year
 from gateway.membership.visits import who_is_covered
 from gateway.store.schema import membership
 from tests.membership.money import put_money
@@ -99,7 +99,7 @@ def test_who_joined_is_paid_for(
 @pytest.mark.parametrize(("ended", "on", "year"), CALENDAR)
 def test_a_year_in_the_calendar(ended: str, on: str, year: str) -> None:
     terms = replace(TERMS, year_starts_month=1)
-    found = next_year(terms, date.fromisoformat(ended), 4, date.fromisoformat(on))
+    found = next_year(terms, "XOF", date.fromisoformat(ended), 4, date.fromisoformat(on))
     assert f"{found.starts_on} to {found.ends_on}" == year
 
 

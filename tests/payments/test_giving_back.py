@@ -31,7 +31,7 @@ from gateway.payments.providers.base import (
 )
 from gateway.payments.push.breaker import PATIENCE, Breakers
 from gateway.payments.push.wishes import ask_for_payment
-from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, by_key, drop, next_step, paid, sent
+from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, by_key, drop, next_step, paid
 from gateway.payments.reversing import reverse
 from gateway.store.outbox import Task, drain
 from gateway.store.schema import refund
@@ -267,8 +267,6 @@ def test_nobody_decides_by_hand_what_an_operator_may_be_doing(desk: Desk) -> Non
     """For three days; by then somebody has asked the operator's support."""
     assert desk.by_hand() == NoRefund("operator")
     desk.work()
-    with desk.office.store.write() as unit:
-        assert sent(unit, desk.refund.number) == NoRefund("gone")
     desk.work_for(timedelta(hours=71))
     assert desk.by_hand() == desk.dropped() == NoRefund("operator")
     assert "asks again by itself" in desk.next
@@ -375,21 +373,6 @@ def running_pawapay() -> Iterator[PawaPayPlay]:
 def pawapay(running_pawapay: PawaPayPlay) -> PawaPayPlay:
     running_pawapay.reset()
     return running_pawapay
-
-
-@ON_SQLITE
-def test_what_was_sent_by_hand_after_a_refusal_is_never_asked_for_by_hand_again(desk: Desk) -> None:
-    desk.work()
-    desk.operator.status[desk.refund.key] = Refused(Reason.REJECTED, "NO")
-    desk.work_for(timedelta(minutes=2))
-    with desk.office.store.write() as unit:
-        assert isinstance(sent(unit, desk.refund.number, "by hand"), Refund)
-    desk.work_for(timedelta(days=3))  # the operator refuses again, each time it is looked at
-    assert desk.stands == ["sent", None, "by hand"]
-    desk.given()
-    desk.work_for(timedelta(days=2))
-    assert (desk.now.state, desk.wallet) == ("paid", FIRST_DUE - 1_000)
-    assert desk.cases() == ["refund"]  # two have given it: a person must look
 
 
 @ON_SQLITE

@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner
 
-from gateway.cli import cli
 from gateway.kernel.card import show_card
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import UnknownOrganisation
 from gateway.payments.reversing import reverse
+from tests.payments.commands import Run, on_database_of
 from tests.payments.village import ON_SQLITE, Village
 
 pytestmark = ON_SQLITE
-Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, office: Village) -> Run:
-    """Runs a command on the office's database; a fault is raised."""
-    for name, value in {
-        "DATABASE_URL": office.store.engine.url.render_as_string(hide_password=False),
-        "REDIS_URL": "redis://127.0.0.1:1/0",  # nothing here needs one
-        "SECRET_KEY": "office-secret-key-0123456789abcdef",
-        "WEBHOOK_SECRET": "office-webhook-secret-0123456789",
-        "PUBLIC_URL": "https://cotisa.invalid",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str) -> str:
-        result = CliRunner().invoke(cli, words, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+def run(office: Village, monkeypatch: pytest.MonkeyPatch) -> Run:
+    return on_database_of(office, monkeypatch)
 
 
 def test_the_takings_of_a_day(office: Village, run: Run) -> None:

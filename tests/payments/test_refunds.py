@@ -19,7 +19,7 @@ from gateway.payments.decisions.deciding import NotSettled, settle_case
 from gateway.payments.payers.group_money import shares_of
 from gateway.payments.posting import post
 from gateway.payments.providers.base import Paid
-from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, drop, paid, refunds, sent
+from gateway.payments.refunds import NoRefund, Refund, approve, ask_refund, drop, paid, refunds
 from gateway.payments.reversing import reverse
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State
@@ -193,14 +193,11 @@ def test_a_refund_is_dropped_by_who_asked_and_refused_by_another(office: Village
     for by in (ASKS, APPROVES):
         number = number_of(asked(office, key, 2_000))
         approved(office, number)
-        with office.store.write() as unit:
-            on_its_way = sent(unit, number, "sent by phone")
-        assert isinstance(on_its_way, Refund)
         done = dropped(office, number, by)
         assert isinstance(done, Refund)
-        states.append((on_its_way.state, done.state, done.said))
+        states.append((done.state, done.said))
         assert dropped(office, number, by) == paid_out(office, number) == NoRefund("gone")
-    assert states == [("sent", "dropped", f"{ASKS}: a mistake"), ("sent", "refused", f"{APPROVES}: a mistake")]
+    assert states == [("dropped", f"{ASKS}: a mistake"), ("refused", f"{APPROVES}: a mistake")]
     assert office.balance()["wallet"] == 2_000
     with office.store.read() as connection:
         assert refunds(connection) == []
@@ -307,8 +304,6 @@ def test_what_was_given_back_from_suspense_is_booked_when_it_counts_for_a_househ
     key, its_id = asked_and_seen_first(office, home)
     number = number_of(asked_of_suspense(office, its_id))
     approved(office, number)
-    with office.store.write() as unit:
-        assert isinstance(sent(unit, number), Refund)
     assert said_paid(office, key)
     assert "refund" in [one.kind for one in cases_of(office)]
     assert office.balance()["wallet"] == 2_000

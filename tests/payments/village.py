@@ -19,11 +19,11 @@ from gateway.kernel.clock import FixedClock
 from gateway.kernel.money import Money
 from gateway.ledger.accounts import balances, first_difference
 from gateway.ledger.chart import Chart
+from gateway.membership.dues import Terms
 from gateway.membership.households import Household, Registered, by_id, register, standing
 from gateway.membership.households import Standing as HouseholdStanding
 from gateway.membership.people import Person
 from gateway.membership.plans import Plan, add_plan
-from gateway.membership.rules import Terms
 from gateway.network import staff
 from gateway.network.organisations import Network, Organisation, add_organisation
 from gateway.network.staff import Member

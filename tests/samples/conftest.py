@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from gateway.kernel.clock import FixedClock
@@ -18,6 +17,7 @@ from gateway.network.organisations import Network
 from gateway.samples.pamusab import load_pamusab
 from gateway.store.engine import open_engine
 from gateway.store.unit import Store
+from tests.databases import make_database
 from tests.samples.helpers import DEFAULTS, KINDS, Load, Sample, report
 
 
@@ -33,9 +33,7 @@ def loaded(run_folder: Path, sqlite_template: Path, postgres: str, postgres_temp
         if kind == "sqlite":
             shutil.copy(sqlite_template, run_folder / f"{name}.db")
             return f"sqlite:///{run_folder / name}.db"
-        with psycopg.connect(postgres, autocommit=True) as admin:
-            admin.execute(f"create database {name} template {postgres_template}")
-        return postgres.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+        return make_database(postgres, name, postgres_template)
 
     def load(kind: str, *years: int) -> Sample:
         store = Store(open_engine(empty(kind), patient=True), FixedClock(datetime(2026, 11, 22, 9, tzinfo=UTC)))

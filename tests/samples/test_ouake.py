@@ -44,7 +44,7 @@ def test_there_is_a_household_in_every_state(store: Store, network: Network, clo
     clock.move(timedelta(days=later))
     load_ouake(store, network)
     assert _states(store, network) == {
-        State.ACTIVE: 62, State.WAITING: 14, State.UNPAID: 8, State.GRACE: 18, State.LAPSED: 18,
+        State.ACTIVE: 62, State.WAITING: 14, State.UNPAID: 8, State.GRACE: 18, State.SUSPENDED: 12, State.LAPSED: 6,
     }  # fmt: skip
     with store.read() as connection:
         assert first_difference(connection) is None
@@ -74,7 +74,9 @@ def test_the_union_and_what_belongs_to_it(store: Store, network: Network) -> Non
             assert [one.code for one in plans_for(connection, tree, section.id, today)] == ["famille"]
         staffs = connection.execute(select(staff.c.role, staff.c.organisation_id)).all()
         assert connection.scalar(select(func.count()).select_from(beneficiary)) == 598
-        assert {one.role for one in balances(connection)} == {"receivable", "income", "cash"}
+        assert {one.role for one in balances(connection)} == {
+            "receivable", "income", "cash", "subsidiser", "subsidies",
+        }  # fmt: skip
     assert [one.organisation_id for one in staffs if one.role == "animator"] == [union.id]
     assert {one.organisation_id for one in staffs if one.role == "treasurer"} == {one.id for one in mutuelles}
     assert [one.organisation_id for one in staffs if one.role == "adviser"] == [union.id]

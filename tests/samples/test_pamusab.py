@@ -196,7 +196,7 @@ def test_most_are_covered_and_some_are_not(only_2020: Sample) -> None:
     states = Counter(_standings(only_2020, LATE_2020, 40).values())
     assert 0.75 < (states[State.ACTIVE] + states[State.GRACE]) / states.total() < 0.97
     assert states[State.UNPAID] > 0
-    assert states[State.LAPSED] > 0
+    assert states[State.SUSPENDED] > 0
     assert states[State.WAITING] == states[State.NONE] == 0
 
 

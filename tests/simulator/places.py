@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
 from pydantic import SecretStr
 
 from gateway.procs.redis import PrivateRedis
 from gateway.standins import mtn_momo
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.ussd.world import Place, StandingRuntime, settings
-
-Copies = Callable[[], AbstractContextManager[str]]
 
 
 def demonstration(database_url: str, redis_server: PrivateRedis, momo: MomoPlay) -> Place:

@@ -16,9 +16,10 @@ from gateway.locale import Say
 from gateway.procs.redis import PrivateRedis
 from gateway.sms.gsm7 import fold
 from gateway.store.outbox import drain
+from tests.databases import copied
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.simulator.browser import Browser, Page, chromium
-from tests.simulator.places import Copies, demonstration
+from tests.simulator.places import demonstration
 from tests.ussd.world import OUAKE, Place
 
 pytestmark = pytest.mark.skipif(
@@ -54,10 +55,10 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(page_copies: Copies, redis_server: PrivateRedis, running_momo: MomoPlay) -> Iterator[Served]:
+def served(postgres: str, postgres_world: str, redis_server: PrivateRedis, running_momo: MomoPlay) -> Iterator[Served]:
     """One demonstration for the file; the page offers each test a number that nobody has."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with page_copies() as url:
+    with copied(postgres, postgres_world) as url:
         place = demonstration(url, redis_server, running_momo)
         server = make_server("127.0.0.1", 0, place.app, threaded=True)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -43,8 +42,6 @@ def every_text(say: Say, amount: Money, name: str) -> Iterator[tuple[str, tuple[
         for left in (amount, nothing):
             cover = Cover(state, DAY, DAY, left.minor, amount.minor, DAY, amount.minor)
             yield texts.receipt(say, NUMBER, amount, CARD, cover, left), (NUMBER, shown)
-            over = replace(cover, year_over=True)
-            yield texts.receipt(say, NUMBER, amount, CARD, over, left), (NUMBER, shown)
             both = (NUMBER, shown, fold(say.show(less)))
             yield texts.receipt(say, NUMBER, amount, CARD, cover, left, less, amount), both
             yield texts.receipt(say, NUMBER, amount, CARD, cover, left, less, nothing), both
@@ -100,9 +97,13 @@ NOTHING = Money(0, "XOF")
         (Cover(State.WAITING, DAY, DAY, 7500), LEFT, "Cover starts on 31/12/2026. Left to pay: 7,500 F."),
         (Cover(State.ACTIVE, DAY, DAY, 0), NOTHING, "Covered until 31/12/2026. All is paid."),
         (Cover(State.GRACE, DAY, DAY, 7500), LEFT, "Covered only until 31/12/2026. Left to pay: 7,500 F."),
-        (Cover(State.LAPSED, DAY, DAY, 7500), LEFT, "Cover ended on 31/12/2026. Left to pay: 7,500 F."),
         (
-            Cover(State.LAPSED, None, None, 7500, year_over=True),
+            Cover(State.SUSPENDED, DAY, DAY, 7500, 2900),
+            LEFT,
+            "Suspended: pay 2,900 F. Left to pay: 7,500 F.",
+        ),
+        (
+            Cover(State.LAPSED, None, None, 7500),
             LEFT,
             "The year is over: renew by phone. Left to pay: 7,500 F.",
         ),

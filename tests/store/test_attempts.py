@@ -25,8 +25,8 @@ def fail(store: Store, subject: str = "x", patience: Patience = SHORT) -> timede
 
 
 def wait_left(store: Store, subject: str = "x") -> timedelta:
-    with store.read() as connection:
-        return attempts.wait_left(connection, subject, store.clock.now())
+    with store.write() as unit:
+        return attempts.hold(unit, subject)
 
 
 def failures(store: Store, subject: str = "x") -> int:

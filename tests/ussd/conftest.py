@@ -7,40 +7,12 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis as redis_client
 
 from gateway.procs.redis import PrivateRedis
-from gateway.store.engine import open_engine
-from tests.ussd.world import Place, StandingRuntime, make_template, settings
-
-
-def _url(postgres: str, database: str) -> str:
-    return postgres.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{database}?")
-
-
-@pytest.fixture(scope="session")
-def sqlite_world(run_folder: Path, sqlite_template: Path) -> Path:
-    """A SQLite file that holds the world, to copy."""
-    path = run_folder / "ussd-world.db"
-    shutil.copy(sqlite_template, path)
-    make_template(f"sqlite:///{path}")
-    engine = open_engine(f"sqlite:///{path}", patient=True)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("rollback")
-        connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
-    engine.dispose()
-    return path
-
-
-@pytest.fixture(scope="session")
-def postgres_world(postgres: str, postgres_template: str) -> str:
-    """The name of a PostgreSQL database that holds the world, to copy."""
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute(f"create database ussd_world template {postgres_template}")
-    make_template(_url(postgres, "ussd_world"))
-    return "ussd_world"
+from tests.databases import copied
+from tests.ussd.world import Place, StandingRuntime, settings
 
 
 @pytest.fixture
@@ -54,11 +26,8 @@ def on_sqlite(sqlite_world: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def on_postgres(postgres: str, postgres_world: str) -> Iterator[str]:
     """A copy of the world in PostgreSQL."""
-    name = f"ussd_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute(f"create database {name} template {postgres_world}")
-        yield _url(postgres, name)
-        admin.execute(f"drop database {name} with (force)")
+    with copied(postgres, postgres_world) as url:
+        yield url
 
 
 def _place(database_url: str, redis_server: PrivateRedis, redis: redis_client.Redis) -> Iterator[Place]:

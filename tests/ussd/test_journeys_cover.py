@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
+from gateway.membership.dues import Terms
 from gateway.membership.people import Person
 from gateway.membership.plans import add_plan
-from gateway.membership.rules import Terms
 from gateway.sms.gsm7 import fold
 from gateway.store.schema import household
 from tests.ussd.test_journeys_member import ON_CARD, pays_all, settled

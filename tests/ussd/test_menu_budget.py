@@ -21,6 +21,7 @@ import gateway.ussd.screens  # noqa: F401  (importing them makes them known)
 from gateway.kernel.money import EXPONENT, MAX_MINOR, Money
 from gateway.locale import Say
 from gateway.membership.arrears import DueRow
+from gateway.membership.dues import Terms
 from gateway.membership.family import Beneficiary, Joins, Price
 from gateway.membership.households import Household, Standing
 from gateway.membership.people import MOST_PEOPLE, Person
@@ -28,7 +29,7 @@ from gateway.membership.pins import seal
 from gateway.membership.plans import Plan
 from gateway.membership.renewal import Renewal
 from gateway.membership.requests import Request
-from gateway.membership.rules import Cover, State, Terms
+from gateway.membership.rules import Cover, State
 from gateway.membership.visits import Covered, OnCard
 from gateway.network.facilities import Facility
 from gateway.network.organisations import Organisation
@@ -156,6 +157,7 @@ from gateway.ussd.screens.register import (
     HeadYear,
     KinName,
     KinYear,
+    OpensLater,
     PickPlan,
     PickSection,
     Registered,
@@ -438,8 +440,7 @@ def organisation(pick: Pick) -> Organisation:
 def standing(pick: Pick) -> Standing:
     one = household(pick)
     left, due, to_start, least, monthly, advance = (amount(pick, one.currency) for _ in range(6))
-    over = pick.one((False, False, True))
-    cover = Cover(pick.one(list(State)), day(pick), day(pick), left.minor, to_start.minor, day(pick), year_over=over)
+    cover = Cover(pick.one(list(State)), day(pick), day(pick), left.minor, to_start.minor, day(pick))
     unpaid = pick.one((frozenset({1}), frozenset()))
     left, advance = pick.one(((left, advance), (Money(0, one.currency), advance)))
     return Standing(one, cover, left, due, to_start, least, MOST_PEOPLE, monthly, yes_or_no(pick), advance, unpaid)
@@ -728,6 +729,7 @@ MAKERS: dict[type, Callable[[Pick], Any]] = {
     Registered: lambda pick: Registered(registered(pick)),
     RegisteredFor: lambda pick: RegisteredFor(staff(pick), registered(pick)),
     Goodbye: lambda pick: Goodbye(),
+    OpensLater: lambda pick: OpensLater(day(pick), staff_or_none(pick)),
     # other services
     WhichDistrict: lambda pick: WhichDistrict(),
     PickDistrict: lambda pick: PickDistrict(tuple(pick.many(title, MOST_FOUND, 2))),

@@ -18,10 +18,10 @@ from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
 from gateway.membership import pins
 from gateway.membership.changes import By
+from gateway.membership.dues import Terms
 from gateway.membership.households import add_phone, choose_language, register
 from gateway.membership.people import Person
 from gateway.membership.plans import add_plan, plans_for
-from gateway.membership.rules import Terms
 from gateway.network import facilities, staff
 from gateway.network.organisations import Defaults, Network, add_organisation
 from gateway.payments.collections import move, newest

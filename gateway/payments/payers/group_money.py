@@ -37,7 +37,7 @@ from gateway.store.schema import collection, declaration, incoming
 from gateway.store.unit import Unit
 
 # How the effect's key of a share begins; the key of the group's collection and the household's id follow.
-_SHARE = "share"
+SHARE = "share"  # begins the effect key of a share's collection
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def post_shares(
         lock_household(unit, family.id)
         made = create(
             unit,
-            effect_key=f"{_SHARE}:{one.key}:{family.id}",
+            effect_key=f"{SHARE}:{one.key}:{family.id}",
             books=tree.books_of(family.section_id),
             household_id=family.id,
             way="reference",  # nobody was asked for a share
@@ -183,7 +183,7 @@ def shares_of(connection: Connection, one: Collection, lock: bool = False) -> li
     own = (collection.c.payer == one.payer) & (collection.c.id > one.id)
     query = (
         select(collection)
-        .where(own, collection.c.effect_key.startswith(f"{_SHARE}:{one.key}:", autoescape=True))
+        .where(own, collection.c.effect_key.startswith(f"{SHARE}:{one.key}:", autoescape=True))
         .order_by(collection.c.id)
     )
     return [read_collection(row) for row in connection.execute(query.with_for_update() if lock else query)]

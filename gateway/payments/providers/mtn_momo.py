@@ -9,6 +9,9 @@ Source: the Collections and Disbursements products on momodeveloper.mtn.com. Wha
   XOF as "1500" EUR) and reads a figure in EUR back as that figure in the currency that was ordered; a figure that this
   currency can't hold is unclear. Everywhere else the currency ordered is the one sent, and what MTN reports is
   reported on as it stands, differing amount and currency included.
+* A country has a target environment (mtnbenin, mtncameroon, mtncongo, mtnguineaconakry, mtnivorycoast, mtnrwanda,
+  mtnuganda, mtnghana, mtnzambia, mtnswaziland, mtnsouthafrica, mtnliberia, mtnsouthsudan, mtnnigeria) and a host that
+  MTN names at go-live; both are settings.
 * Giving money back belongs to Disbursements, another product with keys of its own: :class:`MtnMomoBothWays`.
 * A word that isn't in the tables below is kept verbatim, shouted into the log, and leaves the order undecided; only a
   FAILED with an unknown reason is refused, as :attr:`Reason.OTHER`, for FAILED itself is known.
@@ -69,18 +72,6 @@ from gateway.settings import Settings
 SANDBOX = "sandbox"
 SANDBOX_HOST = "https://sandbox.momodeveloper.mtn.com"
 SANDBOX_CURRENCY = "EUR"
-
-# Target environment → (country, currency), of the countries whose currencies we keep books in. The host of each is
-# given by MTN at go-live and is a setting. Others of MTN's: mtnuganda, mtnghana, mtnzambia, mtnswaziland,
-# mtnsouthafrica, mtnliberia, mtnsouthsudan, mtnnigeria; they work too, they only have no line here to be checked by.
-ENVIRONMENTS = {
-    "mtnbenin": ("BJ", "XOF"),
-    "mtncameroon": ("CM", "XAF"),
-    "mtncongo": ("CG", "XAF"),
-    "mtnguineaconakry": ("GN", "GNF"),
-    "mtnivorycoast": ("CI", "XOF"),
-    "mtnrwanda": ("RW", "RWF"),
-}
 
 COLLECTION, DISBURSEMENT = "/collection", "/disbursement"
 TOKEN_PATH = "/token/"

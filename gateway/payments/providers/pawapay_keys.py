@@ -13,7 +13,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from gateway.kernel.atomic import require_outside
 from gateway.kernel.faults import Fault
 from gateway.payments.providers.base import Refused, Unclear
 from gateway.payments.providers.http import Unreadable, read_json
@@ -40,7 +39,6 @@ class CallbackKeys:
         self._fixed = fixed is not None
         self._monotonic = monotonic
         self._known: Keys = fixed or {}
-        self._missed: Refused | Unclear | None = None
         self._asked_at: float | None = None
         self._learnt_at: float | None = None
         self._lock = threading.Lock()
@@ -57,13 +55,6 @@ class CallbackKeys:
         if self._take_turn():
             threading.Thread(target=self._ask, name="pawapay-keys", daemon=True).start()
 
-    def learn(self) -> tuple[str, ...] | Refused | Unclear:
-        """Fetch the keys, unless they were lately; the ids of those known then, or why there are none."""
-        require_outside("pawapay")
-        if self._take_turn():
-            self._ask()
-        return self._missed or tuple(self._known)
-
     def _take_turn(self) -> bool:
         """Whether they may be asked for now: of many callers at once one may."""
         with self._lock:
@@ -75,10 +66,9 @@ class CallbackKeys:
 
     def _ask(self) -> None:
         found = self._fetch()
-        if isinstance(found, Refused | Unclear):
-            self._missed = found  # those that are known hold until pawaPay says otherwise
-            return
-        self._known, self._missed, self._learnt_at = found, None, self._monotonic()
+        # Where they aren't to be had, those that are known hold until pawaPay says otherwise.
+        if not isinstance(found, Refused | Unclear):
+            self._known, self._learnt_at = found, self._monotonic()
 
 
 def read_keys(raw: bytes) -> dict[str, EllipticCurvePublicKey]:

@@ -48,7 +48,7 @@ from gateway.payments.push.patience import (
 )
 from gateway.payments.settle import post_paid
 from gateway.payments.states import UNDECIDED, State
-from gateway.store.outbox import RETRY_AFTER_S, Ask, Task, done, put
+from gateway.store.outbox import Ask, Task, done, patience, put
 from gateway.store.schema import household, payer_group
 from gateway.store.unit import Store, Unit
 
@@ -146,7 +146,7 @@ class Cashier:
         if found.queued:
             return found.again
         # Nobody looks any more at what is over: the news would be lost with an answer that didn't come.
-        return timedelta(seconds=RETRY_AFTER_S[min(task.claims, len(RETRY_AFTER_S)) - 1]) if found.unread else None
+        return patience(task.claims) if found.unread else None
 
     def look(self, task: Task) -> timedelta | None:
         """Look, again and again with growing patience, until there is a final answer."""

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.or_set import or_set_to
 from gateway.store.schema import collection, notice
 from gateway.store.together import Ask, together
 from gateway.store.types import Instant
@@ -30,12 +30,6 @@ LOOK_AFTER = (
 LOOK_AT_LAST = timedelta(minutes=15)
 
 
-def _kept_or_counted(insert: Any) -> Any:
-    return insert(notice).on_conflict_do_update(
-        index_elements=["source", "reference", "digest"], set_={"times": notice.c.times + 1}
-    )
-
-
 def _counted() -> Any:
     """One more of the same body, or, where it isn't kept, of the newest."""
     its_own = (notice.c.source == bindparam("src")) & (notice.c.reference == bindparam("ref"))
@@ -45,11 +39,11 @@ def _counted() -> Any:
 
 
 _COUNT = _counted()
-_KEEP = {"postgresql": _kept_or_counted(postgresql.insert), "sqlite": _kept_or_counted(sqlite.insert)}
+_KEEP = or_set_to(notice, ("source", "reference", "digest"), lambda _: {"times": notice.c.times + 1})
 
 
 @dataclass(frozen=True)
-class Known:
+class Noticed:
     """What is known of a reference: bodies kept within a day, notices that came, the token of its order."""
 
     bodies: int
@@ -66,14 +60,14 @@ _KNOWN = select(
 ).where(notice.c.source == bindparam("src"), notice.c.reference == bindparam("ref"))
 
 
-def known_of(unit: Unit, source: str, reference: str) -> Known:
+def known_of(unit: Unit, source: str, reference: str) -> Noticed:
     """What is known of a reference."""
     given = {"src": source, "ref": reference, "a_day_ago": unit.now - timedelta(days=1)}
     [[row]] = together(unit.connection, (_KNOWN, given))
-    return Known(*row)
+    return Noticed(*row)
 
 
-def ask_keep(unit: Unit, known: Known, source: str, reference: str, content_type: str, body: bytes) -> Ask:
+def ask_keep(unit: Unit, known: Noticed, source: str, reference: str, content_type: str, body: bytes) -> Ask:
     """Keep a notice, or count it, for :func:`~gateway.store.together.together`."""
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
     if known.bodies >= MOST_BODIES:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Interval, String, bindparam, case, func
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Interval, String, bindparam, case, func, or_
 
+from gateway.store.or_set import or_set_to
 from gateway.store.schema import operator_pace
 from gateway.store.unit import Unit
 
@@ -31,25 +31,28 @@ SHORT = timedelta(seconds=0.2)
 FURTHEST = timedelta(hours=1)
 
 
-def _reserving(insert: Any, later: Any) -> Any:
-    # greatest(free_at, now) + step, since the row to be says now + step.
-    greatest = func.greatest if insert is postgresql.insert else func.max
-    new = insert(operator_pace)
-    wrong = operator_pace.c.free_at > bindparam("furthest", type_=operator_pace.c.free_at.type)
-    free_at = case((wrong, new.excluded.free_at), else_=greatest(later, new.excluded.free_at))
-    return new.on_conflict_do_update(index_elements=["provider"], set_={"free_at": free_at}).returning(
-        operator_pace.c.free_at
-    )
-
-
-_RESERVE = {
-    "postgresql": _reserving(postgresql.insert, operator_pace.c.free_at + bindparam("step", type_=Interval)),
+# When the slot after the last one taken is.
+_LATER: Mapping[str, Any] = {
+    "postgresql": operator_pace.c.free_at + bindparam("step", type_=Interval),
     # A moment is text there, and its arithmetic knows milliseconds.
-    "sqlite": _reserving(
-        sqlite.insert,
-        func.strftime("%Y-%m-%d %H:%M:%f", operator_pace.c.free_at, bindparam("modifier", type_=String)).concat("000"),
+    "sqlite": func.strftime("%Y-%m-%d %H:%M:%f", operator_pace.c.free_at, bindparam("modifier", type_=String)).concat(
+        "000"
     ),
 }
+
+
+def _reserving(dialect: str) -> Any:
+    later = _LATER[dialect]
+    wrong = operator_pace.c.free_at > bindparam("furthest", type_=operator_pace.c.free_at.type)
+
+    def slot(new: Any) -> dict[str, Any]:
+        # The later of free_at and now, plus a step: the row to be says now + step.
+        return {"free_at": case((or_(wrong, later < new.free_at), new.free_at), else_=later)}
+
+    return or_set_to(operator_pace, ("provider",), slot)[dialect].returning(operator_pace.c.free_at)
+
+
+_RESERVE = {dialect: _reserving(dialect) for dialect in _LATER}
 
 
 @dataclass(frozen=True)

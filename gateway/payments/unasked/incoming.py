@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
@@ -46,7 +46,8 @@ class Seen:
 
     ``operator`` is its name in any spelling, ``operator_id`` its own number of the transaction; ``organisation_id`` is
     whose wallet it came to; ``payer`` is E.164; ``reference`` is what the payer typed; ``paid_at`` is the operator's
-    own time of it; ``fee`` is what the operator kept of ``amount``, where it says so.
+    own time of it; ``fee`` is what the operator kept of ``amount``, where it says so; ``stands_on`` is the role of the
+    account that it came to.
     """
 
     operator: str
@@ -58,6 +59,7 @@ class Seen:
     paid_at: datetime
     notice_id: int | None = None
     fee: Money | None = None
+    stands_on: Literal["wallet", "bank"] = "wallet"
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def see(unit: Unit, tree: Tree, chart: Chart, seen: Seen) -> Posted | Suspense |
         to_whom = _to_whom(unit, tree, seen, number)
     one = write_seen(unit, seen)
     if isinstance(to_whom, Household):
-        return post_whole(unit, tree, chart, one, to_whom, "wallet")
+        return post_whole(unit, tree, chart, one, to_whom, seen.stands_on)
     return _suspend(unit, tree, chart, one, seen, *to_whom)
 
 
@@ -270,8 +272,8 @@ def post_whole(
     return Posted(made.id, one.id)
 
 
-def put_on_suspense(unit: Unit, tree: Tree, chart: Chart, one: Row[Any]) -> None:
-    """The entry of money that counts for nobody yet."""
+def put_on_suspense(unit: Unit, tree: Tree, chart: Chart, one: Row[Any], stands_on: str = "wallet") -> None:
+    """The entry of money that counts for nobody yet; ``stands_on`` is the role of the account that it came to."""
     books = tree.books_of(one.organisation_id)
     accounts = chart.of(unit, books.id, one.currency)
     record(
@@ -282,13 +284,13 @@ def put_on_suspense(unit: Unit, tree: Tree, chart: Chart, one: Row[Any]) -> None
             "collections",
             one.currency,
             day_in(books.time_zone, one.paid_at),
-            (Line(accounts["wallet"], one.amount_minor), Line(accounts["suspense"], -one.amount_minor)),
+            (Line(accounts[stands_on], one.amount_minor), Line(accounts["suspense"], -one.amount_minor)),
         ),
     )
 
 
 def _suspend(unit: Unit, tree: Tree, chart: Chart, one: Row[Any], seen: Seen, kind: Kind, why: str) -> Suspense:
-    put_on_suspense(unit, tree, chart, one)
+    put_on_suspense(unit, tree, chart, one, seen.stands_on)
     books = tree.books_of(one.organisation_id)
     case = open_case(unit, kind, books.id, None, one.id, why, f"{kind}:{one.id}")
     _tell_unidentified(unit, tree, books, one, seen)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 
 from gateway.kernel.money import Money
 from gateway.locale import Say
-from gateway.membership.households import choose_language, register
+from gateway.membership.households import NotTaken, choose_language, register
 from gateway.membership.people import Person
 from gateway.sms.texts import registered
 from gateway.ussd.effects.doing import Doing, NotAllowed
@@ -34,12 +35,18 @@ class SetLanguage:
 
 @dataclass(frozen=True)
 class RegisteredAs:
-    """A registration's answer. ``known`` when the same head was registered from this phone before."""
+    """A registration's answer. ``known`` when the same head was registered from this phone before.
+
+    ``refused``: nothing was done, as the plan is ``closed`` to newcomers until ``opens_on``, or its card too small
+    (``full``).
+    """
 
     card: str
     total: Money
     first: Money
     known: bool = False
+    refused: str = ""
+    opens_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -67,16 +74,20 @@ class RegisterHousehold:
                 raise NotAllowed
             phone = self.phone or ""
         plan = doing.services.plan(unit.connection, self.plan_id)
-        made = register(
-            unit,
-            tree,
-            doing.services.chart,
-            self.section_id,
-            plan,
-            self.people,
-            phone or None,
-            doing.language if phone == doing.caller else None,
-        )
+        try:
+            made = register(
+                unit,
+                tree,
+                doing.services.chart,
+                self.section_id,
+                plan,
+                self.people,
+                phone or None,
+                doing.language if phone == doing.caller else None,
+            )
+        except NotTaken as why:
+            nothing = Money(0, plan.currency)
+            return RegisteredAs("", nothing, nothing, refused=why.args[0], opens_on=why.opens_on)
         if not made.known and phone:
             mutuelle = tree.books_of(self.section_id)
             text = registered(Say(doing.language), mutuelle.name, made.card, made.total, made.first)

@@ -23,10 +23,10 @@ def cover_line(say: Say, standing: Standing) -> str:
         return say("Covered until {date}. Pay before then.", date=cover.until)
     if cover.state is State.WAITING:
         return say("Cover starts on {date}.", date=cover.begins_on)
-    if cover.year_over:
-        return say("Your year is over. Renew to be covered.")
     if cover.state is State.LAPSED:
-        return say("Cover has stopped. Pay to start again.")
+        return say("Your year is over. Renew to be covered.")
+    if cover.state is State.SUSPENDED:
+        return say("Cover is suspended. Pay {amount} to resume it.", amount=standing.due)
     if cover.state is State.UNPAID:
         # What is due at once mostly covers what cover needs: then one figure stands here and where one pays.
         needed = max(standing.to_start, standing.due)

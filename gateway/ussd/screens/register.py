@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import ClassVar
 
 from gateway.kernel.money import Money
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn, show_national
 from gateway.kernel.spelling import plain
 from gateway.locale import Say
+from gateway.membership.dues import closed_until, dues_for
 from gateway.membership.people import MOST_PEOPLE, BadName, BadYear, Person, read_birth_year, read_name
 from gateway.membership.plans import Plan
-from gateway.membership.rules import dues_for
 from gateway.network.organisations import Organisation
 from gateway.ussd.effects.registering import RegisteredAs, RegisterHousehold
 from gateway.ussd.pages import Page
@@ -57,9 +58,18 @@ class Draft:
         """Who may be added: a woman's husband, a man's wives, and everybody else."""
         return [each for each in KIN if each.relation != "spouse" or each.sex != self.people[0].sex]
 
+    def plan(self, see: See) -> Plan | None:
+        """The chosen one, as long as it is open."""
+        return next((one for one in see.plans(self.section_id) if one.id == self.plan_id), None)
+
+    def room(self, see: See) -> int:
+        """How many people the card takes."""
+        plan = self.plan(see)
+        return plan.terms.room if plan is not None else MOST_PEOPLE
+
     def total(self, plan: Plan, see: See) -> Money:
         """What the first year would cost."""
-        year = dues_for(plan.terms, see.today, len(self.people), newcomer=True)
+        year = dues_for(plan.terms, plan.currency, see.today, len(self.people), newcomer=True)
         return Money(sum(amount for _, amount in year.dues), plan.currency)
 
 
@@ -154,7 +164,7 @@ class HeadYear:
     def show(self, say: Say, see: See) -> Page:
         return Page(say("{name}: year of birth, or age?", name=self.name))
 
-    def take(self, typed: Typed, see: See) -> PickSection | FindSection | PickPlan | Family | Again:
+    def take(self, typed: Typed, see: See) -> PickSection | FindSection | PickPlan | Family | OpensLater | Again:
         try:
             year = read_birth_year(typed, see.today.year)
         except BadYear:
@@ -179,7 +189,7 @@ class FindSection(_OfDraft):
             return Page(say("The family's section: the start of its name?"))
         return Page(say("Your section: the start of its name?"))
 
-    def take(self, typed: Typed, see: See) -> PickSection | PickPlan | Family | Again:
+    def take(self, typed: Typed, see: See) -> PickSection | PickPlan | Family | OpensLater | Again:
         found = find_sections(self.draft.sections(see), typed)
         if not found:
             return Again(word("No section found. Try other letters."))
@@ -213,18 +223,40 @@ class PickSection(_OfDraft):
         title = say("Your section?") if self.staff is None else say("The family's section?")
         return Page(title, [one.name for one in found])
 
-    def take(self, choice: Choice, see: See) -> PickPlan | Family | Again:
+    def take(self, choice: Choice, see: See) -> PickPlan | Family | OpensLater | Again:
         return _after_section(self.draft, see.organisation(self.section_ids[choice - 1]), see)
 
 
-def _after_section(draft: Draft, section: Organisation, see: See) -> PickPlan | Family | Again:
+def _after_section(draft: Draft, section: Organisation, see: See) -> PickPlan | Family | OpensLater | Again:
     plans = see.plans(section.id)
     if not plans:
         return Again(word("No plan is open in {section} now.", section=section.name))
+    open_now = _open_now(plans, see)
+    if not open_now:
+        return OpensLater(min(filter(None, (closed_until(one.terms, see.today) for one in plans))), draft.staff)
     placed = replace(draft, section_id=section.id)
-    if len(plans) == 1:
-        return Family(replace(placed, plan_id=plans[0].id))
+    if len(open_now) == 1:
+        return Family(replace(placed, plan_id=open_now[0].id))
     return PickPlan(placed)
+
+
+def _open_now(plans: Sequence[Plan], see: See) -> list[Plan]:
+    """Those that take newcomers today."""
+    return [one for one in plans if closed_until(one.terms, see.today) is None]
+
+
+@screen
+class OpensLater:
+    """Newcomers are taken at another time of the year: on which day it begins."""
+
+    opens_on: date
+    staff: int | None = None
+
+    def show(self, say: Say, see: See) -> Page:
+        return Page(say("Registration is closed now. It opens on {date}.", date=self.opens_on), [say("Home")])
+
+    def take(self, choice: Choice, see: See) -> GoHome:
+        return GoHome()
 
 
 @screen
@@ -234,10 +266,11 @@ class PickPlan(_OfDraft):
     RESUMES: ClassVar[bool] = True
 
     def show(self, say: Say, see: See) -> Page:
-        return Page(say("Which plan?"), [plan.name for plan in see.plans(self.draft.section_id)])
+        return Page(say("Which plan?"), [plan.name for plan in _open_now(see.plans(self.draft.section_id), see)])
 
     def take(self, choice: Choice, see: See) -> Family:
-        return Family(replace(self.draft, plan_id=see.plans(self.draft.section_id)[choice - 1].id))
+        chosen = _open_now(see.plans(self.draft.section_id), see)[choice - 1]
+        return Family(replace(self.draft, plan_id=chosen.id))
 
 
 @screen
@@ -254,8 +287,9 @@ class Family(_OfDraft):
     def take(self, choice: Choice, see: See) -> KinName | ConfirmFamily | Again:
         if choice > len(self.draft.kin()):
             return ConfirmFamily(self.draft)
-        if len(self.draft.people) >= MOST_PEOPLE:
-            return Again(word("A card has room for {most} people.", most=MOST_PEOPLE))
+        most = self.draft.room(see)
+        if len(self.draft.people) >= most:
+            return Again(word("A card has room for {most} people.", most=most))
         return KinName(self.draft, self.draft.kin()[choice - 1])
 
 
@@ -305,11 +339,8 @@ class ConfirmFamily(_OfDraft):
 
     RESUMES: ClassVar[bool] = True
 
-    def _plan(self, see: See) -> Plan | None:
-        return next((one for one in see.plans(self.draft.section_id) if one.id == self.draft.plan_id), None)
-
     def show(self, say: Say, see: See) -> Page:
-        plan = self._plan(see)
+        plan = self.draft.plan(see)
         section = see.organisation(self.draft.section_id)
         people = [f"{one.name} {one.birth_year}" for one in self.draft.people]
         counted = say.many(
@@ -330,7 +361,11 @@ class ConfirmFamily(_OfDraft):
         one = self.draft
         return Do(RegisterHousehold(one.section_id, one.plan_id, one.people, one.by.staff, one.by.phone or None))
 
-    def done(self, outcome: RegisteredAs, see: See) -> Registered | RegisteredFor:
+    def done(self, outcome: RegisteredAs, see: See) -> Registered | RegisteredFor | OpensLater | Again:
+        if outcome.opens_on is not None:
+            return OpensLater(outcome.opens_on, self.draft.staff)
+        if outcome.refused:
+            return Again(word("A card has room for {most} people.", most=self.draft.room(see)))
         if self.draft.staff is not None:
             return RegisteredFor(self.draft.staff, outcome)
         return Registered(outcome)

@@ -12,7 +12,7 @@ ALWAYS = {
     "DATABASE_URL": "sqlite:////tmp/cotisa.db",
     "REDIS_URL": "redis://127.0.0.1",
     "SECRET_KEY": "a-secret-key-of-32-characters-or-more",
-    "WEBHOOK_SECRET": "a-webhook-secret",
+    "WEBHOOK_SECRET": "canary-webhook-secret",
     "PUBLIC_URL": "https://mutuelle.example.org",
 }
 

@@ -16,7 +16,7 @@ from airtel_money_play import AirtelPlay
 from configured import settings, wrong
 from contract import CARD, ProviderContract
 from notified import Notified, until
-from words import word_of
+from words import shouted_word, word_of
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.ids import operator_key
@@ -240,11 +240,7 @@ def test_a_status_may_flap_and_each_reading_stands_for_itself(
 def test_a_success_that_lacks_something_is_unclear_and_shouted(
     operator: AirtelPlay, report: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider, one = operator.provider(), order()
-    provider.ask(one)
-    operator.play("approve", {"key": one.key, "report": report})
-    assert word_of(provider.find(one)) == "mismatch"
-    assert any(record.levelno == logging.ERROR and one.key in record.getMessage() for record in caplog.records)
+    assert shouted_word(operator, operator.provider(), order(), report, caplog) == "mismatch"
 
 
 @pytest.mark.parametrize(

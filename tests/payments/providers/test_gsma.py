@@ -16,7 +16,7 @@ from configured import settings, wrong
 from contract import CARD, ProviderContract
 from gsma_play import GsmaPlay
 from notified import Notified, until
-from words import word_of
+from words import shouted_word, word_of
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.ids import operator_key
@@ -266,11 +266,7 @@ def test_a_status_may_flap_and_each_reading_stands_for_itself(operator: GsmaPlay
 def test_a_success_that_lacks_something_is_unclear_and_shouted(
     operator: GsmaPlay, report: dict[str, Any], word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider = operator.provider()
-    one = asked(provider, order())
-    operator.play("approve", {"key": one.key, "report": report})
-    assert word_of(provider.find(one)) == word
-    assert any(record.levelno == logging.ERROR and one.key in record.getMessage() for record in caplog.records)
+    assert shouted_word(operator, operator.provider(), order(), report, caplog) == word
 
 
 @pytest.mark.parametrize(

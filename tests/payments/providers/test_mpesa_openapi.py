@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 from annotated_types import Le
+from configured import settings, wrong
 from contract import CARD, ProviderContract
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -26,7 +27,7 @@ from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.payments.providers.base import Accepted, NotFound, Order, Paid, Reason, Unclear, Waiting
 from gateway.payments.providers.mpesa_openapi import REFUSALS, TURNED_DOWN, MpesaOpenApi
-from gateway.settings import BadSettings, Settings
+from gateway.settings import Settings
 from gateway.standins import mpesa_openapi as standin
 from gateway.store.outbox import CLAIM, LONGEST_CALL
 
@@ -541,17 +542,9 @@ def test_a_result_about_nothing_of_ours_names_no_order(operator: MpesaPlay, refe
 
 # Settings
 
-GOOD = {
-    "DATABASE_URL": "sqlite:////tmp/x.db",
-    "REDIS_URL": "redis://localhost",
-    "SECRET_KEY": "x" * 32,
-    "WEBHOOK_SECRET": "x" * 16,
-    "PUBLIC_URL": "https://m.example.org",
-}
 
-
-def _settings(operator: MpesaPlay, **more: str) -> dict[str, str]:
-    return GOOD | {
+def _own(operator: MpesaPlay, **more: str) -> dict[str, str]:
+    return {
         "MPESA_API_KEY": standin.API_KEY,
         "MPESA_PUBLIC_KEY": operator.public_key,
         "MPESA_SERVICE_PROVIDER_CODE": standin.SERVICE_PROVIDER_CODE,
@@ -562,9 +555,9 @@ def _settings(operator: MpesaPlay, **more: str) -> dict[str, str]:
 
 
 def test_the_settings_make_a_provider(operator: MpesaPlay) -> None:
-    settings = Settings.of(_settings(operator))
-    assert isinstance(MpesaOpenApi.from_settings(settings).ask(order()), Accepted)
-    assert standin.API_KEY not in repr(settings)
+    configured = settings(_own(operator))
+    assert isinstance(MpesaOpenApi.from_settings(configured).ask(order()), Accepted)
+    assert standin.API_KEY not in repr(configured)
 
 
 @pytest.mark.parametrize(
@@ -581,8 +574,7 @@ def test_the_settings_make_a_provider(operator: MpesaPlay) -> None:
     ],
 )
 def test_settings_that_are_wrong_are_told(operator: MpesaPlay, more: dict[str, str], told: str) -> None:
-    with pytest.raises(BadSettings, match=told):
-        Settings.of(_settings(operator, **more))
+    assert told in wrong(_own(operator, **more))
 
 
 RECORDED_S = 5.0  # for the call's record, whatever the database is busy with
@@ -591,12 +583,11 @@ RECORDED_S = 5.0  # for the call's record, whatever the database is busy with
 def test_the_longest_push_that_may_be_set_fits_into_a_worker_s_claim(operator: MpesaPlay) -> None:
     """Were it longer, another worker would take the order over while the payer still types the PIN."""
     [most] = [one.le for one in Settings.model_fields["mpesa_push_timeout_s"].metadata if isinstance(one, Le)]
-    own = _settings(operator, MPESA_PUSH_TIMEOUT_S=str(most))
-    longest_s = MpesaOpenApi.from_settings(Settings.of(own)).longest_ask_s
+    own = _own(operator, MPESA_PUSH_TIMEOUT_S=str(most))
+    longest_s = MpesaOpenApi.from_settings(settings(own)).longest_ask_s
     assert longest_s + RECORDED_S <= LONGEST_CALL.total_seconds() < CLAIM.total_seconds()
     assert longest_s >= 60  # and the payer has the minute that M-Pesa gives
-    with pytest.raises(BadSettings, match="MPESA_PUSH_TIMEOUT_S"):
-        Settings.of({**own, "MPESA_PUSH_TIMEOUT_S": str(float(str(most)) + 1)})
+    assert "MPESA_PUSH_TIMEOUT_S" in wrong({**own, "MPESA_PUSH_TIMEOUT_S": str(float(str(most)) + 1)})
 
 
 def test_a_call_takes_no_longer_than_its_limits_say(blocking: MpesaPlay) -> None:

@@ -1,0 +1,348 @@
+"""Commands about what households owe and who pays it: categories, subsidies by list, a household that leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli import json_option, show, table
+from gateway.cli.given import by_option, family_of, limit_option, parts_of
+from gateway.kernel.card import show_card
+from gateway.kernel.clock import day_in
+from gateway.kernel.faults import Fault
+from gateway.kernel.masking import mask_name
+from gateway.kernel.money import Money
+from gateway.locale import NAMES, Say, mark, show_money
+
+if TYPE_CHECKING:
+    from gateway.ledger.exports import Sheet
+    from gateway.membership.categories import Priced
+    from gateway.membership.family import Leaves
+    from gateway.membership.leaving import LeavesWhole
+    from gateway.membership.subsidies import Invoice, Item
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+on_option = click.option("--on", "on", type=_DAY, required=True, metavar="YYYY-MM-DD", help="The day it happened.")
+NONE = "none"  # the code that takes a household out of its category
+
+# Why a day can't be, for the office.
+_WRONG_DAYS = {
+    "future": "this day lies ahead",
+    "old": "this is more than a year ago",
+    "before-birth": "this is before the head's birth",
+}
+
+
+# --- a household ------------------------------------------------------------------------------------------------------
+
+
+@click.command("category")
+@click.argument("card")
+@click.argument("code", required=False)
+@click.option("--by", "name", metavar="NAME", help="Who decides: it is kept.")
+@click.option("--why", metavar="TEXT", help="Why: it is kept.")
+@click.option("--since", type=_DAY, metavar="YYYY-MM-DD", help="From this day; else from today.")
+@json_option
+def household_category(
+    card: str, code: str | None, name: str | None, why: str | None, since: datetime | None, as_json: bool
+) -> None:
+    """Put a household into a category by its CODE (or "none"); without a code, show in which it is and was.
+
+    What is due already stays as it is: the next enrolment takes the category's tariff.
+    """
+    from gateway.membership.categories import categories_for, history_of, prices_of, put_into
+
+    parts = parts_of()
+    tree, one = parts.network.tree(), family_of(parts, card)
+    if code is not None:
+        with parts.store.write() as unit:
+            placed = put_into(
+                unit,
+                tree,
+                one.id,
+                None if code == NONE else code,
+                since.date() if since else None,
+                name or "",
+                why or "",
+            )
+        click.echo(f"card {show_card(one.card)}: category {placed.code or NONE} from {placed.since}")
+        return
+    with parts.store.read() as connection:
+        history = history_of(connection, one.id)
+        here = [(each, prices_of(connection, each.id)) for each in categories_for(connection, tree, one.section_id)]
+
+    def as_value() -> dict[str, object]:
+        return {
+            "card": one.card,
+            "history": [dataclasses.asdict(each) for each in history],
+            "categories": [
+                {"code": each.code, "name": each.name, "tariffs": [dataclasses.asdict(price) for price in prices]}
+                for each, prices in here
+            ],
+        }
+
+    def as_text() -> str:
+        lines = [f"card {show_card(one.card)}, {mask_name(one.head)}"]
+        if history:
+            rows = [(each.since, each.code or NONE, each.by_name, each.reason) for each in history]
+            lines.append(table(rows, ("since", "category", "by", "why")))
+        else:
+            lines.append("in no category")
+        tariffs = [(each.code, each.name, *_priced(price)) for each, prices in here for price in prices]
+        if tariffs:
+            lines += ["", table(tariffs, ("category", "name", "plan", "fee", "household", "person", "subsidy"))]
+        return "\n".join(lines)
+
+    show(as_json, as_value, as_text)
+
+
+def _priced(one: Priced) -> tuple[str, ...]:
+    amounts = (one.registration_fee_minor, one.household_minor, one.beneficiary_minor)
+    shown = ("as the plan" if minor is None else show_money(Money(minor, one.currency), "en") for minor in amounts)
+    subsidy = f"{one.subsidy_percent} % by {one.subsidiser_code}" if one.subsidy_percent else "none"
+    return (f"{one.plan_code} {one.version}", *shown, subsidy)
+
+
+@click.command("leave")
+@click.argument("card")
+@on_option
+@click.option("--because", type=click.Choice(["death", "departure"]), required=True)
+@by_option
+def household_leaves(card: str, on: datetime, because: LeavesWhole, name: str) -> None:
+    """A household leaves, or its only member has died: its memberships end on that day.
+
+    What falls due after it is cancelled by a counter-entry; what was paid on that is an advance, to be given back with
+    gateway refunds or used when they come back.
+    """
+    from gateway.membership.changes import By
+    from gateway.membership.family import Refused
+    from gateway.membership.leaving import leave
+
+    parts = parts_of()
+    one = family_of(parts, card)
+    try:
+        with parts.store.write() as unit:
+            tree, chart = parts.network.tree(), parts.services.chart
+            left = leave(unit, tree, chart, one, on.date(), because, By(None, name=name))
+    except Refused as why:
+        raise Fault(f"{on.date()}: {_WRONG_DAYS[why.args[0]]}") from None
+    click.echo(
+        f"card {show_card(one.card)} has left on {on.date()} ({because}): {show_money(left.cancelled, 'en')} is no "
+        f"longer due, {show_money(left.advance, 'en')} in advance"
+    )
+
+
+@click.command("head")
+@click.argument("card")
+@click.option("--person", type=click.IntRange(2), help="The new head's number in this list, which is shown without it.")
+@click.option("--because", type=click.Choice(["death", "divorce", "departure"]), help="Why the head is one no more.")
+@click.option("--on", "on", type=_DAY, metavar="YYYY-MM-DD", help="The day it happened; else today.")
+@click.option("--by", "name", metavar="NAME", help="Who decides: it is kept.")
+def household_head(
+    card: str, person: int | None, because: Leaves | None, on: datetime | None, name: str | None
+) -> None:
+    """Another adult on the card becomes the head, as the head has died or left; without --person, list who is on it."""
+    from gateway.membership.changes import By
+    from gateway.membership.family import Refused, roster
+    from gateway.membership.leaving import heads_to_be, new_head
+
+    parts = parts_of()
+    one = family_of(parts, card)
+    today = day_in(one.time_zone, parts.clock.now())
+    with parts.store.read() as connection:
+        people = roster(connection, one.id)
+    if person is None:
+        able = heads_to_be(people, today.year)
+        rows = [
+            (number, mask_name(each.name), each.birth_year, each.relation, "yes" if each in able else "")
+            for number, each in enumerate(people, 1)
+        ]
+        click.echo(table(rows, ("number", "name", "born", "relation", "can be head"), numbers=(0, 2)))
+        return
+    if because is None or not name:
+        raise Fault("say --because, and --by whom it is decided")
+    if person > len(people):
+        raise Fault(f"nobody on this card has the number {person}: there are {len(people)} people")
+    try:
+        with parts.store.write() as unit:
+            happened_on = on.date() if on else today
+            heir = new_head(unit, one, people[person - 1].id, because, happened_on, By(None, name=name))
+    except Refused as why:
+        raise Fault(f"{on.date() if on else today}: {_WRONG_DAYS[why.args[0]]}") from None
+    click.echo(f"card {show_card(one.card)}: {mask_name(heir)} is its head")
+
+
+# --- subsidies --------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def subsidy() -> None:
+    """What subsidisers pay for members of categories: invoiced by list, and paid."""
+
+
+@subsidy.command("invoice")
+@click.argument("subsidiser")
+@click.option("--until", type=_DAY, required=True, metavar="YYYY-MM-DD", help="All that has fallen due by this day.")
+@by_option
+def make(subsidiser: str, until: datetime, name: str) -> None:
+    """Make the invoice of what a SUBSIDISER owes by a day and that stands on none yet."""
+    from gateway.membership.subsidies import make_invoice, subsidiser_named
+
+    with parts_of().store.write() as unit:
+        made = make_invoice(unit, subsidiser_named(unit.connection, subsidiser), until.date(), name)
+    click.echo(f"invoice {made.number} for {made.subsidiser}: {_counted(made)}")
+
+
+def _counted(one: Invoice) -> str:
+    households = f"{one.households} households" if one.households != 1 else "1 household"
+    return f"{households}, {show_money(one.amount, 'en')}, due by {one.until}"
+
+
+@subsidy.command("list")
+@limit_option
+@json_option
+def list_invoices(limit: int, as_json: bool) -> None:
+    """The newest invoices."""
+    from gateway.membership.subsidies import invoices
+
+    with parts_of().store.read() as connection:
+        found = invoices(connection, limit)
+
+    def as_text() -> str:
+        rows = [
+            (
+                one.number,
+                one.subsidiser,
+                one.until,
+                one.households,
+                show_money(one.amount, "en"),
+                f"{one.made_at:%Y-%m-%d}",
+                one.made_by,
+                one.paid_on or "",
+            )
+            for one in found
+        ]
+        heads = ("number", "subsidiser", "due by", "households", "amount", "made", "by", "paid")
+        return table(rows, heads, numbers=(3, 4))
+
+    show(as_json, lambda: [_invoice_value(one) for one in found], as_text)
+
+
+def _invoice_value(one: Invoice) -> dict[str, object]:
+    return {
+        "number": one.number,
+        "subsidiser": one.subsidiser,
+        "until": one.until.isoformat(),
+        "households": one.households,
+        "amount_minor": one.amount.minor,
+        "currency": one.amount.currency,
+        "made_at": one.made_at.isoformat(),
+        "made_by": one.made_by,
+        "paid_on": one.paid_on.isoformat() if one.paid_on else None,
+        "paid_by": one.paid_by,
+    }
+
+
+@subsidy.command("show")
+@click.argument("number")
+@click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the list to this file.")
+@click.option("--language", type=click.Choice(sorted(NAMES)), default="en", show_default=True, help="Of the file.")
+@json_option
+def show_invoice(number: str, file: Path | None, language: str, as_json: bool) -> None:
+    """One invoice with its list: card, category, membership year, amount; it names nobody."""
+    from gateway.ledger.exports import write
+    from gateway.membership.subsidies import invoice_numbered, items_of
+
+    with parts_of().store.read() as connection:
+        one = invoice_numbered(connection, number)
+        items = list(items_of(connection, one))
+    if file is not None:
+        count = write(_sheet(one, items, Say(language)), file, "csv")
+        click.echo(f"{file}: {count} lines")
+        return
+
+    def as_value() -> dict[str, object]:
+        lines = [
+            {
+                "mutuelle": each.mutuelle,
+                "card": each.card,
+                "category": each.category,
+                "starts_on": each.starts_on.isoformat(),
+                "ends_on": each.ends_on.isoformat(),
+                "amount_minor": each.amount.minor,
+            }
+            for each in items
+        ]
+        return {**_invoice_value(one), "items": lines}
+
+    def as_text() -> str:
+        paid = f"paid on {one.paid_on}, written down by {one.paid_by}" if one.paid_on else "not paid"
+        rows = [
+            (
+                each.mutuelle,
+                show_card(each.card),
+                each.category,
+                each.starts_on,
+                each.ends_on,
+                show_money(each.amount, "en"),
+            )
+            for each in items
+        ]
+        listed = table(rows, ("mutuelle", "card", "category", "from", "to", "amount"), numbers=(5,))
+        return f"invoice {one.number} for {one.subsidiser}: {_counted(one)}; {paid}\n{listed}"
+
+    show(as_json, as_value, as_text)
+
+
+def _sheet(one: Invoice, items: list[Item], say: Say) -> Sheet:
+    from gateway.ledger.exports import Sheet, figure
+
+    heads = tuple(say(each) for each in _HEADS)
+    return Sheet(
+        say("Subsidies"),
+        heads,
+        (
+            (
+                one.number,
+                each.mutuelle,
+                each.card,
+                each.category,
+                each.starts_on,
+                each.ends_on,
+                figure(each.amount.minor, each.amount.currency),
+                each.amount.currency,
+            )
+            for each in items
+        ),
+    )
+
+
+_HEADS = (
+    mark("Invoice"),
+    mark("Mutuelle"),
+    mark("Card"),
+    mark("Category"),
+    mark("From"),
+    mark("To"),
+    mark("Amount"),
+    mark("Currency"),
+)
+
+
+@subsidy.command("paid")
+@click.argument("number")
+@by_option
+@click.option("--on", "on", type=_DAY, required=True, metavar="YYYY-MM-DD", help="The day it came into the bank.")
+def paid(number: str, name: str, on: datetime) -> None:
+    """An invoice was paid, whole: it goes into the bank's account of every mutuelle on it, once."""
+    from gateway.membership.subsidies import mark_paid
+
+    parts = parts_of()
+    paid_on: date = on.date()
+    with parts.store.write() as unit:
+        one = mark_paid(unit, parts.network.tree(), parts.services.chart, number, name, paid_on)
+    click.echo(f"invoice {one.number} for {one.subsidiser} was paid on {one.paid_on}: {show_money(one.amount, 'en')}")

@@ -1,0 +1,397 @@
+"""Reconciling a wallet: its statements' lines matched with our movements, rules applied, and what differs written down.
+
+A run is safe to repeat and to break off: what was matched stays matched, an entry is made once, a difference is found
+once. A statement is done with once nothing of its time can be late any more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from sqlalchemy import Connection, Row, func, select, update
+
+from gateway.kernel.clock import day_in
+from gateway.kernel.money import Money
+from gateway.ledger.chart import Chart
+from gateway.network.organisations import Tree
+from gateway.payments.reconciliation import kept
+from gateway.payments.reconciliation.differences import (
+    AGAIN,
+    Found,
+    Kind,
+    all_gone,
+    difference_key,
+    due_again,
+    open_differences,
+)
+from gateway.payments.reconciliation.items import MATCHES
+from gateway.payments.reconciliation.kept import Kept, PartName
+from gateway.payments.reconciliation.matching import Matched, match
+from gateway.payments.reconciliation.ours import BESIDE, details, made_of, movements
+from gateway.payments.reconciliation.rules import Original, Rules, day_of, rows_of
+from gateway.payments.reconciliation.wallets import Wallet
+from gateway.payments.statements.lines import LINES, MOMENT
+from gateway.store.schema import account, difference, entry, incoming, line, statement
+from gateway.store.unit import Store
+
+REACH = timedelta(days=7)  # how far from a statement's time a movement of its lines may lie
+_TAKEN = timedelta(days=120)  # how long before its time a line may be that a movement was matched with
+_SUDDEN = timedelta(minutes=10)  # by so much its clock and ours may differ at the edges of a statement
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of how much
+
+
+@dataclass
+class Report:
+    """What a run did: statements looked at, lines matched and by what, those of them that made their movement
+    themselves, differences that explained themselves, and by kind those that are open now."""
+
+    statements: int = 0
+    lines: int = 0
+    matched: Counter[str] = field(default_factory=Counter)
+    ruled: int = 0
+    gone: int = 0
+    open: Counter[str] = field(default_factory=Counter)
+
+
+def reconcile(store: Store, tree: Tree, chart: Chart, one: Wallet, progress: Progress = lambda *_: None) -> Report:
+    """Match what is left of a wallet's statements, let rules settle what they may, and write down what differs."""
+    run = _Run(store, tree, Rules(store, tree, chart, one), one, progress)
+    today = day_in(tree[one.organisation_id].time_zone, store.clock.now())
+    with store.write() as unit:
+        due_again(unit, one.id, today)
+    for each in run.waiting():
+        run.statement(each)
+    run.look_again()
+    return run.report
+
+
+class _Run:
+    def __init__(self, store: Store, tree: Tree, rules: Rules, one: Wallet, progress: Progress) -> None:
+        self._store, self._tree, self._rules, self._wallet, self._progress = store, tree, rules, one, progress
+        self._now = store.clock.now()
+        self._zone = ZoneInfo(tree[one.organisation_id].time_zone)
+        self._parts: list[PartName] = []
+        self.report = Report()
+
+    def waiting(self) -> list[Kept]:
+        """The statements that aren't done with, the oldest time first."""
+        with self._store.read() as connection:
+            found = kept.statements(connection, [self._wallet.id], limit=100_000)
+        return sorted((one for one in found if one.reconciled_at is None), key=lambda one: (one.from_at, one.id))
+
+    def statement(self, one: Kept) -> None:
+        """One statement: twice, as rules make movements that its lines are then matched with."""
+        self.report.statements += 1
+        with self._store.read() as connection:
+            self._parts = [part for part in kept.parts_of(connection, self._wallet.id) if part.statement_id == one.id]
+            from_at, until_at = one.from_at - REACH, max(one.until_at + REACH, self._now)
+            lines = self._left_lines(connection, one)
+            ours = movements(connection, self._tree, self._wallet, from_at, until_at)
+            self._progress("matching", 0, lines.height)
+            matched = match(lines, ours, partial(details, connection), self._taken(connection, one))
+        self._progress("matching", lines.height, lines.height)
+        late = self._late(one, lines, ours, matched)
+        self._write_found(one, lines, matched, late)
+        self._keep(pl.concat([matched.matches, matched.again, matched.differing.select(MATCHES.names())]))
+        left = self._rule(one, matched, ours, from_at, until_at)
+        self._fees(one)
+        self._write_left(one, matched, left)
+        if one.until_at + self._wallet.delay <= self._now:
+            with self._store.write() as unit:
+                done = update(statement).where(statement.c.id == one.id)
+                unit.connection.execute(done.values(reconciled_at=unit.now))
+
+    # --- matching -----------------------------------------------------------------------------------------------------
+
+    def _left_lines(self, connection: Connection, one: Kept) -> pl.DataFrame:
+        """The lines that nothing is matched with; one without the operator's number is named by where it stands."""
+        frames = []
+        for part in self._parts:
+            if part.left:
+                lines = kept.lines_of(connection, part)
+                matched = kept.matches_of(connection, part)
+                frames.append(lines.join(matched, on="line", how="anti", maintain_order="left"))
+        if not frames:
+            return pl.DataFrame(schema=LINES)
+        place = pl.format(f"S{one.id}L{{}}", pl.col("line"))
+        return pl.concat(frames).with_columns(pl.coalesce("operator_id", place).alias("operator_id"))
+
+    def _taken(self, connection: Connection, one: Kept) -> pl.DataFrame:
+        """The movements that lines of this wallet are matched with already."""
+        parts = kept.parts_of(connection, self._wallet.id, one.from_at - _TAKEN, max(one.until_at, self._now))
+        frames = [kept.matches_of(connection, part) for part in parts]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=MATCHES)
+
+    def _keep(self, found: pl.DataFrame) -> None:
+        if found.is_empty():
+            return
+        self.report.lines += found["line"].n_unique()
+        self.report.matched.update(dict(found.group_by("how").len().iter_rows()))
+        for part in self._parts:
+            if part.left:
+                with self._store.write() as unit:
+                    own = kept.lines_of(unit.connection, part, ["line"])
+                    kept.add_matches(unit, part, found.join(own, on="line", how="semi"))
+
+    # --- what lines make by themselves --------------------------------------------------------------------------------
+
+    def _late(self, one: Kept, lines: pl.DataFrame, ours: pl.DataFrame, matched: Matched) -> pl.DataFrame:
+        """Post what we asked for, didn't see paid, and stands in the statement: the lines of it, by number."""
+        both = pl.concat([matched.matches, matched.differing.select(MATCHES.names())])
+        unpaid = ours.filter(~pl.col("counts")).select("source", "id")
+        late = both.join(unpaid, on=["source", "id"], how="semi").select("line", "id")
+        if late.height:
+            ids = dict(late.iter_rows())
+            for row in rows_of(one.id, lines.join(late, on="line", how="semi", maintain_order="left")):
+                self._rules.late(row, ids[row.line])
+        return late
+
+    def _rule(
+        self, one: Kept, matched: Matched, ours: pl.DataFrame, from_at: datetime, until_at: datetime
+    ) -> pl.DataFrame:
+        """Let the lines that are left make what they may, and match them with it; what is left still."""
+        waits = matched.ambiguous["line"].implode()
+        free = matched.left_lines.filter(~pl.col("line").is_in(waits), pl.col("kind") != "fee", pl.col("amount") != 0)
+        if free.is_empty():
+            return matched.left_lines
+        # What came goes before what was taken back of it.
+        free = free.sort(pl.col("kind").cast(pl.String) == "reversal", "at", "line")
+        originals = _originals(free, ours)
+        for number, row in enumerate(rows_of(one.id, free)):
+            self._rules.settle(row, originals.get(row.linked or row.number))
+            self._progress("posting", number + 1, free.height)
+        numbers = free["operator_id"].unique().sort().to_list()
+        with self._store.read() as connection:
+            made = made_of(connection, self._tree, self._wallet, numbers, from_at, until_at)
+            made = made.join(self._taken(connection, one), on=["source", "id"], how="anti")
+        by_rule = match(free, made)
+        found = by_rule.matches.with_columns(pl.lit("rule").cast(MATCHES["how"]).alias("how"))
+        self.report.ruled += found["line"].n_unique()
+        self._keep(found)
+        return matched.left_lines.join(found, on="line", how="anti", maintain_order="left")
+
+    # --- fees ---------------------------------------------------------------------------------------------------------
+
+    def _fees(self, one: Kept) -> None:
+        """The fees of a statement, a day at a time; those that an operator's SMS told of one by one are compared."""
+        with self._store.read() as connection:
+            fees = self._fee_lines(connection)
+            if fees.is_empty():
+                return
+            posted = self._posted_fees(connection, one)
+        # What an SMS told of before the statement came is posted already.
+        before = posted.filter(pl.col("recorded_at") < one.imported_at)
+        alone = fees.join(before, on="number", how="anti")
+        for day, minor in alone.group_by("day").agg(pl.col("minor").sum()).sort("day").iter_rows():
+            self._rules.fees(one.id, day, minor)
+        twice = posted.filter(pl.col("recorded_at") >= one.imported_at)
+        compared = pl.concat(
+            [
+                fees.join(before, on="number").filter(pl.col("minor") != pl.col("ours")),
+                fees.join(twice, on="number").with_columns(pl.col("ours") + pl.col("minor")),
+            ]
+        )
+        self._open(
+            Found(
+                "fee",
+                difference_key("fee", self._wallet.id, row["number"]),
+                self._wallet.id,
+                row["at"],
+                "the fee in the books isn't the statement's",
+                one.id,
+                row["line"],
+                row["number"],
+                theirs=self._money(row["minor"]),
+                ours=self._money(row["ours"]),
+            )
+            for row in compared.iter_rows(named=True)
+        )
+
+    def _fee_lines(self, connection: Connection) -> pl.DataFrame:
+        wanted = ["line", "at", "kind", "amount", "fee", "operator_id", "linked"]
+        own = pl.col("kind") == "fee"
+        frames = [kept.lines_of(connection, part, wanted) for part in self._parts]
+        if not frames:
+            return pl.DataFrame()
+        return pl.concat([frame.filter((pl.col("fee") != 0) | own) for frame in frames]).select(
+            "line",
+            "at",
+            day_of(pl.col("at"), self._zone).alias("day"),
+            pl.when(own).then(pl.col("linked")).otherwise(pl.col("operator_id")).alias("number"),
+            (pl.col("fee") - pl.when(own).then(pl.col("amount")).otherwise(0)).alias("minor"),
+        )
+
+    def _posted_fees(self, connection: Connection, one: Kept) -> pl.DataFrame:
+        """The fees that an operator's SMS told of: number, minor units, when they were recorded."""
+        rows = connection.execute(
+            select(entry.c.key, line.c.amount_minor, entry.c.recorded_at)
+            .join(line, line.c.entry_id == entry.c.id)
+            .join(account, account.c.id == line.c.account_id)
+            .where(
+                BESIDE,
+                account.c.role == "fees",
+                account.c.currency == self._wallet.currency,
+                entry.c.organisation_id == self._rules.books.id,
+                entry.c.key.startswith(f"fee:{self._wallet.operator}:"),
+                entry.c.happened_on.between((one.from_at - REACH).date(), (one.until_at + REACH).date()),
+            )
+        )
+        values = [(row.key.split(":")[2], row.amount_minor, row.recorded_at) for row in rows]
+        schema = {"number": pl.String(), "ours": pl.Int64(), "recorded_at": MOMENT}
+        return pl.DataFrame(values, schema=schema, orient="row")
+
+    # --- what differs -------------------------------------------------------------------------------------------------
+
+    def _write_found(self, one: Kept, lines: pl.DataFrame, matched: Matched, late: pl.DataFrame) -> None:
+        """What was found by its number and differs: before the lines are kept as matched."""
+        facts = lines.select("line", "at", "operator_id", pl.col("amount").alias("its_amount"))
+        differing = matched.differing.join(late, on="line", how="anti").join(facts, on="line")
+        self._open(
+            self._of_line(
+                "amount", one, row, "both have it, with another amount", theirs=row["theirs"], ours=row["ours"]
+            )
+            for row in differing.iter_rows(named=True)
+        )
+        again = matched.again.join(facts, on="line")
+        said = "a line of another statement has this number too"
+        self._open(self._twice(one, row, said) for row in again.iter_rows(named=True))
+
+    def _write_left(self, one: Kept, matched: Matched, left: pl.DataFrame) -> None:
+        """What nothing was found for, or more than one."""
+        said = "an earlier line has this number too"
+        repeated = matched.repeated.with_columns(pl.col("amount").alias("its_amount"))
+        self._open(self._twice(one, row, said) for row in repeated.iter_rows(named=True))
+        unclear = matched.ambiguous.unique("line", keep="first").join(left, on="line")
+        self._open(
+            self._of_line("ambiguous", one, row, row["why"], theirs=row["amount"])
+            for row in unclear.iter_rows(named=True)
+        )
+        self._open(self._missing(row) for row in self._not_there(one, matched).iter_rows(named=True))
+
+    def _twice(self, one: Kept, row: dict[str, Any], said: str) -> Found:
+        found = self._of_line("twice", one, row, said, theirs=row["its_amount"] * 2, ours=row["its_amount"])
+        return replace(
+            found, key=difference_key("twice", self._wallet.id, f"{row['operator_id']}:{one.id}.{row['line']}")
+        )
+
+    def _of_line(
+        self, kind: Kind, one: Kept, row: dict[str, Any], said: str, *, theirs: int, ours: int | None = None
+    ) -> Found:
+        source, its_id = row.get("source"), row.get("id")
+        return Found(
+            kind,
+            difference_key(kind, self._wallet.id, str(row["operator_id"])),
+            self._wallet.id,
+            row["at"],
+            said,
+            one.id,
+            row["line"],
+            row["operator_id"],
+            collection_id=its_id if source == "collection" else None,
+            incoming_id=its_id if source == "incoming" else None,
+            refund_id=its_id if source == "refund" else None,
+            theirs=self._money(theirs),
+            ours=self._money(ours) if ours is not None else None,
+        )
+
+    def _not_there(self, one: Kept, matched: Matched) -> pl.DataFrame:
+        """Our movements that should stand in this statement, and don't."""
+        last = min(one.until_at - _SUDDEN, self._now - self._wallet.delay)
+        in_time = pl.col("at").is_between(one.from_at + _SUDDEN, last)
+        left = matched.left_ours.filter(in_time, pl.col("source").is_in(["collection", "incoming", "refund"]))
+        # What a difference was settled by bears the number of the line that was settled.
+        left = left.filter(~pl.col("operator_id").str.contains(AGAIN, literal=True).fill_null(False))
+        # What we took back of what never came comes to nothing.
+        undone = matched.left_ours.filter(pl.col("source").is_in(["reversal", "returned"]))
+        undone = undone.select(pl.col("operator_id"), (-pl.col("amount")).alias("amount"))
+        return left.join(undone, on=["operator_id", "amount"], how="anti", maintain_order="left")
+
+    def _missing(self, row: dict[str, Any]) -> Found:
+        source, its_id = row["source"], row["id"]
+        return Found(
+            "missing",
+            difference_key("missing", self._wallet.id, f"{source[0]}{its_id}"),
+            self._wallet.id,
+            row["at"],
+            "it counts with us, and no line of the statement of its time has it",
+            operator_id=row["operator_id"],
+            collection_id=its_id if source == "collection" else None,
+            incoming_id=its_id if source == "incoming" else None,
+            refund_id=its_id if source == "refund" else None,
+            ours=self._money(row["amount"]),
+        )
+
+    def _open(self, found: Iterable[Found]) -> None:
+        several = list(found)
+        if not several:
+            return
+        with self._store.write() as unit:
+            open_differences(unit, several)
+
+    def _money(self, minor: int) -> Money:
+        return Money(minor, self._wallet.currency)
+
+    # --- what explains itself ----------------------------------------------------------------------------------------
+
+    def look_again(self) -> None:
+        """Settle what has explained itself since it was found."""
+        own = (difference.c.wallet_id == self._wallet.id) & (difference.c.state != "settled")
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(difference, incoming.c.state.label("came"))
+                .outerjoin(incoming, incoming.c.id == difference.c.incoming_id)
+                .where(own)
+            ).all()
+            taken = self._all_taken(connection, rows)
+            lines = self._matched_lines(connection, rows)
+        why: dict[int, str] = {}
+        for row in rows:
+            if row.kind == "unknown" and row.came in ("posted", "returned"):
+                why[row.id] = "it was identified" if row.came == "posted" else "it was given or taken back"
+            elif row.kind == "missing" and taken & {
+                ("collection", row.collection_id),
+                ("incoming", row.incoming_id),
+                ("refund", row.refund_id),
+            }:
+                why[row.id] = "a later statement has it"
+            elif row.kind in ("ambiguous", "reversed") and (row.statement_id, row.line) in lines:
+                why[row.id] = "it is matched by now"
+        if why:
+            with self._store.write() as unit:
+                self.report.gone = all_gone(unit, why)
+        with self._store.read() as connection:
+            found = connection.execute(select(difference.c.kind, func.count()).where(own).group_by(difference.c.kind))
+            self.report.open.update({row[0]: row[1] for row in found})
+
+    def _all_taken(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[tuple[str, int | None]]:
+        times = [row.at for row in rows if row.kind == "missing"]
+        if not times:
+            return set()
+        parts = kept.parts_of(connection, self._wallet.id, min(times) - _TAKEN, self._now)
+        frames = [kept.matches_of(connection, part).select("source", "id") for part in parts]
+        return set(pl.concat(frames).iter_rows()) if frames else set()
+
+    def _matched_lines(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[tuple[int, int]]:
+        ids = {row.statement_id for row in rows if row.kind in ("ambiguous", "reversed")}
+        parts = [part for part in kept.parts_of(connection, self._wallet.id) if part.statement_id in ids]
+        return {
+            (part.statement_id, number)
+            for part in parts
+            for number in kept.matches_of(connection, part)["line"].to_list()
+        }
+
+
+def _originals(lines: pl.DataFrame, ours: pl.DataFrame) -> dict[str, Original]:
+    """What the takings back among some lines take back, by its number."""
+    backs = lines.filter(pl.col("kind") == "reversal").select(pl.coalesce("linked", "operator_id").alias("operator_id"))
+    payments = ours.filter("counts", pl.col("source").is_in(["collection", "incoming"]))
+    found = payments.join(backs, on="operator_id", how="semi").select("operator_id", "source", "id")
+    return {number: Original(source, its_id) for number, source, its_id in found.iter_rows()}

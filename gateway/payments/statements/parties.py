@@ -1,0 +1,89 @@
+"""Numbers of transactions and of phones as files write them, in the spelling in which they are compared."""
+
+from __future__ import annotations
+
+import polars as pl
+from phonenumbers import PhoneMetadata, country_code_for_region
+
+_POWERS = r"^[0-9]([.,][0-9]+)?[eE]\+?[0-9]+$"
+_ROUNDED = r"^[0-9]{15}0+$"
+_SOME = 1000
+
+
+def in_powers(cells: pl.Series) -> pl.Series:
+    """Where a spreadsheet wrote a number in powers of ten: ``2.29E+10``."""
+    return cells.str.contains(_POWERS)
+
+
+def maybe_rounded(cells: pl.Series) -> pl.Series:
+    """Where a number has more than fifteen figures and zeros from the sixteenth on, as a spreadsheet rounds them."""
+    return cells.str.contains(_ROUNDED)
+
+
+def longer_than_a_spreadsheet_keeps(cells: pl.Series) -> bool:
+    """Whether a number of more than fifteen figures is there whole, so that no spreadsheet rounded this column."""
+    return bool((cells.str.contains(r"^[0-9]{16,}$") & ~cells.str.contains(_ROUNDED)).any())
+
+
+def numbers(cells: pl.Series) -> pl.Series:
+    """Numbers of transactions as they are compared (:func:`gateway.payments.names.operator_number`), whole columns."""
+    if not cells.str.contains(r"[^A-Z0-9]").any():
+        return cells
+    if not cells.str.contains(r"[^A-Za-z0-9-]").any():
+        return cells.str.replace_all("-", "", literal=True).str.to_uppercase().replace("", None)
+    upper = cells.str.normalize("NFKC") if cells.str.contains(r"[^\x00-\x7f]").any() else cells
+    return upper.str.replace_all(r"[\s.\-/_:#]", "").str.to_uppercase().replace("", None)
+
+
+def phones(cells: pl.Series, country: str) -> pl.Series:
+    """Phone numbers in E.164, those partly masked likewise; null for what is none.
+
+    Takes a number with or without its country's code, the wallet's address around it (``FRI:…/MSISDN``), a name behind
+    it, and Benin's eight digits of before November 2024.
+    """
+    code, lengths = _plan(country)
+    some = cells.head(_SOME)
+    if some.n_unique() < len(some) // 4:  # often one number in a whole column, ours
+        known = cells.unique()
+        return cells.replace_strict(known, _phones(known, country, code, lengths), return_dtype=pl.String)
+    return _phones(cells, country, code, lengths)
+
+
+def _phones(cells: pl.Series, country: str, code: str, lengths: tuple[int, ...]) -> pl.Series:
+    bare = cells.str.strip_prefix("FRI:").str.strip_suffix("/MSISDN").str.strip_prefix("+")
+    usual = "|".join(f"[0-9]{{{length}}}" for length in lengths)
+    if bare.str.contains(rf"^{code}({usual})$").all():
+        return "+" + bare
+    national = "|".join(f"[0-9*]{{{length}}}" for length in lengths)
+    given = (
+        pl.col("x")
+        .str.extract(
+            r"(?i)^(?:(?:FRI|MSISDN|tel)\s*[:=]\s*)?((?:\+|00)?[0-9][0-9Xx*. ()-]{5,24})(?:$|[/@,;]|\s*-\s*\D|\s+\D)"
+        )
+        .str.replace_all(r"[. ()-]", "")
+        .str.replace_all(r"[Xx]", "*")
+    )
+    digits = pl.col("d").str.replace(r"^(\+|00)", "")
+    abroad = pl.col("d").str.contains(r"^(\+|00)[1-9]")
+    written = (
+        pl.when(pl.lit(country == "BJ") & digits.str.contains(r"^(229)?[0-9*]{8}$"))
+        .then(pl.lit("+22901") + digits.str.slice(-8))
+        .when(digits.str.contains(rf"^{code}({national})$"))
+        .then(pl.lit("+") + digits)
+        .when(abroad & digits.str.contains(r"^[0-9*]{8,15}$"))
+        .then(pl.lit("+") + digits)
+        .when(~abroad & digits.str.contains(rf"^({national})$"))
+        .then(pl.lit(f"+{code}") + digits)
+        .when(~abroad & digits.str.contains(rf"^0({national})$"))
+        .then(pl.lit(f"+{code}") + digits.str.slice(1))
+    )
+    return cells.str.strip_chars().to_frame("x").select(d=given).select(x=written)["x"]
+
+
+def _plan(country: str) -> tuple[str, tuple[int, ...]]:
+    """A country's code and how many digits its mobile numbers have."""
+    plan = PhoneMetadata.metadata_for_region(country)
+    lengths = plan.mobile.possible_length if plan is not None and plan.mobile is not None else ()
+    general = plan.general_desc.possible_length if plan is not None and plan.general_desc is not None else ()
+    found = tuple(length for length in lengths if length > 0) or tuple(length for length in general if length > 0)
+    return str(country_code_for_region(country)), found or (8, 9, 10)

@@ -1,0 +1,71 @@
+"""A statement's file as lines, whatever its format: the one door, which reads a file exactly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from gateway.payments.statements import cells, sheets
+from gateway.payments.statements.camt import read_camt
+from gateway.payments.statements.files import opened
+from gateway.payments.statements.headings import Table, find_table
+from gateway.payments.statements.hints import Hints
+from gateway.payments.statements.lines import BadStatement, Heading, Read
+from gateway.payments.statements.running import finished
+from gateway.payments.statements.swift import read_mt940
+from gateway.payments.statements.tables import read_rows
+
+__all__ = ["Hints", "read_statement"]
+
+
+def read_statement(path: Path, operator: str, hints: Hints) -> Read:
+    """Read the statement of an operator (its word, :mod:`gateway.payments.names`) or of a bank (any other word).
+
+    The format, encoding, separator, headings and ways of writing figures and dates are found out; what can't be told
+    is refused, never guessed. Everything is checked before this returns: amounts, dates and states of every row, and
+    that the running balance follows. Raises :class:`BadStatement`.
+    """
+    with opened(path) as file:
+        match file.kind:
+            case "table":
+                return _read_csv(file.text, operator, hints)
+            case "workbook":
+                return _read_workbook(file.text, operator, hints)
+            case "mt940":
+                return read_mt940(file.text, hints)
+            case "camt.053":
+                return read_camt(file.text, hints)
+
+
+def _read_csv(text: IO[bytes], operator: str, hints: Hints) -> Read:
+    for separator in cells.SEPARATORS:
+        table = find_table(cells.head(text, separator), operator, hints)
+        if table is not None:
+            rows = cells.rows_below(text, separator, table.below, table.width, table.wanted)
+            return _read_table(rows, table, hints, "CSV")
+    raise _without_headings(hints)
+
+
+def _read_workbook(file: IO[bytes], operator: str, hints: Hints) -> Read:
+    for sheet in sheets.Workbook(file).sheets():
+        table = find_table(sheets.head(sheet), operator, hints)
+        if table is not None:
+            return _read_table(sheets.rows_below(sheet, table.below, table.width, table.wanted), table, hints, "XLSX")
+    raise _without_headings(hints)
+
+
+def _read_table(frames: Iterable[pl.DataFrame], table: Table, hints: Hints, written: str) -> Read:
+    lines: Iterator[pl.DataFrame] = read_rows(frames, table, hints)
+    heading = Heading(f"{table.layout.name}, {written}", hints.currency, table.account)
+    return finished(heading, list(lines), table.title("balance"))
+
+
+def _without_headings(hints: Hints) -> BadStatement:
+    if hints.profile is not None:
+        return BadStatement("the profile's headings aren't there")
+    return BadStatement(
+        "no row has the headings of a statement (a date and an amount): a profile can say what they are"
+    )

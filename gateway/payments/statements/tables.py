@@ -1,0 +1,367 @@
+"""A table's rows as LINES: whatever its columns are called, and whatever its figures and dates look like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from gateway.kernel.money import MAX_MINOR
+from gateway.kernel.spelling import plain
+from gateway.payments.statements import figures, moments, parties
+from gateway.payments.statements.cells import tidy
+from gateway.payments.statements.countries import is_country
+from gateway.payments.statements.figures import STYLES, Style, read_figures
+from gateway.payments.statements.headings import Table
+from gateway.payments.statements.hints import DateOrder, Hints
+from gateway.payments.statements.kinds import ruled
+from gateway.payments.statements.layouts import COMING, LEAVING
+from gateway.payments.statements.lines import KINDS, BadStatement
+from gateway.payments.statements.profiles import Column
+
+_FIGURES: tuple[Column, ...] = ("amount", "credit", "debit", "fee", "balance")
+_IDS: tuple[Column, ...] = ("operator_id", "our_id", "linked")
+_PARTIES: tuple[Column, ...] = ("payer", "payee")
+_AS_THEY_ARE: tuple[Column, ...] = ("reference", "direction")
+_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy")
+MOST_BALANCE = 10**15  # minor units
+_SAID = 200
+_ROUNDED_FROM = 16  # figures: a spreadsheet keeps fifteen
+_KIND = pl.Enum(KINDS)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some rows, read as far as they can be before the whole file is known."""
+
+    rows: pl.DataFrame
+    moments: dict[DateOrder, pl.Series]
+    figures: dict[Column, dict[Style, pl.Series]]
+
+
+def read_rows(frames: Iterable[pl.DataFrame], table: Table, hints: Hints) -> Iterator[pl.DataFrame]:
+    """The lines of a table in the order of the file: the rows of ``frames`` as ``rows_below`` gives them.
+
+    Nothing is yielded before all was read once, since only the whole tells how figures and dates are meant. Raises
+    :class:`BadStatement`.
+    """
+    return _Reading(table, hints).lines(frames)
+
+
+class _Reading:
+    def __init__(self, table: Table, hints: Hints) -> None:
+        self.table, self.hints, self.layout = table, hints, table.layout
+        order = hints.date_order
+        self.orders: list[DateOrder] = [order] if order is not None else list(_ORDERS)
+        decimal = self.layout.decimal if self.layout.name == "profile" else None
+        self.styles: list[Style] = [decimal] if decimal is not None else list(STYLES)
+        self.zone = self.layout.time_zone or hints.time_zone
+        self.rounded: dict[Column, tuple[int, str]] = {}
+        self.whole: set[Column] = set()
+        self.negative = False
+
+    def lines(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        parts = [part for frame in frames if (part := self._part(frame)) is not None]
+        for column, (row, cell) in self.rounded.items():
+            if column not in self.whole:
+                self._refuse(f"{cell!r} was rounded by a spreadsheet to fifteen figures", row, column)
+        order = self._one_order(parts)
+        style = self._one_style(parts)
+        self.negative = self.table.signs == "signed" or any(
+            bool((read[style] < 0).any()) for part in parts if (read := part.figures.get("amount"))
+        )
+        ours = self._our_number(parts, style) if not self.negative else None
+        parts.reverse()
+        while parts:
+            yield self._finished(parts.pop(), order, style, ours)
+
+    # --- one part at a time
+
+    def _part(self, frame: pl.DataFrame) -> _Part | None:
+        frame = self._moved(self._in_currency(self._dated(frame)))
+        if frame.is_empty():
+            return None
+        read = self._figures(frame)
+        at = self._moments(frame)
+        text = {column: self._cells(frame, column) for column in self.table.columns}
+        columns = {"line": frame["line"], "said": self._said(frame)}
+        for one in _IDS:
+            if one in text:
+                self._check_number(frame, one, text[one])
+                columns[one] = parties.numbers(text[one])
+        for one in _PARTIES:
+            if one in text:
+                columns[one] = parties.phones(text[one], self.hints.country)
+                self._check_powers(text[one], frame, one)
+        columns |= {one: tidy(text[one]) for one in _AS_THEY_ARE if one in text}
+        if "payee" in columns:
+            columns["payee"] = columns["payee"].cast(pl.Categorical)  # mostly one number, ours
+        return _Part(pl.DataFrame(columns).hstack(self._kinds(frame)), at, read)
+
+    def _dated(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows that have a date; one without it must be blank."""
+        name = str(self.table.columns["at"])
+        at = tidy(frame[name])
+        if at.null_count():
+            rest = frame.filter(at.is_null())
+            filled = rest.select("line", filled=pl.any_horizontal(pl.exclude("line").str.contains(r"\S")))
+            for row in filled.filter("filled")["line"].head(1):
+                self._refuse("there is no date", row, "at")
+            frame, at = frame.filter(at.is_not_null()), at.drop_nulls()
+        return frame.with_columns(at.alias(name))
+
+    def _cells(self, frame: pl.DataFrame, column: Column) -> pl.Series:
+        return frame[str(self.table.columns[column])]
+
+    def _refuse(self, why: str, row: int, column: Column | None = None) -> None:
+        raise BadStatement(why, int(row), None if column is None else self.table.title(column))
+
+    def _words_of(
+        self, frame: pl.DataFrame, column: Column, decide: Callable[[str | None], bool | None], what: str
+    ) -> pl.Series:
+        """Whether each cell's word is one to keep; a word that nobody knows (None) is refused with its row."""
+        cells = self._cells(frame, column)
+        unique = cells.unique()
+        verdicts = {word: decide(word) for word in unique.head(1000)}
+        unknown = [word for word, verdict in verdicts.items() if verdict is None]
+        if unknown or len(unique) > 1000:
+            strange = (
+                cells.is_in(unknown, nulls_equal=True) if unknown else ~cells.is_in(list(verdicts), nulls_equal=True)
+            )
+            at = strange.arg_max() or 0
+            self._refuse(what.format(word=cells[at]), frame["line"][at], column)
+        kept = [word for word, verdict in verdicts.items() if verdict]
+        return cells.is_in(kept, nulls_equal=True)
+
+    def _in_currency(self, frame: pl.DataFrame) -> pl.DataFrame:
+        currency, country, only = self.hints.currency, self.hints.country, self.hints.only_country
+        if "currency" in self.table.columns:
+            what = f"the currency is {{word}}, and this account's is {currency}"
+            keep = self._words_of(
+                frame, "currency", lambda word: (word or "").upper() == currency or (False if only else None), what
+            )
+            frame = frame.filter(keep)
+        if "country" in self.table.columns and not frame.is_empty():
+            what = f"the country is {{word}}, and this account's is {country}"
+            keep = self._words_of(
+                frame, "country", lambda word: is_country(word or "", country) or (False if only else None), what
+            )
+            frame = frame.filter(keep)
+        return frame
+
+    def _moved(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows that moved money, by their status."""
+        if "status" not in self.table.columns or frame.is_empty():
+            return frame
+        done, left_out = self.layout.completed, self.layout.left_out
+
+        def counts(word: str | None) -> bool | None:
+            known = plain(word or "")
+            return True if known in done else False if known in left_out else None
+
+        return frame.filter(self._words_of(frame, "status", counts, "{word!r} is no status that we know"))
+
+    def _figures(self, frame: pl.DataFrame) -> dict[Column, dict[Style, pl.Series]]:
+        """The amounts of each column in each style that is left; what no style can read is refused."""
+        read: dict[Column, dict[Style, pl.Series]] = {}
+        worst: dict[Style, tuple[int, Column, str]] = {}
+        for column in _FIGURES:
+            if column not in self.table.columns:
+                continue
+            cells = self._cells(frame, column)
+            most = MOST_BALANCE if column == "balance" else MAX_MINOR
+            read[column] = read_figures(cells, self.hints.currency, most)
+            for style in self.styles:
+                unread = read[column][style].is_null() & cells.is_not_null()
+                if unread.any():
+                    at = unread.arg_max() or 0
+                    found = (int(frame["line"][at]), column, cells[at])
+                    worst[style] = min(worst.get(style, found), found)
+        alive = [style for style in self.styles if style not in worst]
+        if not alive:
+            row, column, cell = max(worst.values())
+            self._refuse(figures.why_unread(cell, self.hints.currency), row, column)
+        self.styles = alive
+        return read
+
+    def _moments(self, frame: pl.DataFrame) -> dict[DateOrder, pl.Series]:
+        """The moments in each order that is left; what no order can read is refused."""
+        cells = self._cells(frame, "at")
+        read = moments.read_moments(cells, self.zone, tuple(self.orders), self.table.dates)
+        worst = {order: at.is_null().arg_max() or 0 for order, at in read.items() if at.null_count()}
+        alive = [order for order in self.orders if order not in worst]
+        if not alive:
+            at = max(worst.values())
+            self._refuse(f"{cells[at]!r} is not a date and time that we can read", frame["line"][at], "at")
+        self.orders = alive
+        return read
+
+    def _check_number(self, frame: pl.DataFrame, column: Column, cells: pl.Series) -> None:
+        self._check_powers(cells, frame, column)
+        if column in self.whole or (cells.str.len_bytes() < _ROUNDED_FROM).all():
+            return
+        rounded = parties.maybe_rounded(cells)
+        if rounded.any() and column not in self.rounded:
+            at = rounded.arg_max() or 0
+            self.rounded[column] = (int(frame["line"][at]), cells[at])
+        if parties.longer_than_a_spreadsheet_keeps(cells):
+            self.whole.add(column)
+
+    def _check_powers(self, cells: pl.Series, frame: pl.DataFrame, column: Column) -> None:
+        powers = parties.in_powers(cells)
+        if powers.any():
+            at = powers.arg_max() or 0
+            why = f"{cells[at]!r} was written by a spreadsheet in powers of ten: export the file again, as text"
+            self._refuse(why, frame["line"][at], column)
+
+    def _kinds(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The kind of each line by its words, and the sign that its rule has for it."""
+        columns, words = self.table.columns, self.table.words
+        places = [str(columns["kind"])] if "kind" in columns else [str(one) for one in words]
+        if not places:
+            usual = self.layout.usual
+            frame = pl.DataFrame({"kind": [usual], "sign": [1 if usual == "payment" else 0]}).select(
+                pl.all().repeat_by(frame.height).explode()
+            )
+            return frame.cast({"kind": _KIND, "sign": pl.Int8})
+        text = frame.select(words=pl.concat_str(places, separator=" ", ignore_nulls=True))
+        unique = text.unique()
+        few = unique.height < frame.height // 4
+        found = (unique if few else text).with_columns(self._ruled()).cast({"kind": _KIND, "sign": pl.Int8})
+        if few:
+            found = text.join(found, on="words", how="left", nulls_equal=True, maintain_order="left")
+        return found.drop("words")
+
+    def _ruled(self) -> tuple[pl.Expr, pl.Expr]:
+        if not self.layout.kinds:
+            kinds, signs = ruled("words", self.layout.rules, self.layout.usual)
+            return kinds.alias("kind"), signs.alias("sign")
+        known = self.layout.kinds
+        kind = (
+            pl.col("words").map_elements(lambda words: known.get(plain(words), "other"), pl.String).fill_null("other")
+        )
+        sign = pl.when(kind == "payment").then(1).when(kind.is_in(["other", "sweep"])).then(0).otherwise(-1)
+        return kind.alias("kind"), sign.alias("sign")
+
+    def _said(self, frame: pl.DataFrame) -> pl.Series:
+        """The operator's own words, on one line."""
+        kind = [self.table.columns["kind"]] if "kind" in self.table.columns else []
+        places = [str(one) for one in dict.fromkeys((*kind, *self.table.words))]
+        if not places:
+            return pl.Series("said", [""], pl.String).new_from_index(0, frame.height)
+        said = frame.select(pl.concat_str(places, separator=" · ", ignore_nulls=True).alias("said"))["said"]
+        if said.str.contains(r"\s\s|[\r\n\t]|^\s|\s$").any():
+            said = said.str.replace_all(r"\s+", " ").str.strip_chars()
+        return said.str.slice(0, _SAID) if (said.str.len_bytes() > _SAID).any() else said
+
+    # --- when all was read
+
+    def _one_order(self, parts: list[_Part]) -> DateOrder:
+        if len(self.orders) > 1 and self.layout.date_order not in self.orders:
+            for part in parts:
+                first, second = (part.moments[order] for order in self.orders)
+                differ = first.ne_missing(second)
+                if first is not second and differ.any():
+                    at = differ.arg_max() or 0
+                    why = "every day could be a month: say whether the day comes first (dmy) or the month (mdy)"
+                    self._refuse(why, part.rows["line"][at], "at")
+        usual = self.layout.date_order
+        return usual if usual is not None and usual in self.orders else self.orders[0]
+
+    def _one_style(self, parts: list[_Part]) -> Style:
+        if len(self.styles) > 1 and self.layout.decimal not in self.styles:
+            for part in parts:
+                for column, read in part.figures.items():
+                    first, second = (read[style] for style in self.styles)
+                    differ = first.ne_missing(second)
+                    if first is not second and differ.any():
+                        at = differ.arg_max() or 0
+                        why = "what stands before three figures may part thousands or decimals: a profile can say which"
+                        self._refuse(why, part.rows["line"][at], column)
+        usual = self.layout.decimal
+        return usual if usual is not None and usual in self.styles else self.styles[0]
+
+    def _our_number(self, parts: list[_Part], style: Style) -> str | None:
+        """Our own number where amounts bear no sign: the one that the payments went to."""
+        if not {"payer", "payee"} <= set(self.table.columns):
+            return None
+        counts = [part.rows["payee"].drop_nulls().cast(pl.String).value_counts() for part in parts]
+        total = pl.concat(counts).group_by("payee").agg(pl.col("count").sum()).sort("count", "payee", descending=True)
+        return None if total.is_empty() else str(total["payee"][0])
+
+    def _finished(self, part: _Part, order: DateOrder, style: Style, ours: str | None) -> pl.DataFrame:
+        read = {column: ways[style] for column, ways in part.figures.items()}
+        frame = part.rows.with_columns(at=part.moments[order], **{f"read_{name}": one for name, one in read.items()})
+        frame = self._with_amounts(frame, ours)
+        nothing = pl.lit(None, pl.String)
+        has = set(frame.columns)
+        fee_line = pl.col("kind") == "fee"
+        reference = "said" if self.layout.words_refer and "reference" not in has else "reference"
+        own = pl.col("operator_id") if "operator_id" in has else nothing
+        linked = pl.col("linked") if "linked" in has else nothing
+        payer = pl.col("payer") if "payer" in has else nothing
+        if "payee" in has:
+            payer = pl.when(pl.col("amount") < 0).then(pl.col("payee").cast(pl.String)).otherwise(payer)
+        return frame.select(
+            "line",
+            "at",
+            "kind",
+            "amount",
+            pl.col("read_fee").abs().fill_null(0).alias("fee")
+            if "read_fee" in has
+            else pl.lit(0, pl.Int64).alias("fee"),
+            (pl.col("read_balance") if "read_balance" in has else pl.lit(None, pl.Int64)).alias("balance"),
+            own.alias("operator_id"),
+            (pl.col("our_id") if "our_id" in has else nothing).alias("our_id"),
+            pl.col(reference).alias("reference") if reference in has else nothing.alias("reference"),
+            payer.alias("payer"),
+            (linked if not self.layout.fees_share_numbers else pl.coalesce(linked, pl.when(fee_line).then(own))).alias(
+                "linked"
+            ),
+            "said",
+        )
+
+    def _with_amounts(self, frame: pl.DataFrame, ours: str | None) -> pl.DataFrame:
+        """The amount with its sign; a line of which nobody says whether money came or left is refused."""
+        columns = self.table.columns
+        if "amount" not in columns:
+            none = pl.lit(None, pl.Int64)
+            came = pl.col("read_credit") if "credit" in columns else none
+            left = pl.col("read_debit") if "debit" in columns else none
+            moved = came.fill_null(0) - left.abs().fill_null(0)
+            frame = frame.with_columns(amount=pl.when(came.is_not_null() | left.is_not_null()).then(moved))
+            unclear = frame["amount"].is_null()
+            if unclear.any():
+                self._refuse("there is no amount", frame["line"][unclear.arg_max() or 0], "credit")
+        else:
+            empty = frame["read_amount"].is_null()
+            if empty.any():
+                self._refuse("there is no amount", frame["line"][empty.arg_max() or 0], "amount")
+            frame = frame.with_columns(amount=self._signed(frame, ours))
+            unclear = frame["amount"].is_null()
+            if unclear.any():
+                at = unclear.arg_max() or 0
+                words = frame["said"][at][:60]
+                self._refuse(f"nothing says whether money came or left: {words!r}", frame["line"][at], "amount")
+        outgoing = (pl.col("kind") == "payment") & (pl.col("amount") < 0)
+        return frame.with_columns(pl.when(outgoing).then(pl.lit("other", _KIND)).otherwise("kind").alias("kind"))
+
+    def _signed(self, frame: pl.DataFrame, ours: str | None) -> pl.Series:
+        if self.negative:
+            return frame["read_amount"]
+        sign = pl.col("sign").cast(pl.Int64)
+        if ours is not None:
+            came = (pl.col("payee").cast(pl.String) == ours).fill_null(False)
+            left = (pl.col("payer") == ours).fill_null(False) & ~came
+            sign = pl.when(sign != 0).then(sign).when(left).then(-1).when(came).then(1)
+        else:
+            sign = pl.when(sign != 0).then(sign)
+        if "direction" in frame.columns:
+            words = {word: plain(word or "") for word in frame["direction"].unique()}
+            said = [(word, 1 if known in COMING else -1) for word, known in words.items() if known in COMING | LEAVING]
+            table = pl.DataFrame({"direction": [one[0] for one in said], "way": [one[1] for one in said]})
+            table = table.cast({"direction": pl.String, "way": pl.Int64})
+            frame = frame.join(table, on="direction", how="left", maintain_order="left")
+            sign = pl.col("way")
+        return frame.select((pl.col("read_amount") * sign).alias("x"))["x"]
