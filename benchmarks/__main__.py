@@ -1,7 +1,8 @@
 """``make bench``: measures everything, or what is named; prints what docs/performance.md holds. ARGS="hops money".
 
 ``--large N`` sets by how much the large network is multiplied (50 makes a million households and takes a while);
-``--full`` computes the cover of a million households too, which takes half an hour and 12 GB of disk.
+``--full`` computes the cover of a million households too, which takes half an hour and 12 GB of disk, and matches a
+statement of a million lines.
 """
 
 from __future__ import annotations
@@ -10,23 +11,26 @@ import argparse
 import os
 import platform
 
-from benchmarks import cover, hops, memory, money
+from benchmarks import cover, hops, memory, money, reconciliation
 from benchmarks.place import place, tell
 
-PARTS = ("hops", "money", "growth", "memory", "cover")
+PARTS = ("hops", "money", "growth", "memory", "cover", "statements")
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     arguments.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
     arguments.add_argument("--large", type=int, default=5, metavar="N", help="the large network, × 20 312 households")
-    arguments.add_argument("--full", action="store_true", help="the cover of a million households too")
+    arguments.add_argument("--full", action="store_true", help="a million households, a million lines")
     chosen = arguments.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, PostgreSQL, Redis; 16 connections.")
     with place() as here:
         if "cover" in chosen.parts:
             _section("Cover of everybody", cover.measure(here, cover.FULL if chosen.full else cover.SIZES))
-        if set(chosen.parts) == {"cover"}:
+        if "statements" in chosen.parts:
+            sizes = reconciliation.FULL if chosen.full else reconciliation.SIZES
+            _section("Statements", reconciliation.measure(here, sizes))
+        if set(chosen.parts) <= {"cover", "statements"}:
             return
         usual = here.database("usual", 1)
         if "hops" in chosen.parts:

@@ -133,11 +133,11 @@ def _write_theirs(file: Path, month: pl.DataFrame) -> None:
         pl.format("Pay Bill from {} Acc. cotisation", "phone").alias("Details"),
         pl.lit("Completed").alias("Transaction Status"),
         pl.format("{}.00", paid).alias("Paid In"),
-        pl.lit("").alias("Withdrawn"),
+        pl.lit(None, pl.String).alias("Withdrawn"),
         pl.format("{}.00", paid.cum_sum()).alias("Balance"),
         pl.lit("Pay Bill Online").alias("Reason Type"),
         pl.format("{} - A PAYER", "phone").alias("Other Party Info"),
-        pl.lit("").alias("Linked Transaction ID"),
+        pl.lit(None, pl.String).alias("Linked Transaction ID"),
         pl.lit("cotisation").alias("A/C No."),
     ).write_csv(file)
 
@@ -164,6 +164,7 @@ def _matched(lines: pl.DataFrame, ours: pl.DataFrame) -> Counts:
 def _plain(folder: Path) -> Counts:
     theirs = pl.read_csv(folder / "statement.csv")
     ours = pl.read_parquet(folder / "ours.parquet")
+    theirs, ours = theirs.select("Receipt No.", "Paid In"), ours.select("operator_id", "source", "id", "amount")
     return {"matched": theirs.join(ours, left_on="Receipt No.", right_on="operator_id").height}
 
 

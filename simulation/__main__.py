@@ -42,9 +42,12 @@ def main() -> int:
             _tell(result)
             return int(bool(result.wrong))
         seeds = range(asked.first, asked.first + asked.seeds)
-        with ProcessPoolExecutor(asked.processes) as processes:
-            results = list(_progress(processes.map(play, seeds, chunksize=4), len(seeds), asked.until_wrong))
-            processes.shutdown(cancel_futures=True)
+        if asked.processes == 1:
+            results = list(_progress(map(play, seeds), len(seeds), asked.until_wrong))
+        else:
+            with ProcessPoolExecutor(asked.processes) as processes:
+                results = list(_progress(processes.map(play, seeds, chunksize=4), len(seeds), asked.until_wrong))
+                processes.shutdown(cancel_futures=True)
     _summary(results, time.monotonic() - begun)
     return int(any(result.wrong for result in results))
 

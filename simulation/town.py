@@ -16,10 +16,10 @@ from gateway.kernel.card import show_card
 from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
+from gateway.membership.dues import Terms
 from gateway.membership.households import Registered, by_id, register
 from gateway.membership.people import Person
 from gateway.membership.plans import Plan, add_plan
-from gateway.membership.dues import Terms
 from gateway.network import staff
 from gateway.network.organisations import Defaults, Network, add_organisation
 from gateway.payments.cash import record_cash

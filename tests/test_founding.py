@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 
 from gateway.founding import found
 from gateway.kernel.faults import Fault
+from gateway.membership.categories import categories_for, prices_of
+from gateway.membership.dues import Terms
 from gateway.membership.plans import plans_for
 from gateway.network.facilities import everywhere
 from gateway.network.organisations import Network
@@ -38,6 +40,12 @@ def test_the_example_founds_a_union_that_can_be_dialled(store: Store, network: N
     with store.read() as connection:
         (offered,) = plans_for(connection, tree, section.id, store.clock.now().date())
         assert (offered.terms.registration_fee_minor, offered.terms.instalments) == (1000, 4)
+        (category,) = categories_for(connection, tree, section.id)
+        (price,) = prices_of(connection, category.id)
+        assert (category.code, price.plan_code, price.registration_fee_minor, price.household_minor) == (
+            "vulnerable", "famille", 0, None,
+        )  # fmt: skip
+        assert (price.subsidy_percent, price.subsidiser_code) == (75, "projet-exemple")
         (centre,) = everywhere(connection)
         adviser, agent, treasurer = everybody(connection)
     assert (centre.code, centre.kind, centre.ownership, centre.district, centre.msisdn) == (
@@ -49,6 +57,26 @@ def test_the_example_founds_a_union_that_can_be_dialled(store: Store, network: N
     assert [one.role for one in (adviser, agent, treasurer)] == ["adviser", "agent", "treasurer"]
     assert [one.facility_id for one in (adviser, agent, treasurer)] == [None, centre.id, None]
     assert treasurer.msisdn == "+2290150000000"
+
+
+def test_every_term_of_a_plan_can_be_told(store: Store, network: Network, tmp_path: Path) -> None:
+    """The example's own comments, read as a file of its own would have them."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for key in (
+        "year_starts_month", "pro_rata", "lapsed_waiting_days", "window_opens", "window_days", "included_people",
+        "charged_people_max", "people_max", "penalty_percent",
+    ):  # fmt: skip
+        assert f"\n# {key} = " in text
+        text = text.replace(f"\n# {key} = ", f"\n{key} = ")
+    file = tmp_path / "network.toml"
+    file.write_text(text, encoding="utf-8")
+    found(store, DEFAULTS, file)
+    tree = network.tree()
+    with store.read() as connection:
+        (offered,) = plans_for(connection, tree, tree.named("section-exemple").id, store.clock.now().date())
+    assert offered.terms == Terms(
+        1_000, 2_000, 2_400, 4, 30, 30, 25, 200, 1, 60, 10, 1, 61, 5, 8, 12, pro_rata=True, penalty_percent=10
+    )
 
 
 BELOW = """
@@ -97,6 +125,16 @@ def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
         ('per_household = "2000"', 'per_household = "20,5"', "plan famille: '20,5' is no amount in XOF"),
         ('phone = "01 50 00 00 00"', 'phone = "12"', "treasurer's name or phone can't be read for BJ"),
         ("instalments = 4", "instalments = 40", "instalments"),
+        ("# pro_rata = true", "pro_rata = true", "plan famille: pro_rata belongs to a plan whose year starts"),
+        ("# window_days = 61", "window_days = 61", "plan famille: window_opens and window_days belong together"),
+        (
+            '# window_opens = "10-01"            # newcomers',
+            'window_opens = "02-30"\nwindow_days = 9 #',
+            "plan famille: window_opens 02-30 is no day, written MM-DD",
+        ),
+        ('category = "vulnerable"', 'category = "rich"', "plan famille: no category rich is there, here or above"),
+        ('subsidiser = "projet-exemple"', 'subsidiser = "nobody"', "plan famille: no subsidiser nobody is there"),
+        ('subsidiser = "projet-exemple"', "", "plan famille: category vulnerable: a subsidy has a percentage"),
         (
             'code = "section-exemple"',
             'code = "section-exemple"\ncurrency = "USD"',

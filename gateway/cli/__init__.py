@@ -43,6 +43,7 @@ COMMANDS = {
     "cases": "cases",
     "refunds": "refunds",
     "groups": "groups",
+    "plans": "dues",
     "subsidy": "dues",
     "phone": "phones",
     "sms": "phones",
@@ -75,6 +76,7 @@ JOINS = {
     "cases",
     "refunds",
     "groups",
+    "plans",
     "subsidy",
     "phone",
 }

@@ -18,7 +18,8 @@ from gateway.payments.reconciliation.differences import KINDS, Kind
 
 if TYPE_CHECKING:
     from gateway.kernel.money import Money
-    from gateway.payments.reconciliation.differences import Difference, Event
+    from gateway.payments.reconciliation.differences import Event
+    from gateway.payments.reconciliation.listing import Difference
     from gateway.payments.unasked.proposals import Proposal
     from gateway.wiring import Runtime
 
@@ -30,7 +31,7 @@ def found_in(
     parts: Runtime, under: str | None, wallet: str | None, kind: Kind | None, every: bool, limit: int
 ) -> list[Difference]:
     """The differences that the options ask for."""
-    from gateway.payments.reconciliation.differences import differences
+    from gateway.payments.reconciliation.listing import differences
     from gateway.payments.reconciliation.wallets import wallet_named
 
     tree = parts.network.tree()
@@ -88,7 +89,8 @@ def list_differences(
 @json_option
 def show_difference(number: str, as_json: bool) -> None:
     """One difference with its story and the households that its money may be of."""
-    from gateway.payments.reconciliation.differences import difference_numbered, story
+    from gateway.payments.reconciliation.differences import story
+    from gateway.payments.reconciliation.listing import difference_numbered
 
     parts = parts_of()
     wallets = _wallets(parts)

@@ -1,4 +1,4 @@
-"""Commands about what households owe and who pays it: categories, subsidies by list, a household that leaves."""
+"""Commands about what households owe and who pays it: plans, categories, subsidies by list, a household that leaves."""
 
 from __future__ import annotations
 
@@ -174,6 +174,88 @@ def household_head(
     except Refused as why:
         raise Fault(f"{on.date() if on else today}: {_WRONG_DAYS[why.args[0]]}") from None
     click.echo(f"card {show_card(one.card)}: {mask_name(heir)} is its head")
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def plans() -> None:
+    """Plans and their versions, and what categories pay in them."""
+
+
+@plans.command("add")
+@click.argument("organisation")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def add(organisation: str, file: Path) -> None:
+    """Add new versions of plans, or new plans, to an ORGANISATION from a TOML file.
+
+    The file holds [[plans]], and [[categories]] and [[subsidisers]] where there are new ones, as
+    deploy/network.example.toml shows them. What is due already stays: the next enrolment takes the new version, from
+    the day on which it opens.
+    """
+    from sqlalchemy.exc import IntegrityError
+
+    from gateway.pricing import PlansPart, add_versions, read_file
+
+    parts = parts_of()
+    told = read_file(file, PlansPart)
+    try:
+        with parts.store.write() as unit:
+            added = add_versions(unit, parts.network.tree(), organisation, told)
+    except IntegrityError:
+        raise Fault(f"{file}: a code in it is there already; nothing was added") from None
+    for code, version in added:
+        click.echo(f"{organisation}: plan {code}, version {version}")
+
+
+@plans.command("list")
+@click.argument("organisation")
+@json_option
+def list_plans(organisation: str, as_json: bool) -> None:
+    """The versions of the plans that an ORGANISATION has itself, the newest first."""
+    from gateway.membership.plans import versions_of
+
+    parts = parts_of()
+    with parts.store.read() as connection:
+        found = versions_of(connection, parts.network.tree().named(organisation).id)
+
+    def as_value() -> list[dict[str, object]]:
+        return [
+            {
+                "code": one.code,
+                "version": one.version,
+                "name": one.name,
+                "currency": one.currency,
+                "opens_on": opens_on.isoformat(),
+                **dataclasses.asdict(one.terms),
+            }
+            for one, opens_on in found
+        ]
+
+    def as_text() -> str:
+        rows = [
+            (
+                one.code,
+                one.version,
+                one.name,
+                opens_on,
+                *(
+                    show_money(Money(minor, one.currency), "en")
+                    for minor in (
+                        one.terms.registration_fee_minor,
+                        one.terms.household_minor,
+                        one.terms.beneficiary_minor,
+                    )
+                ),
+                one.terms.instalments,
+            )
+            for one, opens_on in found
+        ]
+        heads = ("plan", "version", "name", "opens on", "fee", "household", "person", "instalments")
+        return table(rows, heads, numbers=(1, 4, 5, 6, 7))
+
+    show(as_json, as_value, as_text)
 
 
 # --- subsidies --------------------------------------------------------------------------------------------------------

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli import closing, counting, json_option, show
 from gateway.cli.differences import found_in, list_differences, show_choices, show_difference, wallet_option
-from gateway.cli.given import by_option, parts_of, reason_option, under_option
+from gateway.cli.given import by_option, parts_of, path_of, reason_option, under_option
+from gateway.cli.statements import HOW
 from gateway.kernel.faults import Fault
 from gateway.payments.reconciliation.choices import choice_of
 from gateway.payments.reconciliation.differences import KINDS, Kind
 
 if TYPE_CHECKING:
     from gateway.payments.reconciliation.deals import NotSettled
-    from gateway.payments.reconciliation.differences import Difference
+    from gateway.payments.reconciliation.listing import Difference
     from gateway.payments.reconciliation.settling import Asked, Given, Settled
     from gateway.wiring import Runtime
 
@@ -47,21 +49,75 @@ NOT_SETTLED = {
     "paid": "it was paid out: it can't be undone",
     "later": "more has followed from it, and that has to be settled first",
     "moved": "the money came from other books: undo it there",
+    "reversed": "what an operator took back stays so: money that comes again is a new payment",
     "rule": "no person has settled it: see gateway reconcile show",
 }
 
 
 @click.group(invoke_without_command=True)
+@under_option
+@wallet_option
+@json_option
 @click.pass_context
-def reconcile(ctx: click.Context) -> None:
-    """What differs between the statements of operators and banks and the books."""
+def reconcile(ctx: click.Context, under: str | None, wallet: str | None, as_json: bool) -> None:
+    """Match the statements of operators and banks with the books; what differs is settled by the commands below.
+
+    Without one of them: match what is left, let rules settle what they may, and write down what differs. Again and
+    again: what is matched stays matched.
+    """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        _run(under, wallet, as_json)
+
+
+def _run(under: str | None, wallet: str | None, as_json: bool) -> None:
+    from gateway.payments.reconciliation.running import Report
+    from gateway.payments.reconciliation.running import reconcile as reconciled
+    from gateway.payments.reconciliation.wallets import wallet_name, wallet_named, wallets
+
+    parts = parts_of()
+    tree = parts.network.tree()
+    with parts.store.read() as connection:
+        own = [wallet_named(connection, tree, wallet)] if wallet else wallets(connection, tree, path_of(parts, under))
+    if not own:
+        raise Fault("no statement was taken in yet: gateway statement import PROVIDER FILE")
+    done: list[tuple[str, Report]] = []
+    for one in own:
+        name = wallet_name(tree, one)
+        with counting(name) as progress:
+            report = reconciled(parts.store, tree, parts.services.chart, one, lambda _, now, __: progress(now))
+        done.append((name, report))
+
+    def as_value() -> list[dict[str, object]]:
+        return [
+            {
+                "wallet": name,
+                "statements": report.statements,
+                "matched": dict(report.matched),
+                "explained": report.gone,
+                "open": dict(report.open),
+            }
+            for name, report in done
+        ]
+
+    def as_text() -> str:
+        lines = []
+        for name, report in done:
+            ways = ", ".join(f"{count} by {HOW[how]}" for how, count in report.matched.items()) or "nothing new"
+            lines.append(f"{name}: {report.statements} statements looked at; matched: {ways}")
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.open.items()))
+            lines.append(f"  differences open: {kinds or 'none'}")
+        if any(report.open for _, report in done):
+            lines.append("next: gateway reconcile differences")
+        return "\n".join(lines)
+
+    show(as_json, as_value, as_text)
 
 
 reconcile.add_command(list_differences)
 reconcile.add_command(show_difference)
 reconcile.add_command(show_choices)
+for each in closing.COMMANDS:
+    reconcile.add_command(each)
 
 
 # --- deciding ---------------------------------------------------------------------------------------------------------

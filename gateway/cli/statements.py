@@ -170,14 +170,14 @@ def list_statements(under: str | None, limit: int, as_json: bool) -> None:
 
 # How a line was matched, for people.
 HOW = {
-    "operator-id": "by the operator's number of the transaction",
-    "our-id": "by our key, which the operator repeats",
-    "reference": "by the card in its reference, the amount and the day",
-    "payer": "by the payer's number, the amount and the hour",
-    "time": "by the amount and the minute: nothing else could be meant",
-    "many-lines": "with other lines: together they make it up",
-    "many-ours": "with several movements of one day, which it is the sum of",
-    "rule": "with what it made itself: it was posted from the statement",
+    "operator-id": "the operator's number of the transaction",
+    "our-id": "our key, which the operator repeats",
+    "reference": "the card in the reference, the amount and the day",
+    "payer": "the payer's number, the amount and the hour",
+    "time": "the amount and the minute: nothing else could be meant",
+    "many-lines": "several lines that make it up together",
+    "many-ours": "several movements of one day, which it is the sum of",
+    "rule": "what it made itself: posted from the statement",
 }
 
 
@@ -228,7 +228,7 @@ def show_statement(number: str, line: int | None, unmatched: bool, limit: int, a
                 show_money(Money(each.amount, currency), "en"),
                 each.operator_id or "",
                 each.matched_with or "-",
-                "; ".join([HOW[each.how] if each.how else "not matched", *each.differences]),
+                "; ".join([f"by {HOW[each.how]}" if each.how else "not matched", *each.differences]),
             )
             for each in lines
         ]

@@ -53,12 +53,12 @@ def write(sheet: Sheet, path: Path, form: Format, bom: bool = False) -> int:
     A file of this name is replaced, in one step, once the new one is whole; when anything fails it stays as it was.
     The file is its owner's alone: registers hold names. Raises :class:`Fault` where it can't be written.
     """
-    with _whole(path) as part:
+    with whole(path) as part:
         return _write_csv(sheet, part, bom) if form == "csv" else _write_xlsx(sheet, part)
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """A file beside ``path`` that takes its place when the block ends, and is gone when it raises."""
     if path.is_dir():
         raise Fault(f"{path} is a folder: name a file")

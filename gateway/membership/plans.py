@@ -41,6 +41,14 @@ def plans_for(connection: Connection, tree: Tree, section_id: int, on: date) -> 
     return []
 
 
+def versions_of(connection: Connection, organisation_id: int) -> list[tuple[Plan, date]]:
+    """The versions of an organisation's own plans with the day on which each opens, the newest first."""
+    rows = connection.execute(
+        select(plan).where(plan.c.organisation_id == organisation_id).order_by(plan.c.code, plan.c.version.desc())
+    )
+    return [(read_plan(row), row.opens_on) for row in rows]
+
+
 def read_plan(row: Row[tuple[object, ...]]) -> Plan:
     """A plan from its row."""
     return Plan(

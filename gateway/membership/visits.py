@@ -13,6 +13,7 @@ from typing import Literal
 from sqlalchemy import Connection, bindparam, select
 
 from gateway.kernel.clock import day_in
+from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
 from gateway.membership.households import Household, standing_and_roster
 from gateway.membership.rules import Cover, State
@@ -41,13 +42,17 @@ class OnCard:
 
 @dataclass(frozen=True)
 class Covered:
-    """How a household stands on a day, and who on its card is covered; ``until`` as :class:`Cover` has it."""
+    """How a household stands on a day, and who on its card is covered; ``until`` as :class:`Cover` has it.
+
+    ``resumes``: what is to be paid where the cover is suspended, to be covered at once.
+    """
 
     state: State
     mutuelle: str
     section: str
     until: date | None
     people: tuple[OnCard, ...]
+    resumes: Money | None = None
 
 
 def who_is_covered(connection: Connection, tree: Tree, one: Household, today: date) -> Covered:
@@ -68,7 +73,12 @@ def who_is_covered(connection: Connection, tree: Tree, one: Household, today: da
             )
         )
     return Covered(
-        cover.state, tree.books_of(one.section_id).name, tree[one.section_id].name, cover.until, tuple(people)
+        cover.state,
+        tree.books_of(one.section_id).name,
+        tree[one.section_id].name,
+        cover.until,
+        tuple(people),
+        stands.due if cover.state is State.SUSPENDED else None,
     )
 
 

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from gateway.ledger.rules import Credit, Due, position
 from gateway.membership.rules import Membership, State, cover, not_paid_for
-from tests.membership.test_cover import CREDITS, DAYS, JOINERS, Joiner, histories, made
+from tests.membership.test_cover import CREDITS as SMALL_CREDITS
+from tests.membership.test_cover import DAYS, JOINERS, START, Joiner, histories, made
+
+
+# What comes in bit by bit, and now and then more than enough at the beginning.
+CREDITS = st.tuples(SMALL_CREDITS, st.sampled_from([0, 0, 3_000, 60_000])).map(
+    lambda two: [*two[0], *([Credit(START, two[1])] if two[1] else [])]
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,15 @@ class History:
         return {0} | joined - not_paid_for(self.memberships, self.dues, credits, on)
 
 
+def day_near(data: st.DataObject, one: History, *others: date) -> date:
+    """Any day, or, more often, one about which something happens or is told."""
+    days = {day for each in one.memberships for day in (each.starts_on, each.ends_on, each.left_on, each.left_told_on)}
+    days |= {due.due_on for due in one.dues} | {due.known_on for due in one.dues} | set(others)
+    known = sorted(day for day in days if day is not None)
+    near = st.tuples(st.sampled_from(known), st.integers(-2, 40)).map(lambda two: two[0] + timedelta(days=two[1]))
+    return data.draw(st.one_of(near, near, DAYS))
+
+
 @st.composite
 def dated(draw: st.DrawFn) -> History:
     """A history in which everything has a day on which it was told."""
@@ -73,24 +89,26 @@ def dated(draw: st.DrawFn) -> History:
     return History(tuple(memberships), tuple(told))
 
 
-@given(dated(), CREDITS, DAYS)
-def test_what_is_told_later_changes_nothing_about_a_day(one: History, paid: list[Credit], on: date) -> None:
+@given(dated(), CREDITS, st.data())
+def test_what_is_told_later_changes_nothing_about_a_day(one: History, paid: list[Credit], data: st.DataObject) -> None:
+    on = day_near(data, one)
     then = one.by(on)
     known = [each for each in paid if each.on <= on]
     assert cover(one.memberships, one.dues, paid, on) == cover(then.memberships, then.dues, known, on)
     assert not_paid_for(one.memberships, one.dues, paid, on) == not_paid_for(then.memberships, then.dues, known, on)
 
 
-@given(dated(), CREDITS, st.builds(Credit, on=DAYS, amount_minor=st.integers(1, 30_000)), st.integers(0, 700))
+@given(dated(), CREDITS, st.builds(Credit, on=DAYS, amount_minor=st.integers(1, 30_000)), st.data())
 def test_a_payment_takes_no_cover_from_anybody_on_any_later_day(
-    one: History, paid: list[Credit], more: Credit, later: int
+    one: History, paid: list[Credit], more: Credit, data: st.DataObject
 ) -> None:
-    on = more.on + timedelta(days=later)
+    on = max(more.on, day_near(data, one, more.on))
     assert one.covered(paid, on) <= one.covered([*paid, more], on)
 
 
-@given(dated(), CREDITS, DAYS)
-def test_a_penalty_is_owed_and_changes_no_cover(one: History, paid: list[Credit], on: date) -> None:
+@given(dated(), CREDITS, st.data())
+def test_a_penalty_is_owed_and_changes_no_cover(one: History, paid: list[Credit], data: st.DataObject) -> None:
+    on = day_near(data, one)
     without = History(one.memberships, tuple(due for due in one.dues if not due.penalty))
     assert one.covered(paid, on) == without.covered(paid, on)
     found = cover(one.memberships, one.dues, paid, on)
@@ -99,10 +117,11 @@ def test_a_penalty_is_owed_and_changes_no_cover(one: History, paid: list[Credit]
     assert found.left_minor >= alone.left_minor
 
 
-@given(dated(), CREDITS, DAYS)
+@given(dated(), CREDITS, st.data())
 def test_what_is_asked_for_resumes_a_suspended_cover_at_once_and_a_franc_less_does_not(
-    one: History, paid: list[Credit], on: date
+    one: History, paid: list[Credit], data: st.DataObject
 ) -> None:
+    on = day_near(data, one)
     found = cover(one.memberships, one.dues, paid, on)
     if found.state is not State.SUSPENDED:
         return
@@ -121,8 +140,9 @@ def test_what_is_cancelled_leaves_no_due_and_no_money_is_lost(one: History, paid
     assert filled + stands.advance_minor == sum(each.amount_minor for each in paid)
 
 
-@given(dated(), CREDITS, DAYS)
-def test_who_has_left_is_covered_no_more(one: History, paid: list[Credit], on: date) -> None:
+@given(dated(), CREDITS, st.data())
+def test_who_has_left_is_covered_no_more(one: History, paid: list[Credit], data: st.DataObject) -> None:
+    on = day_near(data, one)
     left = [each for each in one.memberships if each.left_told_on is not None and each.left_told_on <= on]
     if len(left) == len(one.memberships) and all(each.left_on is not None and each.left_on < on for each in left):
         assert one.covered(paid, on) == set()

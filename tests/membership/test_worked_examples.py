@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from gateway.locale import show_money
-from gateway.membership import family, renewal
-from gateway.membership.dues import next_year
+from gateway.membership import family, leaving, penalties, renewal
+from gateway.membership.dues import Tariff, closed_until, dues_for, for_joiner, for_months, next_year, waits
 from gateway.membership.family import By
 from gateway.membership.people import Person
+from gateway.membership.rules import State
 from gateway.membership.visits import who_is_covered
-from gateway.store.schema import membership
+from gateway.store.schema import membership, plan
 from tests.membership.money import put_money
 from tests.payments.village import ON_SQLITE, PAYER, TERMS, YEAR_DUE, Village, francs
 
@@ -50,8 +51,15 @@ JOINING, RENEWING = table("told on"), table("renews on")
 PAYING, CALENDAR = table("the family paid"), table("last year ended")
 
 
+LEAVING, SUSPENDED, PEOPLE = table("it paid"), table("on | state"), table("people on the card")
+WINDOW, BACK, PRO_RATA = table("somebody new comes on"), table("comes back on"), table("enrols on")
+PENALTIES, SUBSIDIES = table("came | paid on"), table("subsidy")
+
+
 def test_the_page_has_its_tables() -> None:
     assert [len(one) for one in (JOINING, RENEWING, PAYING, CALENDAR)] == [12, 6, 12, 6]
+    assert [len(one) for one in (LEAVING, SUSPENDED, PEOPLE, WINDOW, BACK, PRO_RATA)] == [5, 7, 6, 4, 4, 4]
+    assert [len(one) for one in (PENALTIES, SUBSIDIES)] == [7, 5]
     assert "rounded up to whole francs: 967 F" in PAGE
 
 
@@ -132,3 +140,102 @@ def test_the_next_year(village: Village, home: int, on: str, year: str, waits: s
 def test_a_month(village: Village, home: int) -> None:
     assert village.stands(home).monthly == francs(967)
     assert village.stands(home, date(2027, 11, 21) - timedelta(days=60)).renewable
+
+
+def shown(amount: int) -> str:
+    return show_money(francs(amount), "en").replace(",", " ")
+
+
+@pytest.mark.parametrize(("paid", "left_on", "cancelled", "left", "advance"), LEAVING)
+@ON_SQLITE
+def test_a_household_leaves(village: Village, paid: str, left_on: str, cancelled: str, left: str, advance: str) -> None:
+    home, day = village.register().household_id, date.fromisoformat(left_on)
+    put_money(village, home, minor(paid), date(2026, 11, 22))
+    go_to(village, "2027-03-10")
+    before = village.stands(home, day)
+    with village.store.write() as unit:
+        tree, one = village.network.tree(), village.family(home)
+        done = leaving.leave(unit, tree, village.chart, one, day, "departure", BY)
+    stands = village.stands(home)
+    assert (shown(done.cancelled.minor), shown(stands.left.minor), shown(stands.advance.minor)) == (
+        cancelled, left, advance,
+    )  # fmt: skip
+    assert done.advance == stands.advance
+    assert village.stands(home, day).cover == before.cover
+    assert stands.cover.state is State.LAPSED
+    village.balance()
+
+
+@pytest.mark.parametrize(("on", "state", "resumes"), SUSPENDED)
+@ON_SQLITE
+def test_suspended_or_over(village: Village, on: str, state: str, resumes: str) -> None:
+    home = village.register().household_id
+    put_money(village, home, 3_900, date(2026, 11, 22))
+    stands = village.stands(home, date.fromisoformat(on))
+    assert (stands.cover.state.value, shown(stands.to_start.minor) if stands.to_start else "–") == (state, resumes)
+    if stands.to_start:
+        put_money(village, home, stands.to_start.minor, date.fromisoformat(on))
+        assert village.stands(home, date.fromisoformat(on)).cover.state.covered
+
+
+SIZED = replace(TERMS, household_minor=6_000, beneficiary_minor=1_200, included_people=4, charged_people_max=8)
+
+
+@pytest.mark.parametrize(("people", "owes", "one_more"), PEOPLE)
+def test_how_many_people(people: str, owes: str, one_more: str) -> None:
+    terms = replace(SIZED, people_max=10)
+    tariff = Tariff.of(terms)
+    assert shown(for_months(tariff, int(people), 12, "XOF").members_minor) == owes
+    more = shown(for_joiner(tariff, int(people), 12, "XOF").members_minor)
+    assert (more if int(people) < terms.room else "refused: full") == one_more
+
+
+@pytest.mark.parametrize(("on", "enrolment"), WINDOW)
+def test_when_newcomers_enrol(on: str, enrolment: str) -> None:
+    terms = replace(TERMS, window_opens_month=10, window_opens_day=1, window_days=61)
+    opens_on = closed_until(terms, date.fromisoformat(on))
+    assert (f"opens on {opens_on}" if opens_on else "open") == enrolment
+    assert closed_until(TERMS, date.fromisoformat(on)) is None
+
+
+@pytest.mark.parametrize(("on", "waits_days"), BACK)
+def test_who_comes_back(on: str, waits_days: str) -> None:
+    terms, newcomer = replace(TERMS, lapsed_waiting_days=60), on == "never a member"
+    day = date(2027, 12, 22) if newcomer else date.fromisoformat(on)
+    assert f"{waits(terms, None if newcomer else date(2027, 11, 21), day)} days" == waits_days
+
+
+@pytest.mark.parametrize(("on", "months", "owes", "instalments"), PRO_RATA)
+def test_a_part_of_a_calendar_year(on: str, months: str, owes: str, instalments: str) -> None:
+    terms = replace(TERMS, year_starts_month=1, pro_rata=True, registration_fee_minor=0)
+    year = dues_for(terms, "XOF", date.fromisoformat(on), 4, newcomer=True)
+    assert (str(year.months), shown(sum(amount for _, amount in year.dues))) == (months, owes)
+    assert ", ".join(f"{shown(amount)} on {day}" for day, amount in year.dues) == instalments
+
+
+@pytest.mark.parametrize(("came", "paid_on", "told_on", "on", "owed"), PENALTIES)
+@ON_SQLITE
+def test_penalties(village: Village, came: str, paid_on: str, told_on: str, on: str, owed: str) -> None:
+    """Looked at every day, the last time on that day; money is told of on a day of its own."""
+    with village.store.write() as unit:
+        unit.connection.execute(plan.update().values(penalty_percent=10))
+    home = village.register().household_id
+    put_money(village, home, 3_900, date(2026, 11, 22))
+    day, last = date(2027, 3, 19), date.fromisoformat(on)
+    while day < last:
+        day += timedelta(days=1)
+        go_to(village, str(day))
+        if told_on == str(day):
+            put_money(village, home, minor(came), date.fromisoformat(paid_on))
+        for _ in range(2):
+            penalties.bring(village.store, village.network, village.chart, home)
+    assert shown(-village.balance().get("penalties", 0)) == owed
+    paid = minor(came) if told_on != "–" and date.fromisoformat(told_on) <= last else 0
+    assert village.stands(home, last).left == francs(8_700 - paid + minor(owed))
+
+
+@pytest.mark.parametrize(("percent", "household", "subsidiser"), SUBSIDIES)
+def test_subsidies(percent: str, household: str, subsidiser: str) -> None:
+    tariff = replace(Tariff.of(TERMS), subsidy_percent=int(percent.removesuffix(" %")))
+    parts = for_months(tariff, 4, 12, "XOF")
+    assert (shown(parts.members_minor), shown(parts.subsidised_minor)) == (household, subsidiser)

@@ -584,9 +584,9 @@ class Imagined:
     def covered_today(self, card: str) -> Covered | None:
         def covered(pick: Pick) -> Covered:
             until = pick.one((day(pick), None))
-            return Covered(
-                pick.one(list(State)), title(pick), title(pick), until, tuple(pick.many(on_card, MOST_PEOPLE))
-            )
+            people = tuple(pick.many(on_card, MOST_PEOPLE))
+            resumes = pick.one((amount(pick), None))
+            return Covered(pick.one(list(State)), title(pick), title(pick), until, people, resumes)
 
         return self._once(lambda pick: pick.one((covered(pick), covered(pick), None)), "covered")
 

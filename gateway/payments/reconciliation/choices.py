@@ -54,7 +54,7 @@ CHOICES: Mapping[Kind, tuple[Choice, ...]] = {
         Choice("one", "it is one: what the statement has twice counts once, what we have twice is taken back",
                "of ours: D receivable, advance C wallet"),
         Choice("two", "they are two: what we don't know waits to be identified, what it lacks is unexplained",
-               "D wallet C suspense; of ours: D unexplained C wallet"),
+               "D wallet C suspense; of what left, or is ours: D unexplained C wallet"),
     ),
     "reversed": (
         Choice("reverse", f"it is gone: {_TAKEN_BACK}", "D receivable, advance C wallet"),

@@ -216,8 +216,7 @@ def _read(row: Any, tree: Tree, wallet: Wallet) -> WalletClosed:
 def first_changed_close(connection: Connection, tree: Tree) -> str | None:
     """The first signed span whose figures don't follow from what was kept, in words, or None.
 
-    Its sums, its opening from the close before, the lines of the statements that there were then, and the entries' chain
-    up to there.
+    Looked at are its sums, its opening, the lines of the statements that there were then, and the chain of entries.
     """
     wallets = connection.execute(select(wallet_close.c.wallet_id).distinct().order_by(wallet_close.c.wallet_id))
     for wallet_id in list(wallets.scalars()):

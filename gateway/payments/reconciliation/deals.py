@@ -23,7 +23,9 @@ from gateway.payments.posting import message_of
 from gateway.payments.providers.base import keep_said
 from gateway.payments.readers import readers
 from gateway.payments.receipts import show_receipt
-from gateway.payments.reconciliation.differences import AGAIN, Difference
+from gateway.payments.reconciliation.differences import AGAIN
+from gateway.payments.reconciliation.kept import release
+from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.reversing import reversal_key, reverse
 from gateway.payments.states import State
 from gateway.payments.unasked.incoming import Seen, put_on_suspense, write_seen
@@ -35,8 +37,8 @@ from gateway.store.unit import Unit
 
 Why = Literal[
     "gone", "settled", "open", "pending", "not-asked", "choice", "needs", "no-reason", "same-person", "card", "receipt",
-    "number", "amount", "other-network", "currency", "busy", "unidentified", "group", "part", "cash", "known", "case",
-    "refund", "paid", "later", "moved", "rule",
+    "number", "amount", "other-network", "currency", "busy", "unidentified", "group", "part", "cash", "known",
+    "refund", "paid", "later", "moved", "rule", "reversed",
 ]  # fmt: skip
 
 
@@ -51,9 +53,9 @@ class NotSettled:
     number of the operator's. ``amount``: the amounts don't fit. ``other-network``, ``currency``: the household pays
     elsewhere, or otherwise. ``busy``: the money is being given back or assigned. ``unidentified``: it has to be said
     whose it is first. ``group``, ``part``: a group's payment is settled household by household. ``cash``: no operator
-    has it. ``known``: the number stands in the books already. ``case``: its case decides. ``refund``: the refund has to
+    has it. ``known``: the number stands in the books already. ``refund``: the refund has to
     go on first. ``paid``: it was paid out. ``later``: what followed has to be settled first. ``moved``: the money came
-    from other books. ``rule``: no person settled it.
+    from other books. ``rule``: no person settled it. ``reversed``: what an operator took back stays so.
     """
 
     why: Why
@@ -168,6 +170,12 @@ def plain(deal: Deal, debit: str, credit: str, minor: int, organisation_id: int 
     on = day_in(books.time_zone, deal.one.at)
     record(deal.unit, Entry(deal.key, books.id, "bank", deal.one.currency, on, lines))
     return Done(deal.key)
+
+
+def look_again(deal: Deal) -> None:
+    """Let the next run match the line anew."""
+    if deal.one.statement_id is not None and deal.one.line is not None:
+        release(deal.unit, deal.one.statement_id, deal.one.line)
 
 
 # --- what a person takes back -----------------------------------------------------------------------------------------

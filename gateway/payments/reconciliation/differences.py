@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from gateway.kernel.money import Money
-from gateway.kernel.numbers import read_number, with_check_digit
-from gateway.network.organisations import Tree
 from gateway.payments.decisions.cases import GATEWAY
 from gateway.payments.decisions.two_people import REASON_CHARACTERS
 from gateway.payments.providers.base import keep_said
 from gateway.store.if_new import if_new
-from gateway.store.schema import collection, difference, difference_event, household, incoming, refund, wallet
+from gateway.store.schema import difference, difference_event
 from gateway.store.unit import Unit
 
 Kind = Literal[
@@ -43,7 +41,8 @@ class Found:
     """A difference as a run reports it; ``key`` is :func:`difference_key`, the same however often it is found.
 
     ``theirs`` and ``ours`` are the two amounts as the statement and the books have them, None where one has nothing;
-    what settling it posts is the one less the other. Kept is how much, without a sign: the kind tells the direction.
+    what settling it posts is the one less the other. What came is positive, what left negative; but for ``out`` and
+    ``reversed``, which are kept without a sign, as the kind tells it.
     Of ``twice`` they are what all lines of the number, and all our movements of it, come to; ``collection_id`` or
     ``incoming_id`` is then the movement that may be one too many. Of ``reversed`` ``operator_id`` is the number of what
     was taken back, and ``theirs`` how much; of all other kinds it is the line's. ``at`` is when the money moved.
@@ -125,8 +124,8 @@ def _row(unit: Unit, each: Found) -> dict[str, Any]:
         "collection_id": each.collection_id,
         "incoming_id": each.incoming_id,
         "refund_id": each.refund_id,
-        "theirs_minor": abs(each.theirs.minor) if each.theirs is not None else None,
-        "ours_minor": abs(each.ours.minor) if each.ours is not None else None,
+        "theirs_minor": _kept(each, each.theirs),
+        "ours_minor": _kept(each, each.ours),
         "at": each.at,
         "said": keep_said(each.said),
         "found_at": unit.now,
@@ -134,12 +133,17 @@ def _row(unit: Unit, each: Found) -> dict[str, Any]:
     }
 
 
+def _kept(found: Found, amount: Money | None) -> int | None:
+    if amount is None:
+        return None
+    return abs(amount.minor) if found.kind in ("out", "reversed") else amount.minor
+
+
 def _is_again(row: Row[Any], found: Found) -> bool:
     """Is what is known to be settled there once more? Gone is settled without a choice."""
     if row.state == "settled" and row.choice is None:
         return True
-    theirs, ours = (abs(each.minor) if each is not None else None for each in (found.theirs, found.ours))
-    return (row.theirs_minor, row.ours_minor) != (theirs, ours)
+    return (row.theirs_minor, row.ours_minor) != (_kept(found, found.theirs), _kept(found, found.ours))
 
 
 def settled_by_rule(unit: Unit, found: Found, did: str, entry_key: str | None = None) -> None:
@@ -250,143 +254,3 @@ def story(connection: Connection, its_id: int) -> list[Event]:
         Event(row.what, its_id, row.reason, row.by_name, row.choice, row.entry_key, row.at)
         for row in connection.execute(own)
     ]
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference as it stands; ``number`` is what people name it by.
-
-    ``operator``, ``organisation_id``, ``currency`` and ``role`` are its wallet's; ``whose`` is the card of the
-    household that our movement counts for; ``card`` the one that a choice names.
-    """
-
-    id: int
-    number: str
-    key: str
-    kind: Kind
-    wallet_id: int
-    operator: str
-    organisation_id: int
-    currency: str
-    role: str
-    statement_id: int | None
-    line: int | None
-    operator_id: str | None
-    collection_id: int | None
-    incoming_id: int | None
-    refund_id: int | None
-    theirs: Money | None
-    ours: Money | None
-    at: datetime
-    said: str
-    found_at: datetime
-    state: State
-    choice: str | None
-    card: str | None
-    reason: str | None
-    asked_by: str | None
-    settled_by: str | None
-    settled_at: datetime | None
-    whose: str | None
-
-    @property
-    def by(self) -> Money:
-        """By how much the statement says more than the books; below zero where it says less."""
-        return (self.theirs or Money(0, self.currency)) - (self.ours or Money(0, self.currency))
-
-    @property
-    def stake(self) -> Money:
-        """What a wrong choice could lose: the difference, or the whole where both sides have it."""
-        whole = max((each.minor for each in (self.theirs, self.ours) if each is not None), default=0)
-        return Money(abs(self.by.minor) if self.kind in ("amount", "fee") else whole, self.currency)
-
-
-def _differences() -> Select[Any]:
-    of_refund = refund.alias("of_refund")
-    its_collection = func.coalesce(
-        difference.c.collection_id, select(incoming.c.collection_id).where(incoming.c.id == difference.c.incoming_id)
-        .scalar_subquery(), select(of_refund.c.collection_id).where(of_refund.c.id == difference.c.refund_id)
-        .scalar_subquery(),
-    )  # fmt: skip
-    return (
-        select(difference, wallet.c.operator, wallet.c.organisation_id, wallet.c.currency, wallet.c.role,
-               household.c.card.label("whose"))
-        .join(wallet, wallet.c.id == difference.c.wallet_id)
-        .outerjoin(collection, collection.c.id == its_collection)
-        .outerjoin(household, household.c.id == collection.c.household_id)
-    )  # fmt: skip
-
-
-def differences(
-    connection: Connection,
-    tree: Tree,
-    under_path: str = "/",
-    wallets: Iterable[int] | None = None,
-    kind: Kind | None = None,
-    every: bool = False,
-    limit: int = 1000,
-) -> list[Difference]:
-    """What waits for somebody in the wallets of the organisations at or below a path, the oldest first.
-
-    ``wallets``: only in these; ``kind``: only such; ``every``: also what is settled, the newest first.
-    """
-    offices = [one.id for one in tree.by_id.values() if one.path.startswith(under_path)]
-    query = _differences().where(wallet.c.organisation_id.in_(offices)).limit(limit)
-    if wallets is not None:
-        query = query.where(difference.c.wallet_id.in_(list(wallets)))
-    if kind is not None:
-        query = query.where(difference.c.kind == kind)
-    if every:
-        query = query.order_by(difference.c.id.desc())
-    else:
-        query = query.where(difference.c.state != "settled").order_by(difference.c.id)
-    return list(_read(connection.execute(query)))
-
-
-def difference_numbered(connection: Connection, typed: str) -> Difference | None:
-    """The difference that a number names, whatever became of it."""
-    return next(_read(connection.execute(_differences().where(difference.c.id == (read_number(typed) or 0)))), None)
-
-
-def lock_difference(unit: Unit, typed: str) -> Difference | None:
-    """The same, kept from being settled by others until the transaction ends."""
-    own = difference.c.id == (read_number(typed) or 0)
-    unit.connection.execute(select(difference.c.id).where(own).with_for_update())
-    return difference_numbered(unit.connection, typed)
-
-
-def _read(rows: Iterable[Any]) -> Iterator[Difference]:
-    for row in rows:
-        yield Difference(
-            id=row.id,
-            number=with_check_digit(row.id),
-            key=row.key,
-            kind=row.kind,
-            wallet_id=row.wallet_id,
-            operator=row.operator,
-            organisation_id=row.organisation_id,
-            currency=row.currency,
-            role=row.role,
-            statement_id=row.statement_id,
-            line=row.line,
-            operator_id=row.operator_id,
-            collection_id=row.collection_id,
-            incoming_id=row.incoming_id,
-            refund_id=row.refund_id,
-            theirs=Money(row.theirs_minor, row.currency) if row.theirs_minor is not None else None,
-            ours=Money(row.ours_minor, row.currency) if row.ours_minor is not None else None,
-            at=row.at,
-            said=row.said,
-            found_at=row.found_at,
-            state=row.state,
-            choice=row.choice,
-            card=row.card,
-            reason=row.reason,
-            asked_by=row.asked_by,
-            settled_by=row.settled_by,
-            settled_at=row.settled_at,
-            whose=row.whose,
-        )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, Literal
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
@@ -14,18 +12,14 @@ from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.accounts import statement_of
 from gateway.ledger.entries import Entry, Line, record
 from gateway.ledger.rules import split_payment
-from gateway.membership.households import by_card, by_id, lock_household
+from gateway.membership.households import by_id, lock_household
 from gateway.payments.collections import Collection
-from gateway.payments.names import as_providers_wrote, operator_number
-from gateway.payments.providers.base import Paid
 from gateway.payments.reconciliation.deals import (
     Deal,
     Did,
     Done,
     NotSettled,
-    come,
     is_kept,
-    kept_of,
     payment_of,
     plain,
     reverse_ours,
@@ -34,79 +28,22 @@ from gateway.payments.reconciliation.deals import (
     tell_household,
 )
 from gateway.payments.reconciliation.differences import Kind
-from gateway.payments.refunds import NoRefund, ask_refund
-from gateway.payments.refunds import paid as refund_paid
-from gateway.payments.settle import post_paid
+from gateway.payments.reconciliation.unmatched import (
+    assign_it,
+    from_suspense,
+    give_back,
+    is_gone,
+    keep_unknown,
+    match_it,
+    none_of_ours,
+    see_more,
+    still_counts_here,
+    to_account,
+    was_refund,
+)
 from gateway.payments.states import State
-from gateway.payments.unasked.assigning import Proposed, approve_assignment, assign
-from gateway.payments.unasked.incoming import Known, Seen, see
-from gateway.payments.unasked.suspense import NotAssigned
-from gateway.payments.unasked.taken_back import take_back
 from gateway.sms import notices
-from gateway.store.schema import collection, incoming, refund
-
-# --- unknown ----------------------------------------------------------------------------------------------------------
-
-
-def _held(deal: Deal) -> Row[Any] | NotSettled:
-    """Money that isn't identified; what no rule could post is put on suspense now."""
-    if deal.one.incoming_id is not None:
-        return kept_of(deal)
-    return NotSettled("amount") if deal.one.theirs is None else come(deal, deal.one.theirs)
-
-
-def _assign(deal: Deal) -> Did:
-    unit, tree, one = deal.unit, deal.tree, deal.one
-    family = by_card(unit.connection, tree, one.card or "")
-    if family is None:
-        return NotSettled("card")
-    its_id = one.incoming_id
-    if its_id is None:
-        row = _held(deal)
-        if isinstance(row, NotSettled):
-            return row
-        its_id = row.id
-    done = (
-        approve_assignment(unit, tree, deal.chart, its_id, deal.by_name)
-        if deal.approving
-        else assign(unit, tree, deal.chart, its_id, family, deal.by_name, deal.reason)
-    )
-    changes = {"incoming_id": its_id}
-    if isinstance(done, NotAssigned):
-        return NotSettled("busy" if done.why in ("refund", "pending") else done.why)
-    if isinstance(done, Proposed):
-        return Done(None, changes, waits=True)
-    its_key = select(collection.c.key).join(incoming, incoming.c.collection_id == collection.c.id)
-    key = unit.connection.scalar(its_key.where(incoming.c.id == its_id))
-    return Done(f"collection:{key}", changes)
-
-
-def _give_back(deal: Deal) -> Did:
-    row = _held(deal)
-    if isinstance(row, NotSettled):
-        return row
-    amount = Money(row.amount_minor, row.currency)
-    asked = ask_refund(deal.unit, deal.tree, incoming_id=row.id, amount=amount, reason=deal.reason, by=deal.by_name)
-    if isinstance(asked, NoRefund):
-        return NotSettled("busy")
-    return Done(None, {"incoming_id": row.id, "refund_id": asked.id})
-
-
-def _keep_unknown(deal: Deal) -> Did:
-    row = _held(deal)
-    return row if isinstance(row, NotSettled) else Done(None, {"incoming_id": row.id})
-
-
-def _from_suspense(role: str) -> Callable[[Deal], Did]:
-    def do(deal: Deal) -> Did:
-        row = _held(deal)
-        if isinstance(row, NotSettled):
-            return row
-        deal.unit.connection.execute(update(incoming).where(incoming.c.id == row.id).values(state="posted"))
-        return Done(plain(deal, "suspense", role, row.amount_minor).entry_key, {"incoming_id": row.id})
-
-    return do
-
+from gateway.store.schema import incoming
 
 # --- missing, amount, twice, reversed ---------------------------------------------------------------------------------
 
@@ -133,7 +70,7 @@ def _identify(deal: Deal) -> str:
 def _as_theirs(deal: Deal) -> Did:
     payment = payment_of(deal)
     if payment is None or is_kept(deal):
-        return NotSettled("unidentified", _identify(deal))
+        return NotSettled("refund") if deal.one.refund_id is not None else NotSettled("unidentified", _identify(deal))
     if payment.state is not State.PAID:
         return NotSettled("gone")
     more = _more(deal, payment)
@@ -185,68 +122,28 @@ def _as_ours(deal: Deal) -> Did:
     return plain(deal, "unexplained", deal.one.role, -more, payment.organisation_id if payment is not None else None)
 
 
+def _excess(deal: Deal) -> tuple[int, bool]:
+    """By how much more the statement has of a number than the books, and whether it is money that left."""
+    theirs, ours = (each.minor if each is not None else 0 for each in (deal.one.theirs, deal.one.ours))
+    return abs(theirs) - abs(ours), (theirs or ours) < 0
+
+
 def _one(deal: Deal) -> Did:
-    return take_back_ours(deal, -deal.one.by.minor) if deal.one.by.minor < 0 else Done()
+    more, left = _excess(deal)
+    if more >= 0:
+        return Done()
+    return NotSettled("refund") if left else take_back_ours(deal, -more)
 
 
 def _two(deal: Deal) -> Did:
-    more = deal.one.by.minor
-    if more < 0:
-        return plain(deal, "unexplained", deal.one.role, -more)
-    return _see(deal, Money(more, deal.one.currency)) if more else Done()
+    more, left = _excess(deal)
+    if more > 0 and not left:
+        return see_more(deal, Money(more, deal.one.currency))
+    # What left once more, or what the operator doesn't know, nobody can explain yet.
+    return plain(deal, "unexplained", deal.one.role, more if left else -more) if more else Done()
 
 
-def _see(deal: Deal, amount: Money) -> Did:
-    one = deal.one
-    seen = Seen(one.operator, deal.number, one.organisation_id, amount, None, None, one.at, stands_on=_role(one.role))
-    done = see(deal.unit, deal.tree, deal.chart, seen)
-    return NotSettled("known") if isinstance(done, Known) else Done(None, {"incoming_id": done.incoming_id})
-
-
-def _role(role: str) -> Literal["wallet", "bank"]:
-    return "bank" if role == "bank" else "wallet"
-
-
-# --- reversed ---------------------------------------------------------------------------------------------------------
-
-
-def _known_by_number(deal: Deal) -> Deal:
-    """The same, about what bears the number that the operator took back, where nobody named it yet."""
-    one = deal.one
-    if one.operator_id is None or one.collection_id is not None or one.incoming_id is not None:
-        return deal
-    connection, number = deal.unit.connection, operator_number(one.operator_id)
-    own = (incoming.c.operator == one.operator) & (incoming.c.operator_id == number)
-    came = connection.scalar(select(incoming.c.id).where(own))
-    providers, spelled = as_providers_wrote(one.operator, one.operator_id, deal.tree[one.organisation_id].country)
-    by_number = collection.c.provider.in_(providers) & collection.c.operator_id.in_(spelled)
-    asked = connection.scalar(select(collection.c.id).where(by_number)) if came is None else None
-    return replace(deal, one=replace(one, incoming_id=came, collection_id=asked))
-
-
-def _gone(deal: Deal) -> Did:
-    deal = _known_by_number(deal)
-    one, theirs = deal.one, deal.one.theirs
-    if one.collection_id is not None or one.incoming_id is not None:
-        done = take_back_ours(deal, theirs.minor if theirs is not None else None)
-        ids = {"collection_id": one.collection_id, "incoming_id": one.incoming_id}
-        return done if isinstance(done, NotSettled) else replace(done, changes=ids)
-    if one.operator_id is None:
-        return NotSettled("number")
-    # Nothing of it is known: the word is kept until the money is told of.
-    take_back(deal.unit, deal.tree, operator=one.operator, operator_id=one.operator_id, amount=theirs,
-              organisation_id=one.organisation_id, reversal_id=None, said=deal.words)  # fmt: skip
-    return Done()
-
-
-def _still_ours(deal: Deal) -> Did:
-    payment = payment_of(_known_by_number(deal))
-    if deal.one.theirs is None or (payment is not None and payment.state is State.REVERSED):
-        return NotSettled("gone")
-    return plain(deal, "unexplained", deal.one.role, deal.one.theirs.minor)
-
-
-# --- fees, and what left ----------------------------------------------------------------------------------------------
+# --- fees -------------------------------------------------------------------------------------------------------------
 
 
 def _fee(role: str) -> Callable[[Deal], Did]:
@@ -257,69 +154,13 @@ def _fee(role: str) -> Callable[[Deal], Did]:
     return do
 
 
-def _to(role: str) -> Callable[[Deal], Did]:
-    def do(deal: Deal) -> Did:
-        return plain(deal, role, "unexplained", deal.one.theirs.minor) if deal.one.theirs else NotSettled("amount")
-
-    return do
-
-
-def _was_refund(deal: Deal) -> Did:
-    one = deal.one
-    row = deal.unit.connection.execute(select(refund).where(refund.c.id == one.refund_id).with_for_update()).one()
-    if one.theirs != Money(row.amount_minor, row.currency):
-        return NotSettled("amount")
-    if row.state != "paid":
-        if one.operator_id is None:
-            return NotSettled("number")
-        done = refund_paid(deal.unit, deal.tree, deal.chart, with_check_digit(row.id), one.operator_id)
-        if isinstance(done, NoRefund):
-            return NotSettled("number") if done.why == "number" else NotSettled("refund", "gateway refunds list")
-    # The refund has its own entry by now: the money left once.
-    return plain(deal, one.role, "unexplained", row.amount_minor)
-
-
-# --- ambiguous --------------------------------------------------------------------------------------------------------
-
-
-def _match(deal: Deal) -> Did:
-    one, payment = deal.one, payment_of(deal)
-    if payment is None or payment.state is State.REVERSED or one.theirs is None:
-        return NotSettled("gone")
-    if payment.state is State.PAID:
-        return _tie(deal, payment)
-    number = deal.one.operator_id or deal.number
-    if payment.provider == "pawapay" and payment.environment is not None:
-        number = f"{payment.environment}:{number}"  # as it writes the numbers of the operators that it carries
-    paid = Paid(one.theirs, number, None, deal.words, one.at)
-    if not post_paid(deal.unit, deal.tree, deal.chart, payment.key, paid):
-        return NotSettled("known")
-    return Done(f"collection:{payment.key}")
-
-
-def _tie(deal: Deal, payment: Collection) -> Did:
-    """From now on the payment bears the number of the line, by which every later run finds it."""
-    number = deal.one.operator_id
-    if number is None or payment.operator_id == number:
-        return Done()
-    bears = (collection.c.provider == payment.provider) & (collection.c.operator_id == number)
-    if payment.operator_id is not None or deal.unit.connection.scalar(select(collection.c.id).where(bears)) is not None:
-        return NotSettled("known")
-    deal.unit.connection.execute(update(collection).where(collection.c.id == payment.id).values(operator_id=number))
-    return Done()
-
-
-def _none_of_ours(deal: Deal) -> Did:
-    return _see(deal, deal.one.theirs) if deal.one.theirs else NotSettled("amount")
-
-
 Deed = Callable[[Deal], Did]
 DEEDS: Mapping[tuple[Kind, str], Deed] = {
-    ("unknown", "assign"): _assign,
-    ("unknown", "refund"): _give_back,
-    ("unknown", "keep"): _keep_unknown,
-    ("unknown", "income"): _from_suspense("subsidies"),
-    ("unknown", "transfer"): _from_suspense("transfer"),
+    ("unknown", "assign"): assign_it,
+    ("unknown", "refund"): give_back,
+    ("unknown", "keep"): keep_unknown,
+    ("unknown", "income"): from_suspense("subsidies"),
+    ("unknown", "transfer"): from_suspense("transfer"),
     ("missing", "wait"): _nothing,
     ("missing", "confirmed"): _nothing,
     ("missing", "reverse"): take_back_ours,
@@ -328,15 +169,15 @@ DEEDS: Mapping[tuple[Kind, str], Deed] = {
     ("amount", "ours"): _as_ours,
     ("twice", "one"): _one,
     ("twice", "two"): _two,
-    ("reversed", "reverse"): _gone,
-    ("reversed", "keep"): _still_ours,
+    ("reversed", "reverse"): is_gone,
+    ("reversed", "keep"): still_counts_here,
     ("fee", "theirs"): _fee("fees"),
     ("fee", "ours"): _fee("unexplained"),
-    ("out", "transfer"): _to("transfer"),
-    ("out", "fee"): _to("fees"),
-    ("out", "refund"): _was_refund,
-    ("out", "expense"): _to("losses"),
+    ("out", "transfer"): to_account("transfer"),
+    ("out", "fee"): to_account("fees"),
+    ("out", "refund"): was_refund,
+    ("out", "expense"): to_account("losses"),
     ("out", "keep"): _nothing,
-    ("ambiguous", "match"): _match,
-    ("ambiguous", "unknown"): _none_of_ours,
+    ("ambiguous", "match"): match_it,
+    ("ambiguous", "unknown"): none_of_ours,
 }

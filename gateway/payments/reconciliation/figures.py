@@ -134,6 +134,12 @@ class Listed:
     amount_minor: int
     items: tuple[Item, ...]
 
+    @property
+    def holds(self) -> bool:
+        """Are all there that should be, and is the sum theirs where that is all of them?"""
+        named = len(self.items) == min(self.count, LISTED)
+        return named and (self.count > LISTED or self.amount_minor == _sum(self.items))
+
 
 @dataclass(frozen=True)
 class Noted:
@@ -177,7 +183,8 @@ class Figures:
 
     ``opening_from``: whether the operator's opening is that of the close before, or, with the first, told by the
     statement, or set so that it agrees with our books as the statement tells no balance. ``rest_minor``: what nothing
-    explains; ``accepted_minor``: the rest that was signed with the close before. ``late_count`` and ``noted_count`` are
+    explains; ``accepted_minor``: the rest that was signed with the close before. ``begun_at``: from when on the first
+    close of the row looked for items; what was before is in its openings. ``late_count`` and ``noted_count`` are
     how many there are, also where not all of them are kept.
     """
 
@@ -188,6 +195,7 @@ class Figures:
     lists: tuple[Listed, ...]
     rest_minor: int
     accepted_minor: int
+    begun_at: datetime
     gaps: tuple[tuple[datetime, datetime], ...]
     breaks: tuple[Break, ...]
     late: tuple[Late, ...]
@@ -199,7 +207,7 @@ class Figures:
     def holds(self) -> bool:
         """Do the figures follow from each other?"""
         listed = sum(one.amount_minor for one in self.lists)
-        whole = all(one.count > len(one.items) or one.amount_minor == _sum(one.items) for one in self.lists)
+        whole = all(one.holds for one in self.lists)
         between = self.theirs.closing_minor - self.ours.closing_minor
         return self.theirs.holds and self.ours.holds and whole and between == listed + self.rest_minor
 
@@ -240,6 +248,7 @@ class Seen:
     ours: pl.DataFrame
     marks: pl.DataFrame
     periods: Sequence[tuple[datetime, datetime]]
+    begun_at: datetime
     noted: Sequence[Noted] = ()
     open_ones: Mapping[str, str] = field(default_factory=dict)
     ties: Sequence[tuple[str, str]] = ()
@@ -272,6 +281,7 @@ def figures(span: Span, seen: Seen, known: Known, before: Figures | None, ours_b
         lists=lists,
         rest_minor=theirs.closing_minor - ours.closing_minor - sum(one.amount_minor for one in lists),
         accepted_minor=before.rest_minor if before else 0,
+        begun_at=seen.begun_at,
         gaps=gaps(balances, seen.periods, span.from_at, span.until_at),
         breaks=balances.breaks[:LISTED],
         late=tuple(late[:LISTED]),

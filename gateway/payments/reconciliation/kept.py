@@ -307,6 +307,21 @@ def add_matches(unit: Unit, part: PartName, new: pl.DataFrame) -> None:
     )
 
 
+def release(unit: Unit, statement_id: int, number: int) -> None:
+    """A line is free again, and its statement is looked at by the next run."""
+    own = (statement_part.c.statement_id == statement_id) & (statement_part.c.matches.is_not(None))
+    for row in unit.connection.execute(select(statement_part.c.number, statement_part.c.left).where(own)).all():
+        part = PartName(statement_id, row.number, row.left)
+        known = matches_of(unit.connection, part)
+        rest = known.filter(pl.col("line") != number)
+        if rest.height < known.height:
+            buffer = io.BytesIO()
+            _write_arrow(rest, buffer)
+            values = {"matches": buffer.getvalue(), "left": statement_part.c.left + 1}
+            unit.connection.execute(update(statement_part).where(_its(part)).values(values))
+    unit.connection.execute(update(statement).where(statement.c.id == statement_id).values(reconciled_at=None))
+
+
 def _its(part: PartName) -> Any:
     return (statement_part.c.statement_id == part.statement_id) & (statement_part.c.number == part.number)
 

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, cast, func, null, or_, select, true
 
 from gateway.network.organisations import Tree
 from gateway.payments.names import PAWAPAY_CODES, carried, operator_number, operator_word
@@ -32,8 +32,12 @@ _BATCH = 500
 _NUMBER_APART = r"[\s.\-/_:#]"
 
 
-def movements(connection: Connection, tree: Tree, one: Wallet, from_at: datetime, until_at: datetime) -> pl.DataFrame:
+def movements(
+    connection: Connection, tree: Tree, one: Wallet, from_at: datetime, until_at: datetime, keyed: bool = True
+) -> pl.DataFrame:
     """The movements of a wallet between two moments, as :data:`~.items.OURS`; cards and payers are left null.
+
+    Without ``keyed`` so are our keys, which take the most room and which few operators repeat.
 
     Entries that no payment made (fees, takings back, refunds, what was settled) have a day and no hour: noon, where the
     wallet is.
@@ -41,7 +45,7 @@ def movements(connection: Connection, tree: Tree, one: Wallet, from_at: datetime
     orgs = whose_movements(connection, tree, one)
     in_time = incoming.c.paid_at.between(from_at, until_at)
     parts = [
-        _of("collection", read_columns(connection, _collections(one, orgs, from_at, until_at), _BARE)),
+        _of("collection", read_columns(connection, _collections(one, orgs, from_at, until_at, keyed), _BARE)),
         _of("incoming", read_columns(connection, _incoming(one, orgs, in_time), _BARE)),
         _entries(connection, tree, one, orgs, from_at, until_at),
     ]
@@ -81,7 +85,7 @@ def _number(written: pl.Expr) -> pl.Expr:
     return bare.str.replace_all(_NUMBER_APART, "").str.to_uppercase()
 
 
-def _collections(one: Wallet, orgs: Sequence[int], from_at: datetime, until_at: datetime) -> Select[Any]:
+def _collections(one: Wallet, orgs: Sequence[int], from_at: datetime, until_at: datetime, keyed: bool) -> Select[Any]:
     """What we asked for: by when it was paid, or else by when it was asked for. What a group's households have of it
     isn't a movement; and what came before our answer did keeps the name under which it came."""
     counts = collection.c.state.in_([State.PAID.value, State.REVERSED.value])
@@ -99,7 +103,7 @@ def _collections(one: Wallet, orgs: Sequence[int], from_at: datetime, until_at: 
             func.coalesce(collection.c.paid_at, collection.c.created_at, type_=collection.c.paid_at.type).label("at"),
             counts.label("counts"),
             collection.c.operator_id,
-            collection.c.key.label("our_id"),
+            (collection.c.key if keyed else cast(null(), collection.c.key.type)).label("our_id"),
         )
         .outerjoin(incoming, incoming.c.collection_id == collection.c.id)
         .where(

@@ -14,18 +14,19 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import LongTable, Paragraph, TableStyle
+from reportlab.platypus import CondPageBreak, Flowable, LongTable, Paragraph, TableStyle
 
 from gateway.kernel.spelling import unhooked
 from gateway.locale import Say
 
-MARGIN, WIDTH = 18 * mm, A4[0] - 36 * mm
+MARGIN = 18 * mm
+_WIDTH = A4[0] - 2 * MARGIN - 12  # a frame keeps 6 points on each side
 FONT, BOLD, _SIZE = "Helvetica", "Helvetica-Bold", 8.5
 TEXT = ParagraphStyle("text", fontName=FONT, fontSize=_SIZE, leading=11)
 _HEADS = ParagraphStyle("heads", parent=TEXT, fontName=BOLD)
 _RIGHT = ParagraphStyle("right", parent=TEXT, alignment=TA_RIGHT)
 TITLE = ParagraphStyle("title", parent=TEXT, fontName=BOLD, fontSize=15, leading=19, spaceAfter=3 * mm)
-HEAD = ParagraphStyle(
+_HEAD = ParagraphStyle(
     "head", parent=TEXT, fontName=BOLD, fontSize=10.5, leading=13, spaceBefore=5 * mm, spaceAfter=2 * mm
 )
 _PADDING = 4
@@ -63,6 +64,11 @@ def printed(text: str, style: ParagraphStyle) -> Paragraph:
     return Paragraph(escape(in_font(text)), style)
 
 
+def headed(text: str) -> list[Flowable]:
+    """A heading, which never stands at the foot of a page by itself."""
+    return [CondPageBreak(30 * mm), printed(text, _HEAD)]
+
+
 def table(
     rows: Sequence[Sequence[str]],
     shares: Sequence[float],
@@ -74,7 +80,7 @@ def table(
     style: Sequence[tuple[Any, ...]] = (),
 ) -> LongTable:
     """Rows of texts over the width of the page; they flow over pages, below their heads on each."""
-    widths = [share * WIDTH for share in shares]
+    widths = [share * _WIDTH for share in shares]
     own: list[tuple[Any, ...]] = [
         ("FONT", (0, 0), (-1, -1), FONT, _SIZE),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),

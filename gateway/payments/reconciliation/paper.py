@@ -22,11 +22,11 @@ from gateway.locale import Say
 from gateway.payments.reconciliation.figures import Figures, Listed, Side, Span
 from gateway.payments.reconciliation.pages import (
     BOLD,
-    HEAD,
     MARGIN,
     RULE,
     TEXT,
     TITLE,
+    headed,
     in_font,
     numbering,
     printed,
@@ -66,7 +66,7 @@ def as_pdf(paper: Paper, say: Say) -> bytes:
         invariant=1,
     )
     writer = _Writer(paper, say)
-    foot = f"{paper.organisation} · {paper.wallet} · {writer.span}"
+    foot = f"{paper.wallet} · {writer.span}"
     document.build(list(writer.story(title)), canvasmaker=numbering(foot, say))
     return buffer.getvalue()
 
@@ -109,11 +109,11 @@ class _Writer:
         ]
         if paper.despite:
             rows.append((say("Signed although not all was settled"), mask_text(paper.despite)))
-        return table(rows, (0.3, 0.7), style=[("FONTNAME", (0, 0), (0, -1), BOLD)])
+        return table(rows, (0.38, 0.62), style=[("FONTNAME", (0, 0), (0, -1), BOLD)])
 
     def _sides(self) -> Iterator[Flowable]:
         say, theirs, ours = self._say, self._figures.theirs, self._figures.ours
-        yield printed(say("Figures"), HEAD)
+        yield from headed(say("Figures"))
         wanted: list[tuple[str, Callable[[Side], int], bool]] = [
             (say("Opening"), lambda side: side.opening_minor, True),
             (say("Came late, for days signed before"), lambda side: side.after_minor, False),
@@ -134,7 +134,7 @@ class _Writer:
 
     def _between(self) -> Iterator[Flowable]:
         say, one = self._say, self._figures
-        yield printed(say("Between the two"), HEAD)
+        yield from headed(say("Between the two"))
         rows = [
             (say("Closing of the operator"), "", self._money(one.theirs.closing_minor)),
             (say("Closing of our books"), "", self._money(-one.ours.closing_minor)),
@@ -165,7 +165,7 @@ class _Writer:
 
     def _listed(self, one: Listed) -> Iterator[Flowable]:
         say = self._say
-        yield printed(say(LISTS[one.name]), HEAD)
+        yield from headed(say(LISTS[one.name]))
         rows = [(say("Date"), say("What"), say("Operator's number"), say("Difference"), say("Statement"), say("Books"))]
         rows += [
             (
@@ -185,7 +185,7 @@ class _Writer:
         say, one = self._say, self._figures
         if not one.late:
             return
-        yield printed(say("Came late, for days signed before"), HEAD)
+        yield from headed(say("Came late, for days signed before"))
         rows = [(say("Date"), "", say("What"), say("Operator's number"), say("Amount"))]
         rows += [
             (
@@ -204,7 +204,7 @@ class _Writer:
         say, one = self._say, self._figures
         if not one.noted:
             return
-        yield printed(say("Differences of the period"), HEAD)
+        yield from headed(say("Differences of the period"))
         rows = [
             (
                 say("Number"),

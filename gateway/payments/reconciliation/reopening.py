@@ -20,6 +20,7 @@ from gateway.payments.reconciliation.deals import (
     come,
     is_kept,
     kept_of,
+    look_again,
     payment_of,
     tell_household,
 )
@@ -51,11 +52,16 @@ def undo_choice(deal: Deal, settled: Event) -> Did:
             return _unsee(deal)
         case "ambiguous", "match":
             return _untie(deal) if key is None else NotSettled("later")
-        case "reversed", "reverse" if key is None:
-            return NotSettled("later")
+        case "reversed", "reverse":  # money that comes again is a new payment
+            return NotSettled("reversed")
     if key is None:
-        return Done()
+        return NotSettled("group") if _took_a_group_s(deal) else Done()
     return _count_again(deal, key) if key.startswith(("reversal:", "returned:")) else _counter(deal, key)
+
+
+def _took_a_group_s(deal: Deal) -> bool:
+    payment = payment_of(deal)
+    return payment is not None and payment.group_id is not None and payment.state is State.REVERSED
 
 
 def _counter(deal: Deal, key: str) -> Did:
@@ -159,6 +165,8 @@ def _unsee(deal: Deal) -> Did:
     if isinstance(row, NotSettled):
         return row
     reverse_suspense(deal.unit, deal.tree, row, deal.by_name, deal.reason)
+    if deal.one.kind == "ambiguous":
+        look_again(deal)
     return Done(f"returned:{row.id}", {"incoming_id": None})
 
 
@@ -167,4 +175,5 @@ def _untie(deal: Deal) -> Did:
     number = operator_number(deal.one.operator_id) if deal.one.operator_id is not None else None
     if payment is not None and number is not None and payment.operator_id == deal.one.operator_id:
         deal.unit.connection.execute(update(collection).where(collection.c.id == payment.id).values(operator_id=None))
+    look_again(deal)
     return Done(None, {"collection_id": None})

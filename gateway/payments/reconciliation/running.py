@@ -7,7 +7,7 @@ once. A statement is done with once nothing of its time can be late any more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
+from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation import kept
@@ -36,6 +37,7 @@ from gateway.payments.reconciliation.kept import Kept, PartName
 from gateway.payments.reconciliation.matching import Matched, match
 from gateway.payments.reconciliation.ours import BESIDE, details, made_of, movements
 from gateway.payments.reconciliation.rules import Original, Rules, day_of, rows_of
+from gateway.payments.reconciliation.settling import came_after_all
 from gateway.payments.reconciliation.wallets import Wallet
 from gateway.payments.statements.lines import LINES, MOMENT
 from gateway.store.schema import account, difference, entry, incoming, line, statement
@@ -44,6 +46,8 @@ from gateway.store.unit import Store
 REACH = timedelta(days=7)  # how far from a statement's time a movement of its lines may lie
 _TAKEN = timedelta(days=120)  # how long before its time a line may be that a movement was matched with
 _SUDDEN = timedelta(minutes=10)  # by so much its clock and ours may differ at the edges of a statement
+
+_MATCHED_BY = [name for name in LINES.names() if name not in ("said", "balance")]
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of how much
 
@@ -73,6 +77,15 @@ def reconcile(store: Store, tree: Tree, chart: Chart, one: Wallet, progress: Pro
     return run.report
 
 
+# How the key of what is missing names our movement, whatever it counts as by now.
+_LETTERS: Mapping[str, str] = {"collection": "c", "incoming": "i", "refund": "r"}
+
+
+def _movement_of(key: str) -> tuple[str, int]:
+    what = key.rpartition(":")[2]
+    return next(source for source, letter in _LETTERS.items() if letter == what[0]), int(what[1:])
+
+
 class _Run:
     def __init__(self, store: Store, tree: Tree, rules: Rules, one: Wallet, progress: Progress) -> None:
         self._store, self._tree, self._rules, self._wallet, self._progress = store, tree, rules, one, progress
@@ -94,7 +107,8 @@ class _Run:
             self._parts = [part for part in kept.parts_of(connection, self._wallet.id) if part.statement_id == one.id]
             from_at, until_at = one.from_at - REACH, max(one.until_at + REACH, self._now)
             lines = self._left_lines(connection, one)
-            ours = movements(connection, self._tree, self._wallet, from_at, until_at)
+            keyed = lines["our_id"].is_not_null().any()
+            ours = movements(connection, self._tree, self._wallet, from_at, until_at, keyed)
             self._progress("matching", 0, lines.height)
             matched = match(lines, ours, partial(details, connection), self._taken(connection, one))
         self._progress("matching", lines.height, lines.height)
@@ -112,17 +126,33 @@ class _Run:
     # --- matching -----------------------------------------------------------------------------------------------------
 
     def _left_lines(self, connection: Connection, one: Kept) -> pl.DataFrame:
-        """The lines that nothing is matched with; one without the operator's number is named by where it stands."""
+        """The lines that nothing is matched with, without the operator's words and balances, which take most room.
+
+        One without the operator's number is named by where it stands.
+        """
         frames = []
         for part in self._parts:
             if part.left:
-                lines = kept.lines_of(connection, part)
+                lines = kept.lines_of(connection, part, _MATCHED_BY)
                 matched = kept.matches_of(connection, part)
                 frames.append(lines.join(matched, on="line", how="anti", maintain_order="left"))
         if not frames:
             return pl.DataFrame(schema=LINES)
         place = pl.format(f"S{one.id}L{{}}", pl.col("line"))
-        return pl.concat(frames).with_columns(pl.coalesce("operator_id", place).alias("operator_id"))
+        rest = [pl.lit(None, kind).alias(name) for name, kind in LINES.items() if name not in _MATCHED_BY]
+        named = pl.coalesce("operator_id", place).alias("operator_id")
+        return pl.concat(frames).with_columns(named, *rest).select(LINES.names())
+
+    def _with_words(self, lines: pl.DataFrame) -> pl.DataFrame:
+        """Some lines with the operator's words."""
+        if lines.is_empty():
+            return lines
+        with self._store.read() as connection:
+            words = [
+                kept.lines_of(connection, part, ["line", "said"]).join(lines, on="line", how="semi")
+                for part in self._parts
+            ]
+        return lines.drop("said").join(pl.concat(words), on="line", how="left", maintain_order="left")
 
     def _taken(self, connection: Connection, one: Kept) -> pl.DataFrame:
         """The movements that lines of this wallet are matched with already."""
@@ -150,7 +180,8 @@ class _Run:
         late = both.join(unpaid, on=["source", "id"], how="semi").select("line", "id")
         if late.height:
             ids = dict(late.iter_rows())
-            for row in rows_of(one.id, lines.join(late, on="line", how="semi", maintain_order="left")):
+            found = lines.join(late, on="line", how="semi", maintain_order="left")
+            for row in rows_of(one.id, self._with_words(found)):
                 self._rules.late(row, ids[row.line])
         return late
 
@@ -165,7 +196,7 @@ class _Run:
         # What came goes before what was taken back of it.
         free = free.sort(pl.col("kind").cast(pl.String) == "reversal", "at", "line")
         originals = _originals(free, ours)
-        for number, row in enumerate(rows_of(one.id, free)):
+        for number, row in enumerate(rows_of(one.id, self._with_words(free))):
             self._rules.settle(row, originals.get(row.linked or row.number))
             self._progress("posting", number + 1, free.height)
         numbers = free["operator_id"].unique().sort().to_list()
@@ -318,7 +349,7 @@ class _Run:
         source, its_id = row["source"], row["id"]
         return Found(
             "missing",
-            difference_key("missing", self._wallet.id, f"{source[0]}{its_id}"),
+            difference_key("missing", self._wallet.id, f"{_LETTERS[source]}{its_id}"),
             self._wallet.id,
             row["at"],
             "it counts with us, and no line of the statement of its time has it",
@@ -344,11 +375,13 @@ class _Run:
     def look_again(self) -> None:
         """Settle what has explained itself since it was found."""
         own = (difference.c.wallet_id == self._wallet.id) & (difference.c.state != "settled")
+        # What never came, as somebody has settled it, may have come after all.
+        thought_lost = (difference.c.wallet_id == self._wallet.id) & difference.c.choice.in_(["lost", "reverse"])
         with self._store.read() as connection:
             rows = connection.execute(
                 select(difference, incoming.c.state.label("came"))
                 .outerjoin(incoming, incoming.c.id == difference.c.incoming_id)
-                .where(own)
+                .where(own | (thought_lost & (difference.c.kind == "missing") & (difference.c.state == "settled")))
             ).all()
             taken = self._all_taken(connection, rows)
             lines = self._matched_lines(connection, rows)
@@ -356,12 +389,11 @@ class _Run:
         for row in rows:
             if row.kind == "unknown" and row.came in ("posted", "returned"):
                 why[row.id] = "it was identified" if row.came == "posted" else "it was given or taken back"
-            elif row.kind == "missing" and taken & {
-                ("collection", row.collection_id),
-                ("incoming", row.incoming_id),
-                ("refund", row.refund_id),
-            }:
-                why[row.id] = "a later statement has it"
+            elif row.kind == "missing" and _movement_of(row.key) in taken:
+                if row.state == "settled":
+                    self._came_after_all(row.id)
+                else:
+                    why[row.id] = "a later statement has it"
             elif row.kind in ("ambiguous", "reversed") and (row.statement_id, row.line) in lines:
                 why[row.id] = "it is matched by now"
         if why:
@@ -370,6 +402,11 @@ class _Run:
         with self._store.read() as connection:
             found = connection.execute(select(difference.c.kind, func.count()).where(own).group_by(difference.c.kind))
             self.report.open.update({row[0]: row[1] for row in found})
+
+    def _came_after_all(self, its_id: int) -> None:
+        with self._store.write() as unit:
+            number = with_check_digit(its_id)
+            came_after_all(unit, self._tree, self._rules.chart, number, "a later statement has it")
 
     def _all_taken(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[tuple[str, int | None]]:
         times = [row.at for row in rows if row.kind == "missing"]

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, Row, Select, and_, func, select
 
 from gateway.kernel.clock import day_in
-from gateway.network.organisations import Organisation, Tree
+from gateway.network.organisations import Tree
 from gateway.payments.reconciliation import kept
 from gateway.payments.reconciliation.balances import MARKS
 from gateway.payments.reconciliation.between import LINE, ours_member
@@ -55,13 +56,22 @@ class Looking:
     known: Known
     before: Figures | None
 
-    @property
-    def books(self) -> Organisation:
-        return self.tree.books_of(self.wallet.organisation_id)
+    @cached_property
+    def begun_at(self) -> datetime:
+        """Where the first close of the row began to look: what was before any statement is in its openings."""
+        if self.before is not None:
+            return self.before.begun_at
+        begin = next((begin for begin, _ in self._periods), self.span.from_at)
+        return max(looked_from(None, self.span), min(begin, self.span.from_at))
 
-    @property
+    @cached_property
     def since(self) -> datetime:
-        return looked_from(self.before, self.span)
+        """From when on all that moved is looked at."""
+        return max(looked_from(self.before, self.span), self.begun_at)
+
+    @cached_property
+    def _periods(self) -> list[tuple[datetime, datetime]]:
+        return kept.covered(self.connection, self.wallet.id)
 
     def seen(self) -> Seen:
         """All that there is to look at."""
@@ -71,10 +81,9 @@ class Looking:
         ours = self._ours({_named(name) for name in members if name.partition(":")[0] in _OWN_SOURCES})
         noted, open_ones = noted_of(self.connection, self.wallet, self.span)
         ties = [(one, other) for each in old for one, other in zip(each.members, each.members[1:], strict=False)]
-        periods = kept.covered(self.connection, self.wallet.id)
         beside = self._own_lines().where(BESIDE, self._on_days(self.since - MARGIN, self.span.until_at))
         ties += ties_of(self.connection, self.wallet, self.span, self.connection.execute(beside).all())
-        return Seen(lines, matches, ours, self._marks(), periods, noted, open_ones, ties)
+        return Seen(lines, matches, ours, self._marks(), self._periods, self.begun_at, noted, open_ones, ties)
 
     def ours_before(self) -> pl.DataFrame:
         """All that moved before the span by our books, where no close tells it."""
@@ -91,7 +100,9 @@ class Looking:
         """The lines and what they were matched with: of the time looked at, old ones that are named, and late ones."""
         begin, end = self.since - MARGIN, self.span.until_at + MARGIN
         named = pl.col("member").is_in(sorted(old))
-        late = (pl.col("at") < self.span.from_at) & (pl.col("statement") > self._signed_statement)
+        late = pl.col("at").is_between(self.begun_at, self.span.from_at, closed="left") & (
+            pl.col("statement") > self._signed_statement
+        )
         around = self._parts(begin, end)
         statements = {int(name.split(":")[1]) for name in old}
         parts = {
@@ -108,7 +119,7 @@ class Looking:
             near = pl.col("at").is_between(begin, end, closed="left")
             lines.append(
                 own.filter(near | named | pl.col("late"))
-                .with_columns(((pl.col("at") >= self.since) | named | pl.col("late")).alias("own"))
+                .with_columns(self._own(named | pl.col("late")))
                 .select(SEEN_LINES.names())
             )
             matched = kept.matches_of(self.connection, part)
@@ -121,6 +132,9 @@ class Looking:
     def _signed_statement(self) -> int:
         """The last statement that the close before knew; where there is none nothing is late."""
         return self.before.known.statement if self.before else self.known.statement
+
+    def _own(self, beside: pl.Expr) -> pl.Expr:
+        return ((pl.col("at") >= self.begun_at) & ((pl.col("at") >= self.since) | beside)).alias("own")
 
     def _parts(self, from_at: datetime, until_at: datetime) -> list[PartName]:
         found = kept.parts_of(self.connection, self.wallet.id, from_at, until_at)
@@ -157,7 +171,7 @@ class Looking:
             found.with_columns(_NAMED, is_fee.alias("fee"))
             .with_columns(
                 is_late.alias("late"),
-                ((pl.col("at") >= self.since) | pl.col("named").is_in(_names(old)) | is_late).alias("own"),
+                self._own(pl.col("named").is_in(_names(old)) | is_late),
             )
             .select(SEEN_OURS.names())
         )

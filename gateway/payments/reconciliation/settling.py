@@ -17,22 +17,22 @@ from gateway.kernel.numbers import read_number
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Tree
 from gateway.payments.collections import by_key_or_receipt
-from gateway.payments.decisions.cases import close_case, close_cases_of
+from gateway.payments.decisions.cases import GATEWAY, close_case, close_cases_of, open_case
 from gateway.payments.decisions.two_people import REASON_CHARACTERS, name_kept, same_person
 from gateway.payments.names import operator_number, provider_names
 from gateway.payments.push.limits import largest_alone
 from gateway.payments.reconciliation.choices import CHOICES, Choice, choice_of
 from gateway.payments.reconciliation.deals import Deal, NotSettled
 from gateway.payments.reconciliation.differences import (
+    RULE,
     UNTIL,
-    Difference,
     Event,
-    difference_numbered,
-    lock_difference,
+    gone,
     story,
     tell,
 )
 from gateway.payments.reconciliation.doing import DEEDS
+from gateway.payments.reconciliation.listing import Difference, difference_numbered, lock_difference
 from gateway.payments.reconciliation.reopening import undo_choice
 from gateway.payments.unasked.assigning import drop_assignment
 from gateway.payments.unasked.early import early_key
@@ -41,6 +41,7 @@ from gateway.store.schema import difference, incoming, money_case, refund
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
+_TURNS = ("settled", "undone", "gone")  # the steps of a story that say whether it is settled by a choice
 UNDO = "undo"  # what is asked for where two people undo
 
 
@@ -86,6 +87,8 @@ def settle(
     one = _take(unit, number)
     if one is None or one.state != "open":
         return NotSettled("gone" if one is None else "pending" if one.state == "asked" else "settled")
+    if _standing(unit, one) is not None:
+        return NotSettled("settled", f"gateway reconcile undo {one.number}")
     chosen = choice_of(one.kind, choice)
     if chosen is None:
         return NotSettled("choice", ", ".join(each.word for each in CHOICES[one.kind]))
@@ -148,18 +151,37 @@ def undo(unit: Unit, tree: Tree, chart: Chart, number: str, by_name: str, reason
     if not by_name.strip() or not reason.strip():
         return NotSettled("no-reason")
     one = _take(unit, number)
-    if one is None or one.state != "settled":
-        return NotSettled("gone" if one is None else "pending" if one.state == "asked" else "open")
-    if one.choice is None:
-        return NotSettled("rule")
-    chosen = choice_of(one.kind, one.choice)
+    if one is None or one.state == "asked":
+        return NotSettled("gone" if one is None else "pending")
+    stands = _standing(unit, one)
+    if stands is None:
+        return NotSettled("open" if one.state == "open" else "rule")
+    chosen = choice_of(one.kind, stands.choice or "")
     # Who assigns is asked for a second person by the assignment itself.
-    large = one.stake > largest_alone(one.currency) and one.choice == "assign"
+    large = one.stake > largest_alone(one.currency) and stands.choice == "assign"
     if chosen is not None and (takes_two(one, chosen) or large):
-        _write(unit, one, state="asked", asked_by=name_kept(by_name), settled_by=None)
+        settled_at = one.settled_at or stands.at
+        _write(unit, one, state="asked", choice=stands.choice, asked_by=name_kept(by_name), settled_by=None,
+               settled_at=settled_at)  # fmt: skip
         tell(unit, Event("asked", one.id, reason, name_kept(by_name), UNDO))
         return Asked(one.number, UNDO)
     return _undo(unit, tree, chart, one, name_kept(by_name), reason.strip())
+
+
+def came_after_all(unit: Unit, tree: Tree, chart: Chart, number: str, why: str) -> bool:
+    """What never came, as somebody had settled it, stands in a statement: the gateway undoes that, and it is gone.
+
+    False where that can't be: then a case says so.
+    """
+    one = _take(unit, number)
+    if one is None or one.state != "settled" or _standing(unit, one) is None:
+        return False
+    done = _undo(unit, tree, chart, one, GATEWAY, why)
+    if isinstance(done, NotSettled):
+        books = tree.books_of(one.organisation_id).id
+        open_case(unit, "conflict", books, one.collection_id, one.incoming_id, why, f"came-after-all:{one.id}")
+        return False
+    return gone(unit, one.id, why)
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------
@@ -246,15 +268,15 @@ def _do(deal: Deal, named: dict[str, Any]) -> Settled | Asked | NotSettled:
 
 
 def _undo(unit: Unit, tree: Tree, chart: Chart, one: Difference, by_name: str, reason: str) -> Settled | NotSettled:
-    times = _times(unit, one)
-    deal = Deal(unit, tree, chart, one, one.choice or "", times, by_name, reason[:REASON_CHARACTERS])
+    settled = _last_settled(unit, one)
+    deal = Deal(unit, tree, chart, one, settled.choice or "", _times(unit, one), by_name, reason[:REASON_CHARACTERS])
     with unit.connection.begin_nested() as attempt:
-        done = undo_choice(deal, _last_settled(unit, one))
+        done = undo_choice(deal, settled)
         if isinstance(done, NotSettled):
             attempt.rollback()
             return done
     _write(unit, one, **{**_OPEN, **_unnamed(one), **(done.changes or {})})
-    tell(unit, Event("undone", one.id, deal.reason, by_name, one.choice, done.entry_key))
+    tell(unit, Event("undone", one.id, deal.reason, by_name, deal.choice, done.entry_key))
     return Settled(one.number, UNDO, done.entry_key)
 
 
@@ -272,6 +294,18 @@ def _times(unit: Unit, one: Difference) -> int:
 
 def _last_settled(unit: Unit, one: Difference) -> Event:
     return next(each for each in reversed(story(unit.connection, one.id)) if each.what == "settled")
+
+
+def _standing(unit: Unit, one: Difference) -> Event | None:
+    """How somebody settled it, where that wasn't undone: also of what was found again since, by other figures.
+
+    What is open and was settled by nothing that posts needn't be undone.
+    """
+    last = next((each for each in reversed(story(unit.connection, one.id)) if each.what in _TURNS), None)
+    if last is None or last.what != "settled" or last.choice == RULE:
+        return None
+    chosen = choice_of(one.kind, last.choice or "")
+    return last if one.state != "open" or (chosen is not None and chosen.posts) else None
 
 
 def _write(unit: Unit, one: Difference, **columns: Any) -> None:

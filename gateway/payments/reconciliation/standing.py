@@ -1,4 +1,4 @@
-"""How the differences of a span stand: which are open, and which entries have to do with what, settled or taken back."""
+"""How the differences of a span stand, and which entries have settled or taken back what."""
 
 from __future__ import annotations
 

@@ -137,15 +137,16 @@ def _of_entry(entry: Element, line: int, hints: Hints) -> Iterator[Entry]:
     if parts is None:
         parts = [(gathered[0] if len(gathered) == 1 else entry, amount)]
     for number, (one, its_amount) in enumerate(parts):
-        yield _entry(entry, one, row + number, at, its_amount, split=len(parts) > 1)
+        yield _entry(entry, one, row + number, at, its_amount, f"/{number + 1}" if len(parts) > 1 else "")
 
 
-def _entry(entry: Element, one: Element, line: int, at: datetime, amount: int, *, split: bool) -> Entry:
+def _entry(entry: Element, one: Element, line: int, at: datetime, amount: int, suffix: str) -> Entry:
     own = _reference(one, "Refs/AcctSvcrRef") or _reference(one, "Refs/TxId")
     whole = _reference(entry, "AcctSvcrRef") or _reference(entry, "NtryRef")
     returned = _text(entry, "RvslInd") == "true" or bool(_all(one, "RtrInf"))
     words = [_text(one, path) for path in ("RltdPties/Dbtr/Nm", "RltdPties/Dbtr/Pty/Nm", "RltdPties/Cdtr/Nm")]
-    words = [" ".join((text.text or "") for text in _all(one, "RmtInf/Ustrd")), *words]
+    told = _all(one, "RmtInf/Ustrd") or _all(one, "NtryDtls/TxDtls/RmtInf/Ustrd")
+    words = [" ".join((text.text or "") for text in told), *words]
     words += [_text(one, "RmtInf/Strd/CdtrRefInf/Ref"), _text(one, "AddtlTxInf"), _text(entry, "AddtlNtryInf")]
     end_to_end = _reference(one, "Refs/EndToEndId")
     return Entry(
@@ -153,7 +154,7 @@ def _entry(entry: Element, one: Element, line: int, at: datetime, amount: int, *
         at,
         amount,
         " · ".join(dict.fromkeys(text.strip() for text in words if text and text.strip())),
-        own or (f"{whole}/{line}" if split and whole else whole),
+        own or (whole and whole + suffix),
         end_to_end or _reference(one, "Refs/InstrId"),
         end_to_end if returned else None,
         "reversal" if returned else None,

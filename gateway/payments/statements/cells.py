@@ -14,11 +14,11 @@ from typing import IO
 import polars as pl
 
 from gateway.payments.statements.lines import BadStatement
+from gateway.payments.statements.profiles import MOST_ABOVE
 
 SEPARATORS = (",", ";", "\t", "|")
 _CHUNK = 4 * 2**20
 _HEAD_BYTES = 2**18
-_HEAD_ROWS = 60  # rows among which the headings are looked for
 
 _OPEN_QUOTE = "a quote isn't closed: the file was cut, or a text has a quote too many"
 
@@ -35,7 +35,7 @@ def head(text: IO[bytes], separator: str) -> list[list[str]]:
     try:
         for row in csv.reader(lines, delimiter=separator):
             rows.append(row)
-            if len(rows) == _HEAD_ROWS:
+            if len(rows) == MOST_ABOVE:
                 break
     except csv.Error:
         pass  # what follows the headings is read for good elsewhere, which says what is wrong with it
@@ -76,12 +76,11 @@ def _chunks(text: IO[bytes]) -> Iterator[bytes]:
         rest = rest + some if rest else some
         if b"\n" not in rest and b"\r" in rest:
             rest = rest.replace(b"\r", b"\n")  # the row's end of old Macs
-        ends = _last_row_end(rest)
+        # Where quotes don't pair over so much, one of them is a sign in a text: line by line it will be seen which.
+        ends = _last_row_end(rest) if len(rest) < 2 * _CHUNK else rest.rfind(b"\n") + 1
         if ends:
             yield rest[:ends]
             rest = rest[ends:]
-        if len(rest) > 2 * _CHUNK:
-            raise BadStatement(_OPEN_QUOTE)
     if rest.strip():
         yield rest
 
@@ -113,15 +112,16 @@ def _after(chunk: bytes, rows: int) -> tuple[int, int]:
 
 
 def _cut(chunk: bytes, separator: str, width: int, line: int) -> pl.DataFrame:
-    frame = _read(chunk, separator, width, line)
+    frame = _read(chunk, separator, width)
     # Polars fills a row that is too short and cuts one that is too long. One column more than there should be shows
     # the long ones; and where no row is long, as many separators as there should be means that none is short.
-    if not frame[str(width)].is_null().all() or not _as_many(chunk, frame, separator, width):
+    if frame is None or not frame[str(width)].is_null().all() or not _as_many(chunk, frame, separator, width):
         frame = _slowly(chunk, separator, width, line)
     return frame.select(str(index) for index in range(width))
 
 
-def _read(chunk: bytes, separator: str, width: int, line: int) -> pl.DataFrame:
+def _read(chunk: bytes, separator: str, width: int) -> pl.DataFrame | None:
+    """The chunk with a column more than it should have; None for what Polars finds fault with."""
     schema = {f"column_{index + 1}": pl.String for index in range(width + 1)}
     try:
         frame = pl.read_csv(
@@ -133,7 +133,7 @@ def _read(chunk: bytes, separator: str, width: int, line: int) -> pl.DataFrame:
             missing_columns="insert",
         )
     except pl.exceptions.PolarsError:
-        return _slowly(chunk, separator, width, line)
+        return None
     return frame.rename({f"column_{index + 1}": str(index) for index in range(width + 1)})
 
 

@@ -22,21 +22,24 @@ STYLES: tuple[Style, ...] = (".", ",")
 _CURRENCY = r"(?i:FCFA|CFA|FBU|FRW|KSH|FC|FG|FR|F|€|\$|" + "|".join(EXPONENT) + ")"
 _SPACES = r"[\s\u00a0\u202f\u2009]+"
 _DOUBTFUL = r"^-?[0-9]{1,3}\.[0-9]{3}$"
-_PLAIN = re.compile(r"[+-]?[0-9]+")
+_LONG = re.compile(r"[-+]?[0-9]{13,}")
+# In place of an amount that can be read, but not be paid.
+TOO_FINE = -(2**62)
 
 
 def _written(style: Style) -> str:
     """What an amount looks like without its sign: thousands in groups of three behind one kind of separator."""
     other = "," if style == "." else r"\."
-    groups = "|".join(rf"[0-9]{{1,3}}(?:{apart}[0-9]{{3}})+" for apart in (other, " ", "['’]"))
+    groups = "|".join(rf"[1-9][0-9]{{0,2}}(?:{apart}[0-9]{{3}})+" for apart in (other, " ", "['’]"))
     return rf"^(?:[0-9]+|{groups})?(?:{re.escape(style)}[0-9]*)?$"
 
 
 def read_figures(cells: pl.Series, currency: str, most: int = MAX_MINOR) -> dict[Style, pl.Series]:
     """``cells`` as minor units of ``currency`` in each way of writing; null where a cell is empty or can't be read.
 
-    A sign may stand before or behind, a negative amount in parentheses. More decimals than the currency has can't be
-    read unless they are zeros, nor an amount above ``most``. Both ways are the same series where nothing differs.
+    A sign may stand before or behind, a negative amount in parentheses. An amount above ``most`` can't be read. One
+    that has more decimals than the currency, other than zeros, is :data:`TOO_FINE`. Both ways are the same series
+    where nothing differs.
     """
     exponent = EXPONENT[currency]
     plain = cells.cast(pl.Int64, strict=False)
@@ -62,24 +65,31 @@ def read_figures(cells: pl.Series, currency: str, most: int = MAX_MINOR) -> dict
         bare=pl.col("x").str.replace(r"^\((.+)\)$", "$1").str.replace(r"^[-+] ?", "").str.replace(r" ?[-+]$", ""),
         twice=pl.col("x").str.contains(r"^[-+(].*[-+]\)?$|^\( ?[-+]"),
     )
-    read = {style: _within(_in_style(signed, style, exponent), most) for style in STYLES}
+    read = {style: _in_style(signed, style, exponent, most) for style in STYLES}
     same = read["."].eq_missing(read[","]).all()
-    # A cell that only one of the two can read is evidence; one that neither can is a fault under both.
     return {".": read["."], ",": read["."] if same else read[","]}
 
 
-def _in_style(signed: pl.DataFrame, style: Style, exponent: int) -> pl.Series:
+def _in_style(signed: pl.DataFrame, style: Style, exponent: int, most: int) -> pl.Series:
     thousands = r"[, '’]" if style == "." else r"[. '’]"
-    fits = (
-        pl.col("bare").str.contains(_written(style))
-        & pl.col("bare").str.contains(r"[0-9]")
-        & ~pl.col("bare").str.contains(rf"{re.escape(style)}[0-9]{{{exponent}}}[0-9]*[1-9]")
-        & ~pl.col("twice")
-    )
-    number = pl.when(fits).then(pl.col("bare").str.replace_all(thousands, "").str.replace(style, ".", literal=True))
-    read = signed.select("negative", minor=number)
-    minor = _minor(read["minor"], exponent)
-    return pl.select(pl.when(read["negative"]).then(-minor).otherwise(minor).alias("x"))["x"]
+    bare = pl.col("bare")
+    fits = bare.str.contains(_written(style)) & bare.str.contains(r"[0-9]") & ~pl.col("twice")
+    fine = bare.str.contains(rf"{re.escape(style)}[0-9]{{{exponent}}}[0-9]*[1-9]")
+    number = pl.when(fits & ~fine).then(bare.str.replace_all(thousands, "").str.replace(style, ".", literal=True))
+    read = signed.select("negative", number=number, fine=fits & fine)
+    minor = _within(_minor(read["number"], exponent), most)
+    with_sign = pl.when(read["negative"]).then(-minor).otherwise(minor)
+    return pl.select(pl.when(read["fine"]).then(TOO_FINE).otherwise(with_sign).alias("x"))["x"]
+
+
+def thousands_in(first: pl.Series, second: pl.Series) -> bool | None:
+    """Of two readings of a currency without decimals, whether it is the first that takes all doubtful dots or commas
+    for thousands; None where neither takes all.
+    """
+    differ = first.ne_missing(second)
+    ones, twos = first.filter(differ), second.filter(differ)
+    larger = (twos == TOO_FINE) | ((ones != TOO_FINE) & (ones.abs() > twos.abs()))
+    return True if larger.all() else False if not larger.any() else None
 
 
 def _minor(numbers: pl.Series, exponent: int) -> pl.Series:
@@ -90,16 +100,17 @@ def _minor(numbers: pl.Series, exponent: int) -> pl.Series:
 def _within(minor: pl.Series, most: int) -> pl.Series:
     if minor.is_between(-most, most).all():
         return minor
-    return minor.to_frame("x").select(pl.when(pl.col("x").abs() <= most).then("x"))["x"]
+    return minor.to_frame("x").select(pl.when(pl.col("x").is_between(-most, most)).then("x"))["x"]
 
 
 def why_unread(cell: str, currency: str) -> str:
     """Why a cell isn't an amount, for people."""
-    digits = re.sub(r"[^0-9.,]", "", cell)
     if re.search(r"[0-9][eE][+-]?[0-9]", cell):
         return f"{cell!r} was written by a spreadsheet in powers of ten: save the column as plain numbers"
-    if _PLAIN.fullmatch(cell.strip()) or len(re.sub(r"\D", "", cell)) > 12:
+    if any(not read.is_null().any() for read in read_figures(pl.Series([cell]), currency).values()):
+        return f"{cell!r} is written otherwise than the amounts above it"
+    if any(not read.is_null().any() for read in read_figures(pl.Series([cell]), currency, 2**63 - 1).values()) or (
+        _LONG.fullmatch(cell.strip())
+    ):
         return f"{cell!r} is too large for an amount"
-    if re.fullmatch(r"[0-9]+[.,][0-9]+", digits) and re.fullmatch(r"[-+(]?[0-9., ]+[-+)]?", cell.strip()):
-        return f"{cell!r} has more decimals than {currency} has"
     return f"{cell!r} is not an amount"

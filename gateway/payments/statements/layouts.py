@@ -40,7 +40,8 @@ KIND_RULES: tuple[Rule, ...] = (
         -1,
     ),
     (
-        r"\b(payments?|paiements?|pay ?bill|pay utility|buy goods|merchant|marchand|deposits?|d[ée]p[ôo]ts?"
+        r"\b(payments?|paiements?|pay ?bill|bill ?pay|pay utility|buy goods|merchant( ?pay)?|marchand"
+        r"|deposits?|d[ée]p[ôo]ts?"
         r"|collections?|collecte|encaissements?|cotisations?|contributions?|versements?|c2b|request ?to ?pay"
         r"|received|re[çc]us?|cash ?in|customer transfer)\b",
         "payment",

@@ -21,10 +21,10 @@ _YEAR_FIRST = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}")
 _YEAR_LAST = re.compile(r"\d{1,2}([-/. ])\d{1,2}\1(\d{4}|\d{2})(?!\d)")
 _NAMED = re.compile(r"\d{1,2}([- /.])([a-z]{3,9})\1(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
 _RUN = re.compile(r"(\d{8})(\d{6})?(?!\d)")
-_BETWEEN = re.compile(r"[ T]|, ?| à | at ")
+_BETWEEN = re.compile(r" à | at |, ?|[ T]")
 _CLOCK = re.compile(r"\d{1,2}([:h.])\d{2}(?:(:|\1)\d{2}([.,]\d{1,9})?)?( ?[ap]m)?", re.IGNORECASE)
-_LETTERS = re.compile(r"[^\W\d_]{3}")
-_OFFSET = re.compile(r" ?(Z|[+-]\d{2}:?\d{2}| UTC| GMT)?$")
+_LETTERS = re.compile(r"(?!UTC|GMT)[^\W\d_]{3}")
+_OFFSET = re.compile(r" ?(Z|[+-]\d{2}:?\d{2}|UTC|GMT)?$")
 _SERIAL = r"^[3-7][0-9]{4}(\.[0-9]+)?$"  # days since 1899-12-30 as a spreadsheet counts them: 1982 to 2119
 
 # Months as French writes them, as English shortens them; beside those that begin alike.
@@ -57,11 +57,11 @@ def read_moments(
 
 
 def _with_english_months(cells: pl.Series) -> pl.Series:
-    plain = cells.str.to_lowercase().str.replace_all(r"\bt\b", "T")
+    plain = cells.str.to_lowercase()
     for name, short in _MONTHS:
         plain = plain.str.replace_all(rf"\b{name}\b\.?", short)
-    # What was no month of a name, such as the T before a time or the Z behind it, is as it was.
-    return plain.str.replace(r"(\d)t(\d)", "${1}T${2}").str.replace(r"z$", "Z")
+    # A zone behind a time is as it was.
+    return plain.str.replace(r"z$", "Z").str.replace(r"utc$", "UTC").str.replace(r"gmt$", "GMT")
 
 
 def _in_order(cells: pl.Series, order: DateOrder, zone: str) -> tuple[pl.Series, bool]:
@@ -124,15 +124,16 @@ def _shape(cell: str, order: DateOrder) -> tuple[str | None, bool]:
     if offset is None:
         return None, False
     if offset[1]:
-        shape += rest[: offset.start(1)] + (offset[1] if offset[1].strip() in ("UTC", "GMT") else "%#z")
+        shape += rest[: offset.start(1)] + (offset[1] if offset[1] in ("UTC", "GMT") else "%#z")
     return shape, matters
 
 
 def _parsed(cells: pl.Series, shape: str, zone: str) -> pl.Series:
-    read = cells.str.to_datetime(shape, strict=False, time_unit="us")
     if shape.endswith(("UTC", "GMT")):
-        zone = "UTC"
-    return _in_zone(read, zone)
+        bare = cells.str.slice(0, cells.str.len_chars() - 3).str.strip_chars_end()
+        cells = pl.select(pl.when(cells.str.ends_with(shape[-3:])).then(bare).alias("x"))["x"]
+        shape, zone = shape[:-3].rstrip(), "UTC"
+    return _in_zone(cells.str.to_datetime(shape, strict=False, time_unit="us"), zone)
 
 
 def _serials(cells: pl.Series, zone: str) -> pl.Series:

@@ -6,6 +6,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 from sqlalchemy import Connection, select
 
@@ -24,6 +25,7 @@ COLUMNS: tuple[Column, ...] = (
     "at", "status", "kind", "amount", "credit", "debit", "direction", "fee", "balance", "currency", "country",
     "operator_id", "our_id", "reference", "payer", "payee", "linked", "said", "account",
 )  # fmt: skip
+MOST_ABOVE = 60  # rows in which headings are looked for
 # How an amount says whether money came or left: by its sign, or by what kind of line it is.
 Signs = Literal["signed", "by-kind"]
 
@@ -60,6 +62,14 @@ class Mapping:
             raise BadProfile("a profile says which column is the date (at) and which the amount, or credit and debit")
         if wrong := set(self.kinds.values()) - set(KINDS):
             raise BadProfile(f"a line can't be {min(wrong)!r}: it is {', '.join(KINDS)}")
+        if self.decimal not in (None, ".", ","):
+            raise BadProfile("decimal is '.' or ','")
+        if self.signs not in (None, "signed", "by-kind"):
+            raise BadProfile("signs is 'signed' or 'by-kind'")
+        if self.header_row is not None and (type(self.header_row) is not int or not 0 <= self.header_row <= MOST_ABOVE):
+            raise BadProfile(f"header_row is a number from 0 to {MOST_ABOVE}")
+        if self.time_zone is not None and self.time_zone not in available_timezones():
+            raise BadProfile(f"{self.time_zone!r} is no time zone: it is written as Africa/Porto-Novo")
         if self.header_row == 0 and not all(one.startswith("=") for one in self.columns.values()):
             raise BadProfile("a file without headings has its columns named by letters: =A, =B")
 
@@ -73,10 +83,21 @@ def from_json(value: object) -> Mapping:
     """The profile that JSON says; raises :class:`BadProfile` for anything else."""
     if not isinstance(value, dict) or set(value) - {one.name for one in fields(Mapping)}:
         raise BadProfile(f"a profile is an object of {', '.join(one.name for one in fields(Mapping))}")
-    if not isinstance(value.get("columns"), dict):
-        raise BadProfile("a profile's columns are an object of names and headings")
-    lists = {name: tuple(value[name]) for name in ("completed", "left_out") if name in value}
-    return Mapping(**(value | lists))
+    for name in ("columns", "kinds"):
+        if not isinstance(value.get(name, {}), dict):
+            raise BadProfile(f"a profile's {name} are an object of names and words")
+        if not all(isinstance(one, str) for one in value.get(name, {}).values()):
+            raise BadProfile("words and headings are texts")
+    lists = {name: value[name] for name in ("completed", "left_out") if name in value}
+    if not all(
+        isinstance(words, list | tuple) and all(isinstance(one, str) for one in words) for words in lists.values()
+    ):
+        raise BadProfile("completed and left_out are each a list of words")
+    if not isinstance(value.get("dates", ""), str):
+        raise BadProfile("dates is a format of strptime, such as %d/%m/%Y %H:%M")
+    return Mapping(
+        **(value | {"columns": value.get("columns", {})} | {name: tuple(one) for name, one in lists.items()})
+    )
 
 
 _SAVE = or_set(statement_profile, ["name"], "mapping", "saved_by", "saved_at")

@@ -11,9 +11,9 @@ import fastexcel
 import polars as pl
 
 from gateway.payments.statements.lines import BadStatement
+from gateway.payments.statements.profiles import MOST_ABOVE
 
 _ROWS = 100_000
-_HEAD_ROWS = 60
 MOST_CELLS = 40_000_000
 # A cell far to the right or below: a sheet is held as a rectangle, which one such cell would make huge.
 _PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
@@ -41,7 +41,7 @@ class Workbook:
 
 def head(sheet: pl.DataFrame) -> list[list[str]]:
     """The first rows of a sheet."""
-    return [[cell or "" for cell in row] for row in sheet.head(_HEAD_ROWS).rows()]
+    return [[cell or "" for cell in row] for row in sheet.head(MOST_ABOVE).rows()]
 
 
 def rows_below(sheet: pl.DataFrame, skip: int, width: int, wanted: Sequence[int]) -> Iterator[pl.DataFrame]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gateway.kernel.money import MAX_MINOR
+from gateway.kernel.money import EXPONENT, MAX_MINOR
 from gateway.kernel.spelling import plain
 from gateway.payments.statements import figures, moments, parties
 from gateway.payments.statements.cells import tidy
@@ -139,7 +139,10 @@ class _Reading:
         if "currency" in self.table.columns:
             what = f"the currency is {{word}}, and this account's is {currency}"
             keep = self._words_of(
-                frame, "currency", lambda word: (word or "").upper() == currency or (False if only else None), what
+                frame,
+                "currency",
+                lambda word: (word or "").strip().upper() == currency or (False if only else None),
+                what,
             )
             frame = frame.filter(keep)
         if "country" in self.table.columns and not frame.is_empty():
@@ -270,21 +273,36 @@ class _Reading:
         return usual if usual is not None and usual in self.orders else self.orders[0]
 
     def _one_style(self, parts: list[_Part]) -> Style:
-        if len(self.styles) > 1 and self.layout.decimal not in self.styles:
+        """The style of all amounts: in doubt the format's own; francs are in groups of three and not in thousandths."""
+        style = self.layout.decimal if self.layout.decimal in self.styles else self.styles[0]
+        if len(self.styles) > 1 and (style != self.layout.decimal or not EXPONENT[self.hints.currency]):
+            votes = dict.fromkeys(self.styles, 0)
             for part in parts:
                 for column, read in part.figures.items():
-                    first, second = (read[style] for style in self.styles)
-                    differ = first.ne_missing(second)
-                    if first is not second and differ.any():
-                        at = differ.arg_max() or 0
+                    first, second = (read[one] for one in self.styles)
+                    if first is second or first.equals(second):
+                        continue
+                    grouped = None if EXPONENT[self.hints.currency] else figures.thousands_in(first, second)
+                    votes[self.styles[0]] += grouped is not False
+                    votes[self.styles[1]] += grouped is not True
+                    if all(votes.values()):
+                        at = first.ne_missing(second).arg_max() or 0
                         why = "what stands before three figures may part thousands or decimals: a profile can say which"
                         self._refuse(why, part.rows["line"][at], column)
-        usual = self.layout.decimal
-        return usual if usual is not None and usual in self.styles else self.styles[0]
+            style = max(votes, key=lambda one: (votes[one], one == style))
+        for part in parts:
+            for column, read in part.figures.items():
+                fine = read[style] == figures.TOO_FINE
+                if fine.any():
+                    at = fine.arg_max() or 0
+                    self._refuse(
+                        f"the amount has more decimals than {self.hints.currency} has", part.rows["line"][at], column
+                    )
+        return style
 
     def _our_number(self, parts: list[_Part], style: Style) -> str | None:
         """Our own number where amounts bear no sign: the one that the payments went to."""
-        if not {"payer", "payee"} <= set(self.table.columns):
+        if not parts or not {"payer", "payee"} <= set(self.table.columns):
             return None
         counts = [part.rows["payee"].drop_nulls().cast(pl.String).value_counts() for part in parts]
         total = pl.concat(counts).group_by("payee").agg(pl.col("count").sum()).sort("count", "payee", descending=True)

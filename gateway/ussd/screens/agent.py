@@ -63,6 +63,8 @@ class CoveredToday:
         here = [one for one in found.people if one.covered]
         if not here:
             lines = [say("NOT covered today."), found.mutuelle]
+            if found.resumes is not None:
+                lines.append(say("Suspended: pay {amount}.", amount=found.resumes))
             starts = [one.covered_from for one in found.people if one.covered_from is not None]
             if starts:
                 lines.append(say("Cover starts on {date}.", date=min(starts)))

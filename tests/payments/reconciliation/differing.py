@@ -14,14 +14,13 @@ from gateway.ledger.entries import Entry, Line, record
 from gateway.payments.collections import by_key_or_receipt
 from gateway.payments.reconciliation.deals import NotSettled
 from gateway.payments.reconciliation.differences import (
-    Difference,
     Found,
     Kind,
     difference_key,
-    difference_numbered,
     open_difference,
     story,
 )
+from gateway.payments.reconciliation.listing import Difference, difference_numbered
 from gateway.payments.reconciliation.settling import Asked, Given, Settled, approve, settle, undo
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.unasked.incoming import Suspense
@@ -46,7 +45,10 @@ def find(office: Village, kind: Kind, at: datetime = YESTERDAY, **facts: Any) ->
     usual = {"operator_id": f"8{own:09d}", "line": own}
     amounts = {name: francs(facts.pop(name)) for name in ("theirs", "ours") if name in facts}
     its_wallet = wallet_id(office)
-    key = difference_key(kind, its_wallet, str(own))
+    ours = [
+        f"{letter}{facts[name]}" for letter, name in (("c", "collection_id"), ("i", "incoming_id")) if name in facts
+    ]
+    key = difference_key(kind, its_wallet, ours[0] if kind == "missing" else str(own))
     found = Found(kind, key, its_wallet, at, "as the statement has it", **{**usual, **facts}, **amounts)
     with office.store.write() as unit:
         return with_check_digit(open_difference(unit, found))
@@ -68,9 +70,9 @@ def steps(office: Village, number: str) -> list[str]:
 # What is found
 
 
-def unknown(office: Village, amount: int = 2_000, **changes: Any) -> str:
-    """Money of a stranger's, which the rule has put on suspense."""
-    seen = told(office, amount, payer=STRANGER, **changes)
+def unknown(office: Village, amount: int = 2_000, payer: str = STRANGER) -> str:
+    """Money, a stranger's unless said, which the rule has put on suspense."""
+    seen = told(office, amount, payer=payer)
     came = office.see(seen)
     assert isinstance(came, Suspense)
     return find(office, "unknown", seen.paid_at, theirs=amount, incoming_id=came.incoming_id,
