@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -99,11 +100,10 @@ def _filled(place: Place, size: int) -> Iterator[tuple[str, str]]:
         ):
             if kind == "PostgreSQL":
                 admin.execute(f"create database {name}")
-            store = _store(url)
-            migrate.upgrade(store.engine)
-            begun = time.monotonic()
-            fill(store, url, size)
-            store.close()
+            with closing(_store(url)) as store:
+                migrate.upgrade(store.engine)
+                begun = time.monotonic()
+                fill(store, url, size)
             tell(f"{kind}: {size:,} households in {time.monotonic() - begun:.0f} s")
             yield kind, url
         admin.execute(f"drop database {name}")
@@ -129,15 +129,14 @@ def _timed(work: Callable[[str], Counts], url: str) -> Took:
 
 
 def _ours(url: str, share: Share | None = None) -> Counts:
-    store = _store(url)
-    with store.read() as connection:
+    with closing(_store(url)) as store, store.read() as connection:
         return count(everyone(connection, read_tree(store, DEFAULTS), TODAY, share=share))
 
 
 def _shared(url: str) -> tuple[float, Counts]:
     """As ``gateway cover count --processes 2`` does it."""
     begun = time.perf_counter()
-    with _store(url).read() as connection:
+    with closing(_store(url)) as store, store.read() as connection:
         each = shares(connection, PROCESSES * 4)
     with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
         counts = added(pool.map(_ours, repeat(url), each))

@@ -85,15 +85,23 @@ def verify(noted: str | None) -> None:
     from gateway.ledger.accounts import first_difference
     from gateway.ledger.chain import Broken, read_anchor, verify_chain
     from gateway.ledger.closing import first_changed_period
+    from gateway.membership.recomputing import first_wrong_due
+    from gateway.payments.reconciliation.closing import first_changed_close
 
     anchor = read_anchor(noted) if noted else None
-    with parts_of().store.read() as connection:
+    parts = parts_of()
+    with parts.store.read() as connection:
         chain = verify_chain(connection, anchor)
-        difference = chain.what if isinstance(chain, Broken) else None
-        difference = first_difference(connection) or difference or first_changed_period(connection)
+        difference = (
+            first_difference(connection)
+            or (chain.what if isinstance(chain, Broken) else None)
+            or first_changed_period(connection)
+            or first_wrong_due(connection)
+            or first_changed_close(connection, parts.network.tree())
+        )
     if difference or isinstance(chain, Broken):
         raise Fault(f"ledger: {difference}")
-    click.echo("the ledger holds: every entry nets to zero")
+    click.echo("the ledger holds: every entry nets to zero, and every due is what its plan says")
     through = f", and the chain passes through {anchor.number}" if anchor else ""
     click.echo(f"the chain holds: {chain.last.number} entries sealed, {chain.waiting} wait to be{through}")
     if chain.backdated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ def _user() -> str:
 @click.option(
     "--dates", type=click.Choice(["dmy", "mdy", "ymd"]), help="The order of dates, where the file leaves it open."
 )
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first day that it was exported for.")
+@click.option("--until", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last one.")
 @click.option("--by", default=_user, metavar="NAME", help="Who brings it: it is kept. By default the system's user.")
 def import_statement(
     provider: str,
@@ -53,6 +56,8 @@ def import_statement(
     currency: str | None,
     profile: str | None,
     dates: Any,
+    first: datetime | None,
+    last: datetime | None,
     by: str,
 ) -> None:
     """Take in a statement: FILE of the operator or bank PROVIDER (mtn_momo, pawapay, mpesa, orange_money, …).
@@ -62,13 +67,16 @@ def import_statement(
     from gateway.payments.reconciliation.kept import Again, take_in
     from gateway.payments.statements.lines import BadStatement
 
+    if (first is None) != (last is None) or (first and last and first > last):
+        raise Fault("--from and --until go together, the first day and the last")
+    days = (first.date(), last.date()) if first and last else None
     parts = parts_of()
     wallet = _wallet_for(parts, provider, code, bank, currency)
     tree = parts.network.tree()
     hints = _hints(parts, wallet, profile, dates)
     with counting("reading") as progress:
         try:
-            done = take_in(parts.store, tree, wallet, file, hints, by, progress)
+            done = take_in(parts.store, tree, wallet, file, hints, by, progress, days)
         except BadStatement as wrong:
             raise Fault(f"{file.name}: {wrong}: nothing was taken in") from None
     if isinstance(done, Again):

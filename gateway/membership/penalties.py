@@ -61,12 +61,13 @@ def beyond_grace(
     """The penalties that a membership owes on a day, by all that is known then.
 
     For each of its instalments that wasn't paid in full by the last day of its grace; ``percent`` of what fell due.
+    Nothing falls due after a household has left.
     """
     own = [due for due in dues if due.of_year]
     found = []
     for filled in position(own, credits).filled:
         due, last_day = filled.due, filled.due.due_on + timedelta(days=one.grace_days)
-        if due.membership_id != one.id or last_day >= on:
+        if due.membership_id != one.id or last_day >= min(on, one.left_on or on):
             continue
         by_then = next(each for each in position(own, credits, last_day).filled if each.due == due)
         amount = penalty(due.amount_minor, percent, currency)

@@ -18,7 +18,6 @@ from gateway.membership.rules import Membership, State, cover, not_paid_for
 from tests.membership.test_cover import CREDITS as SMALL_CREDITS
 from tests.membership.test_cover import DAYS, JOINERS, START, Joiner, histories, made
 
-
 # What comes in bit by bit, and now and then more than enough at the beginning.
 CREDITS = st.tuples(SMALL_CREDITS, st.sampled_from([0, 0, 3_000, 60_000])).map(
     lambda two: [*two[0], *([Credit(START, two[1])] if two[1] else [])]

@@ -27,12 +27,12 @@ from gateway.payments.reconciliation.differences import AGAIN
 from gateway.payments.reconciliation.kept import release
 from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.reversing import reversal_key, reverse
-from gateway.payments.states import State
+from gateway.payments.states import REFUND_RUNNING, State
 from gateway.payments.unasked.incoming import Seen, put_on_suspense, write_seen
 from gateway.payments.unasked.suspense import being_assigned, being_refunded, reverse_suspense
 from gateway.payments.undoing import undone_of
 from gateway.sms.outgoing import queue_messages
-from gateway.store.schema import collection, incoming, money_case
+from gateway.store.schema import collection, incoming, money_case, refund
 from gateway.store.unit import Unit
 
 Why = Literal[
@@ -53,9 +53,9 @@ class NotSettled:
     number of the operator's. ``amount``: the amounts don't fit. ``other-network``, ``currency``: the household pays
     elsewhere, or otherwise. ``busy``: the money is being given back or assigned. ``unidentified``: it has to be said
     whose it is first. ``group``, ``part``: a group's payment is settled household by household. ``cash``: no operator
-    has it. ``known``: the number stands in the books already. ``refund``: the refund has to
-    go on first. ``paid``: it was paid out. ``later``: what followed has to be settled first. ``moved``: the money came
-    from other books. ``rule``: no person settled it. ``reversed``: what an operator took back stays so.
+    has it. ``known``: the number stands in the books already. ``refund``: the refund has to go on first. ``paid``: it
+    was paid out. ``later``: what followed has to be settled first. ``moved``: the money came from other books.
+    ``rule``: no person settled it. ``reversed``: what an operator took back stays so.
     """
 
     why: Why
@@ -200,20 +200,24 @@ def take_back_ours(deal: Deal, minor: int | None = None) -> Did:
 
 
 def is_kept(deal: Deal) -> bool:
+    """Does the money that it is about stand on suspense?"""
     own = (incoming.c.id == deal.one.incoming_id) & (incoming.c.state == "suspense")
     return deal.unit.connection.scalar(select(incoming.c.id).where(own)) is not None
 
 
 def reverse_ours(deal: Deal, payment: Collection, minor: int | None) -> Did:
+    """A payment of ours, or an amount of it, counts no more; a group's is taken back whole."""
     if payment.state is not State.PAID:
         return NotSettled("gone")
     if payment.way == "cash":
         return NotSettled("cash", f"gateway collections correct {payment.key}")
-    if minor is not None and payment.group_id is None and minor > still_counts(deal, payment):
+    # An operator takes back what it likes; a person doesn't take back what is given back.
+    if deal.one.kind != "reversed" and _is_given_back(deal, payment):
+        return NotSettled("busy")
+    most = still_counts(deal, payment)
+    if minor is not None and minor > most:
         return NotSettled("amount")
-    whole = minor is None or minor == (
-        payment.paid.minor if payment.group_id is not None and payment.paid else still_counts(deal, payment)
-    )
+    whole = minor in (None, most)
     if payment.group_id is not None and not whole:
         return NotSettled("part")
     amount = None if whole else Money(minor or 0, deal.one.currency)
@@ -230,6 +234,11 @@ def reverse_ours(deal: Deal, payment: Collection, minor: int | None) -> Did:
     if case is not None:
         close_case(deal.unit, case, deal.by_name, deal.reason)
     return Done(its_key if payment.group_id is None else None)
+
+
+def _is_given_back(deal: Deal, payment: Collection) -> bool:
+    given = refund.c.state.in_([*REFUND_RUNNING, "paid"]) & (refund.c.collection_id == payment.id)
+    return deal.unit.connection.scalar(select(refund.c.id).where(given)) is not None
 
 
 # --- who is told ------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ from gateway.payments.states import State
 from gateway.sms import notices
 from gateway.store.schema import incoming
 
-# --- missing, amount, twice, reversed ---------------------------------------------------------------------------------
+# --- missing, amount, twice -------------------------------------------------------------------------------------------
 
 
 def _nothing(_: Deal) -> Did:

@@ -10,14 +10,16 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from sqlalchemy import Connection, func, insert, select, update
 
+from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation.items import MATCHES
@@ -65,9 +67,19 @@ class Again:
 
 
 def take_in(
-    store: Store, tree: Tree, one: Wallet, path: Path, hints: Hints, by: str, progress: Progress = lambda _: None
+    store: Store,
+    tree: Tree,
+    one: Wallet,
+    path: Path,
+    hints: Hints,
+    by: str,
+    progress: Progress = lambda _: None,
+    days: tuple[date, date] | None = None,
 ) -> Kept | Again:
     """Read a statement of a wallet and keep it, whole; nothing is matched yet.
+
+    ``days`` are the first and the last that it was exported for, where the wallet is: few files say so themselves, and
+    nothing moved on a day without a line only where that day was asked for.
 
     Raises :class:`~gateway.payments.statements.lines.BadStatement` for a file that can't be read, or that is another
     account's; nothing is kept then. :class:`Fault` without a name or a file.
@@ -80,17 +92,24 @@ def take_in(
     if known is not None:
         return Again(known)
     read = read_statement(path, one.operator, hints)
-    _check_heading(tree, one, read.heading)
+    zone = tree[one.organisation_id].time_zone
+    heading = _with_days(read.heading, days, zone, store.clock.now())
+    _check_heading(one, heading)
     with tempfile.TemporaryDirectory(prefix="cotisa-statement-") as folder, store.read() as connection:
         parts = list(_to_disk(Path(folder), read.lines, _Earlier(connection, one), progress))
         if not parts:
             raise BadStatement("it has no line of money that moved")
+        if (
+            days is not None
+            and not days[0] <= day_in(zone, parts[0].from_at) <= day_in(zone, parts[-1].until_at) <= days[1]
+        ):
+            raise BadStatement("it has lines of other days than it is said to be of")
         with store.write() as unit:
             take_turn(unit, f"statements of {one.id}")
             known = _with_digest(unit.connection, one, digest)
             if known is not None:
                 return Again(known)
-            return _write(unit, one, path, read.heading, digest, by, parts)
+            return _write(unit, one, path, heading, digest, by, parts)
 
 
 def _digest(path: Path) -> str:
@@ -104,7 +123,16 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_heading(tree: Tree, one: Wallet, heading: Heading) -> None:
+def _with_days(heading: Heading, days: tuple[date, date] | None, zone: str, now: datetime) -> Heading:
+    """A heading with the days that somebody says it is of; of a day that isn't over, what has passed."""
+    if days is None:
+        return heading
+    begins = datetime.combine(days[0], time(), ZoneInfo(zone)).astimezone(UTC)
+    ends = datetime.combine(days[1] + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+    return replace(heading, from_at=begins, until_at=min(ends, now))
+
+
+def _check_heading(one: Wallet, heading: Heading) -> None:
     if heading.currency not in (None, one.currency):
         raise BadStatement(f"it is in {heading.currency}, and this wallet in {one.currency}")
     if one.account and heading.account and _plain(heading.account) != _plain(one.account):

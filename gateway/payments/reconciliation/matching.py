@@ -210,12 +210,9 @@ class _Left:
 
     def _ambiguous(self) -> pl.DataFrame:
         """What competed in a pass and has something left to compete for; by the first of its passes."""
-        rivals = pl.concat(self._rivals)
-        counted = [
-            rivals.join(self._ours, on="place", how="semi")
-            .group_by("row", "how")
-            .agg(candidates=pl.len().cast(pl.Int64))
-        ]
+        gone = pl.concat([*self._found, *self._again, *self._differing])
+        rivals = _without(pl.concat(self._rivals), "place", gone["place"])
+        counted = [rivals.group_by("row", "how").agg(candidates=pl.len().cast(pl.Int64))]
         for how, competing in self._competing:
             if how in NEAR and competing.height:
                 lines, ours = self._unnamed()

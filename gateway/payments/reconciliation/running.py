@@ -36,6 +36,7 @@ from gateway.payments.reconciliation.items import MATCHES
 from gateway.payments.reconciliation.kept import Kept, PartName
 from gateway.payments.reconciliation.matching import Matched, match
 from gateway.payments.reconciliation.ours import BESIDE, details, made_of, movements
+from gateway.payments.reconciliation.passes import NEAR
 from gateway.payments.reconciliation.rules import Original, Rules, day_of, rows_of
 from gateway.payments.reconciliation.settling import came_after_all
 from gateway.payments.reconciliation.wallets import Wallet
@@ -343,7 +344,12 @@ class _Run:
         # What we took back of what never came comes to nothing.
         undone = matched.left_ours.filter(pl.col("source").is_in(["reversal", "returned"]))
         undone = undone.select(pl.col("operator_id"), (-pl.col("amount")).alias("amount"))
-        return left.join(undone, on=["operator_id", "amount"], how="anti", maintain_order="left")
+        left = left.join(undone, on=["operator_id", "amount"], how="anti", maintain_order="left")
+        # Nor is it missing where it may be what a line means that is still to be decided.
+        unclear = matched.left_lines.join(matched.ambiguous, on="line", how="semi").select("amount", told="at")
+        near = (pl.col("told") - pl.col("at")).abs() <= NEAR["reference"].within
+        meant = left.join(unclear, on="amount").filter(near).select("source", "id")
+        return left.join(meant, on=["source", "id"], how="anti", maintain_order="left")
 
     def _missing(self, row: dict[str, Any]) -> Found:
         source, its_id = row["source"], row["id"]

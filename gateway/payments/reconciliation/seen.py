@@ -6,14 +6,14 @@ chain. What came later for a signed span is told by the same two numbers, whatev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from gateway.kernel.clock import day_in
 from gateway.network.organisations import Tree
@@ -25,6 +25,7 @@ from gateway.payments.reconciliation.figures import (
     SEEN_MATCHES,
     SEEN_OURS,
     Figures,
+    Item,
     Known,
     Seen,
     Span,
@@ -75,15 +76,30 @@ class Looking:
 
     def seen(self) -> Seen:
         """All that there is to look at."""
-        old = [each for one in (self.before.lists if self.before else ()) for each in one.items if each.at < self.since]
-        members = {name for each in old for name in each.members}
-        lines, matches = self._lines({name for name in members if name.startswith(f"{LINE}:")})
-        ours = self._ours({_named(name) for name in members if name.partition(":")[0] in _OWN_SOURCES})
         noted, open_ones = noted_of(self.connection, self.wallet, self.span)
-        ties = [(one, other) for each in old for one, other in zip(each.members, each.members[1:], strict=False)]
-        beside = self._own_lines().where(BESIDE, self._on_days(self.since - MARGIN, self.span.until_at))
-        ties += ties_of(self.connection, self.wallet, self.span, self.connection.execute(beside).all())
-        return Seen(lines, matches, ours, self._marks(), self._periods, self.begun_at, noted, open_ones, ties)
+        ties = [(one, other) for each in self._old for one, other in zip(each.members, each.members[1:], strict=False)]
+        beside = self.connection.execute(self._own_lines().where(BESIDE, self._on_days())).all()
+        ties += ties_of(self.connection, self.wallet, self.span, beside)
+        lines, matches = self._lines()
+        return Seen(lines, matches, self._ours(), self._marks(), self._periods, self.begun_at, noted, open_ones, ties)
+
+    @cached_property
+    def _old(self) -> list[Item]:
+        """The items of the close before that are older than what is looked at."""
+        lists = self.before.lists if self.before else ()
+        return [each for one in lists for each in one.items if each.at < self.since]
+
+    @cached_property
+    def _old_ours(self) -> set[Named]:
+        members = {name for each in self._old for name in each.members}
+        return {_named(name) for name in members if name.partition(":")[0] in _OWN_SOURCES}
+
+    @cached_property
+    def _days(self) -> list[date]:
+        """The days before the time that is looked at of which something is: of old items, and of what came late."""
+        begin = self.since - MARGIN
+        days = {*self._late.values(), *self._days_of(self._old_ours)}
+        return sorted(on for on in days if begins(on, self.span.zone) < begin)
 
     def ours_before(self) -> pl.DataFrame:
         """All that moved before the span by our books, where no close tells it."""
@@ -96,8 +112,9 @@ class Looking:
 
     # --- the statements -----------------------------------------------------------------------------------------------
 
-    def _lines(self, old: set[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _lines(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The lines and what they were matched with: of the time looked at, old ones that are named, and late ones."""
+        old = {name for each in self._old for name in each.members if name.startswith(f"{LINE}:")}
         begin, end = self.since - MARGIN, self.span.until_at + MARGIN
         named = pl.col("member").is_in(sorted(old))
         late = pl.col("at").is_between(self.begun_at, self.span.from_at, closed="left") & (
@@ -157,16 +174,15 @@ class Looking:
 
     # --- our movements ------------------------------------------------------------------------------------------------
 
-    def _ours(self, old: set[Named]) -> pl.DataFrame:
+    def _ours(self) -> pl.DataFrame:
         begin, end = self.since - MARGIN, self.span.until_at + MARGIN
-        late = self._late()
-        days = {on for on in [*late.values(), *self._days_of(old)] if begins(on, self.span.zone) < begin}
+        old, late = self._old_ours, self._late
         frames = [self._movements(begin, end).filter(pl.col("at") < end)]
-        for on in sorted(days):
+        for on in self._days:
             frames.append(_only(self._movements(begins(on, self.span.zone), self._after(on)), {*old, *late}))
         found = pl.concat(frames).unique(["source", "id"], maintain_order=True)
         is_late = pl.col("named").is_in(_names(late)) & (pl.col("at") < self.span.from_at)
-        is_fee = (pl.col("source") == "entry") & pl.col("id").is_in(self._fees([begin, *_starts(days, self.span)], end))
+        is_fee = (pl.col("source") == "entry") & pl.col("id").is_in(self._fees())
         return (
             found.with_columns(_NAMED, is_fee.alias("fee"))
             .with_columns(
@@ -183,6 +199,7 @@ class Looking:
         found = movements(self.connection, self.tree, self.wallet, from_at, until_at)
         return found.filter("counts", pl.col("at").is_between(from_at, until_at))
 
+    @cached_property
     def _late(self) -> dict[Named, date]:
         """What was posted for signed spans since the last was signed, as far as it may be of this wallet: its day."""
         if self.before is None:
@@ -218,20 +235,22 @@ class Looking:
             )
         )
 
-    def _fees(self, starts: Sequence[datetime], end: datetime) -> list[int]:
+    def _fees(self) -> list[int]:
         """The lines of entries about operators' fees."""
         charge, its_account = line.alias("charge"), account.alias("its_account")
         rows = self.connection.execute(
             self._own_lines()
             .join(charge, charge.c.entry_id == entry.c.id)
             .join(its_account, its_account.c.id == charge.c.account_id)
-            .where(BESIDE, its_account.c.role == "fees", self._on_days(min(starts), end))
+            .where(BESIDE, its_account.c.role == "fees", self._on_days())
         )
         return [row.id for row in rows]
 
-    def _on_days(self, from_at: datetime, until_at: datetime) -> Any:
-        zone = self.span.zone
-        return entry.c.happened_on.between(day_in(zone, from_at), day_in(zone, until_at))
+    def _on_days(self) -> ColumnElement[bool]:
+        """The entries of the time that is looked at, and of the days before it."""
+        zone, end = self.span.zone, self.span.until_at + MARGIN
+        around = entry.c.happened_on.between(day_in(zone, self.since - MARGIN), day_in(zone, end))
+        return or_(around, entry.c.happened_on.in_(self._days))
 
     def _days_of(self, named: set[Named]) -> list[date]:
         """The days of movements, by what names them."""
@@ -291,10 +310,6 @@ def without(found: pl.DataFrame, named: set[Named]) -> pl.DataFrame:
     if not named:
         return found
     return found.with_columns(_NAMED).filter(~pl.col("named").is_in(_names(named))).drop("named")
-
-
-def _starts(days: Iterable[date], span: Span) -> list[datetime]:
-    return [begins(on, span.zone) for on in days]
 
 
 def _by_id(

@@ -232,7 +232,9 @@ def _named(unit: Unit, tree: Tree, one: Difference, chosen: Choice, given: Given
             return {"refund_id": row.id}
         case "until":
             today = day_in(tree[one.organisation_id].time_zone, unit.now)
-            return {} if given.until is not None and given.until > today else NotSettled("needs", "--until")
+            return (
+                {} if given.until is not None and given.until > today else NotSettled("needs", "--until, a day to come")
+            )
     return {}
 
 

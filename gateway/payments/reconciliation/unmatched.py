@@ -34,7 +34,7 @@ from gateway.payments.unasked.assigning import Proposed, approve_assignment, ass
 from gateway.payments.unasked.incoming import Known, Seen, see
 from gateway.payments.unasked.suspense import NotAssigned
 from gateway.payments.unasked.taken_back import take_back
-from gateway.store.schema import collection, incoming, refund
+from gateway.store.schema import assignment, collection, incoming, refund
 
 # --- unknown ----------------------------------------------------------------------------------------------------------
 
@@ -47,6 +47,7 @@ def _held(deal: Deal) -> Row[Any] | NotSettled:
 
 
 def assign_it(deal: Deal) -> Did:
+    """The money is of the household with the card that was named; who else has to say so the assignment knows."""
     unit, tree, one = deal.unit, deal.tree, deal.one
     family = by_card(unit.connection, tree, one.card or "")
     if family is None:
@@ -57,6 +58,8 @@ def assign_it(deal: Deal) -> Did:
         if isinstance(row, NotSettled):
             return row
         its_id = row.id
+    if deal.approving and not _is_still_said(deal, its_id, family.id):
+        return NotSettled("gone")
     done = (
         approve_assignment(unit, tree, deal.chart, its_id, deal.by_name)
         if deal.approving
@@ -72,7 +75,15 @@ def assign_it(deal: Deal) -> Did:
     return Done(f"collection:{key}", changes)
 
 
+def _is_still_said(deal: Deal, incoming_id: int, household_id: int) -> bool:
+    """Does what waits for a second person name this household still? It may have been dropped, and said anew."""
+    asked = (assignment.c.incoming_id == incoming_id) & (assignment.c.state == "asked")
+    said = select(assignment.c.id).where(asked, assignment.c.household_id == household_id)
+    return deal.unit.connection.scalar(said) is not None
+
+
 def give_back(deal: Deal) -> Did:
+    """Asks for a refund, which goes its own way from now on."""
     row = _held(deal)
     if isinstance(row, NotSettled):
         return row
@@ -84,11 +95,14 @@ def give_back(deal: Deal) -> Did:
 
 
 def keep_unknown(deal: Deal) -> Did:
+    """It stands on suspense, and goes on doing so."""
     row = _held(deal)
     return row if isinstance(row, NotSettled) else Done(None, {"incoming_id": row.id})
 
 
 def from_suspense(role: str) -> Callable[[Deal], Did]:
+    """It is no household's: it goes from suspense to another account, and nobody can assign it any more."""
+
     def do(deal: Deal) -> Did:
         row = _held(deal)
         if isinstance(row, NotSettled):
@@ -117,6 +131,7 @@ def _known_by_number(deal: Deal) -> Deal:
 
 
 def is_gone(deal: Deal) -> Did:
+    """What the operator took back counts no more, also where only its number says what that is."""
     deal = _known_by_number(deal)
     one, theirs = deal.one, deal.one.theirs
     look_again(deal)
@@ -133,6 +148,7 @@ def is_gone(deal: Deal) -> Did:
 
 
 def still_counts_here(deal: Deal) -> Did:
+    """What the operator took back goes on counting: what it has to give back waits where it is seen."""
     payment = payment_of(_known_by_number(deal))
     if deal.one.theirs is None or (payment is not None and payment.state is State.REVERSED):
         return NotSettled("gone")
@@ -143,6 +159,8 @@ def still_counts_here(deal: Deal) -> Did:
 
 
 def to_account(role: str) -> Callable[[Deal], Did]:
+    """Somebody says why money left: it goes to the account of that."""
+
     def do(deal: Deal) -> Did:
         return plain(deal, role, "unexplained", deal.one.theirs.minor) if deal.one.theirs else NotSettled("amount")
 
@@ -150,6 +168,7 @@ def to_account(role: str) -> Callable[[Deal], Did]:
 
 
 def was_refund(deal: Deal) -> Did:
+    """What left paid out a refund, which is recorded with the line's number where it wasn't yet."""
     one = deal.one
     row = deal.unit.connection.execute(select(refund).where(refund.c.id == one.refund_id).with_for_update()).one()
     if one.theirs != Money(row.amount_minor, row.currency):
@@ -168,6 +187,7 @@ def was_refund(deal: Deal) -> Did:
 
 
 def match_it(deal: Deal) -> Did:
+    """The line is this payment of ours: it is posted where it wasn't, and bears the line's number from now on."""
     one, payment = deal.one, payment_of(deal)
     if payment is None or payment.state is State.REVERSED:
         return NotSettled("gone")
@@ -198,6 +218,7 @@ def _tie(deal: Deal, payment: Collection) -> Did:
 
 
 def none_of_ours(deal: Deal) -> Did:
+    """The line is nothing that we know: it is posted as the rules would have."""
     theirs = deal.one.theirs
     if not theirs:
         return NotSettled("amount")
@@ -208,6 +229,7 @@ def none_of_ours(deal: Deal) -> Did:
 
 
 def see_more(deal: Deal, amount: Money) -> Did:
+    """Money that nobody has told of, under a number of its own: it is posted, or waits on suspense."""
     one = deal.one
     seen = Seen(one.operator, deal.number, one.organisation_id, amount, None, None, one.at, stands_on=_role(one.role))
     done = see(deal.unit, deal.tree, deal.chart, seen)

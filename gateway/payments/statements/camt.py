@@ -55,7 +55,7 @@ def read_camt(file: IO[bytes], hints: Hints) -> Read:
     ]
     opening, closing = check_stretches(stretches)
     account = min(accounts, default=None)
-    return finished(Heading("CAMT.053", hints.currency, account and account[:40], opening, closing), parts, None)
+    return finished(Heading("CAMT.053", hints.currency, account and account[:40], opening, closing), parts)
 
 
 def _entries(file: IO[bytes], hints: Hints, statements: list[_Statement]) -> Iterator[Entry]:

@@ -42,13 +42,16 @@ def head(text: IO[bytes], separator: str) -> list[list[str]]:
     return rows
 
 
-def rows_below(text: IO[bytes], separator: str, skip: int, width: int, wanted: Sequence[int]) -> Iterator[pl.DataFrame]:
+def rows_below(
+    text: IO[bytes], separator: str, skip: int, width: int, wanted: Sequence[int], needs_end: bool = False
+) -> Iterator[pl.DataFrame]:
     """The rows below the first ``skip``: the column ``line``, then the wanted of ``width`` columns by their index.
 
     Empty cells are null, and rows of empty cells left out. Raises :class:`BadStatement` for a row with more or fewer
-    cells, and for a quote that isn't closed.
+    cells, for a quote that isn't closed, and with ``needs_end`` for a last row without an end: what its last cell says
+    may have been longer.
     """
-    line = 1
+    line, chunk = 1, b""
     for chunk in _chunks(text):
         if skip:
             begins = _after(chunk, skip)
@@ -62,6 +65,13 @@ def rows_below(text: IO[bytes], separator: str, skip: int, width: int, wanted: S
         frame.insert_column(0, pl.int_range(line, line + height, dtype=pl.UInt32, eager=True).alias("line"))
         line += height
         yield frame.filter(~blank) if blank.any() else frame
+    if needs_end and chunk and not chunk.endswith((b"\n", b'"')):
+        raise BadStatement("the last row has no end: the file may be cut; if it isn't, add an empty line", line - 1)
+
+
+def quoted(cell: str | None) -> str:
+    """A cell as a message shows it: on one line, and not for long."""
+    return repr(" ".join((cell or "").split())[:40])
 
 
 def tidy(cells: pl.Series) -> pl.Series:

@@ -7,12 +7,13 @@ read in both ways as long as both are possible, and whoever reads the file decid
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 import polars as pl
 
 from gateway.kernel.money import EXPONENT, MAX_MINOR
-from gateway.payments.statements.cells import tidy
+from gateway.payments.statements.cells import quoted, tidy
 
 # What stands before decimals; the other of the two then parts thousands, as may spaces and apostrophes.
 Style = Literal[".", ","]
@@ -21,6 +22,11 @@ STYLES: tuple[Style, ...] = (".", ",")
 # Symbols and codes that stand beside amounts in cells.
 _CURRENCY = r"(?i:FCFA|CFA|FBU|FRW|KSH|FC|FG|FR|F|€|\$|" + "|".join(EXPONENT) + ")"
 _SPACES = r"[\s\u00a0\u202f\u2009]+"
+# As programs write them, for each count of decimals: nothing but the dot style can read these, but for the doubtful.
+_PLAIN_DOT = {
+    exponent: rf"^-?(?:[0-9]+|[1-9][0-9]{{0,2}}(?:,[0-9]{{3}})+)\.[0-9]{{0,{exponent}}}0*$"
+    for exponent in set(EXPONENT.values())
+}
 _DOUBTFUL = r"^-?[0-9]{1,3}\.[0-9]{3}$"
 _LONG = re.compile(r"[-+]?[0-9]{13,}")
 # In place of an amount that can be read, but not be paid.
@@ -34,21 +40,22 @@ def _written(style: Style) -> str:
     return rf"^(?:[0-9]+|{groups})?(?:{re.escape(style)}[0-9]*)?$"
 
 
-def read_figures(cells: pl.Series, currency: str, most: int = MAX_MINOR) -> dict[Style, pl.Series]:
-    """``cells`` as minor units of ``currency`` in each way of writing; null where a cell is empty or can't be read.
+def read_figures(
+    cells: pl.Series, currency: str, most: int = MAX_MINOR, styles: Sequence[Style] = STYLES
+) -> dict[Style, pl.Series]:
+    """``cells`` as minor units of ``currency`` in each of the styles; null where a cell is empty or can't be read.
 
     A sign may stand before or behind, a negative amount in parentheses. An amount above ``most`` can't be read. One
-    that has more decimals than the currency, other than zeros, is :data:`TOO_FINE`. Both ways are the same series
-    where nothing differs.
+    that has more decimals than the currency, other than zeros, is :data:`TOO_FINE`.
     """
     exponent = EXPONENT[currency]
     plain = cells.cast(pl.Int64, strict=False)
     if plain.null_count() == cells.null_count():
-        one = _within(plain * 10**exponent if exponent else plain, most)
-        return {".": one, ",": one}
-    if cells.str.contains(rf"^-?[0-9]+\.[0-9]{{0,{exponent}}}0*$").all() and not cells.str.contains(_DOUBTFUL).any():
-        one = _within(_minor(cells, exponent), most)
-        return {".": one, ",": one}
+        return dict.fromkeys(styles, _within(plain * 10**exponent if exponent else plain, most))
+    if "." in styles and cells.str.contains(_PLAIN_DOT[exponent]).all() and not cells.str.contains(_DOUBTFUL).any():
+        dot = _within(_minor(cells.str.replace_all(",", "", literal=True), exponent), most)
+        nothing = dot.clear(dot.len())
+        return {style: dot if style == "." else nothing for style in styles}
     text = (
         tidy(cells)
         .to_frame("x")
@@ -65,9 +72,7 @@ def read_figures(cells: pl.Series, currency: str, most: int = MAX_MINOR) -> dict
         bare=pl.col("x").str.replace(r"^\((.+)\)$", "$1").str.replace(r"^[-+] ?", "").str.replace(r" ?[-+]$", ""),
         twice=pl.col("x").str.contains(r"^[-+(].*[-+]\)?$|^\( ?[-+]"),
     )
-    read = {style: _in_style(signed, style, exponent, most) for style in STYLES}
-    same = read["."].eq_missing(read[","]).all()
-    return {".": read["."], ",": read["."] if same else read[","]}
+    return {style: _in_style(signed, style, exponent, most) for style in styles}
 
 
 def _in_style(signed: pl.DataFrame, style: Style, exponent: int, most: int) -> pl.Series:
@@ -106,11 +111,11 @@ def _within(minor: pl.Series, most: int) -> pl.Series:
 def why_unread(cell: str, currency: str) -> str:
     """Why a cell isn't an amount, for people."""
     if re.search(r"[0-9][eE][+-]?[0-9]", cell):
-        return f"{cell!r} was written by a spreadsheet in powers of ten: save the column as plain numbers"
+        return f"{quoted(cell)} was written by a spreadsheet in powers of ten: save the column as plain numbers"
     if any(not read.is_null().any() for read in read_figures(pl.Series([cell]), currency).values()):
-        return f"{cell!r} is written otherwise than the amounts above it"
+        return f"{quoted(cell)} is written otherwise than the amounts above it"
     if any(not read.is_null().any() for read in read_figures(pl.Series([cell]), currency, 2**63 - 1).values()) or (
         _LONG.fullmatch(cell.strip())
     ):
-        return f"{cell!r} is too large for an amount"
-    return f"{cell!r} is not an amount"
+        return f"{quoted(cell)} is too large for an amount"
+    return f"{quoted(cell)} is not an amount"

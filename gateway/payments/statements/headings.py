@@ -17,6 +17,7 @@ from gateway.payments.statements.profiles import Column, Mapping, Signs
 _CODES = frozenset(code.lower() for code in EXPONENT)
 # Columns whose cells may be words for people as well: a party's cell has a name in it.
 _ALSO_WORDS: tuple[Column, ...] = ("kind", "payer", "payee", "said")
+_MONEY: tuple[Column, ...] = ("amount", "credit", "debit", "fee", "operator_id", "our_id", "linked")
 _LETTERS = re.compile(r"=([A-Za-z]{1,3})")
 
 
@@ -45,6 +46,11 @@ class Table:
     def wanted(self) -> tuple[int, ...]:
         """The places of the columns that are read."""
         return tuple(sorted({*self.columns.values(), *self.words}))
+
+    @property
+    def ends_with_money(self) -> bool:
+        """Whether the last cell of a row is one that mustn't be shorter than it was."""
+        return any(self.columns.get(one) == self.width - 1 for one in _MONEY)
 
     def title(self, column: Column) -> str | None:
         """What a column is headed, for people."""

@@ -106,6 +106,7 @@ class Layout:
     date_order: DateOrder | None = None
     time_zone: str | None = None
     assumed: bool = True
+    newest_first: bool = False
     usual: Kind = "other"  # what a line is of which no word says more
     fees_share_numbers: bool = False  # a fee is a row of its own with the number of what it is the fee of
     words_refer: bool = False  # what a payer wrote may stand in the words for people, where no column is for it
@@ -328,6 +329,7 @@ MPESA_ORGANISATION = Layout(
     date_order="dmy",
     assumed=False,
     fees_share_numbers=True,
+    newest_first=True,
 )
 
 ORANGE_MONEY = Layout(

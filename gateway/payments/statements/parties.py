@@ -7,7 +7,6 @@ from phonenumbers import PhoneMetadata, country_code_for_region
 
 _POWERS = r"^[0-9]([.,][0-9]+)?[eE]\+?[0-9]+$"
 _ROUNDED = r"^[0-9]{15}0+$"
-_SOME = 1000
 
 
 def in_powers(cells: pl.Series) -> pl.Series:
@@ -42,18 +41,22 @@ def phones(cells: pl.Series, country: str) -> pl.Series:
     it, and Benin's eight digits of before November 2024.
     """
     code, lengths = _plan(country)
-    some = cells.head(_SOME)
-    if some.n_unique() < len(some) // 4:  # often one number in a whole column, ours
-        known = cells.unique()
-        return cells.replace_strict(known, _phones(known, country, code, lengths), return_dtype=pl.String)
-    return _phones(cells, country, code, lengths)
+    digits = "|".join(f"[0-9*]{{{length}}}" for length in lengths)
+    bare = cells.str.strip_prefix("FRI:").str.strip_prefix("+")
+    usual = bare.str.contains(rf"^{code}(?:{digits})(?:$|/MSISDN$| - )")
+    if len(lengths) > 1 or not usual.any():
+        usual = pl.Series([False]).new_from_index(0, cells.len())
+    shown = "+" + bare.str.slice(0, len(code) + lengths[0])
+    if usual.all():
+        return shown
+    # What is written otherwise is mostly little, or one number over and over.
+    others = cells.filter(~usual).unique()
+    read = cells.replace_strict(others, _read_phones(others, country), default=None, return_dtype=pl.String)
+    return pl.select(pl.when(usual).then(shown).otherwise(read).alias("x"))["x"]
 
 
-def _phones(cells: pl.Series, country: str, code: str, lengths: tuple[int, ...]) -> pl.Series:
-    bare = cells.str.strip_prefix("FRI:").str.strip_suffix("/MSISDN").str.strip_prefix("+")
-    usual = "|".join(f"[0-9]{{{length}}}" for length in lengths)
-    if bare.str.contains(rf"^{code}({usual})$").all():
-        return "+" + bare
+def _read_phones(cells: pl.Series, country: str) -> pl.Series:
+    code, lengths = _plan(country)
     national = "|".join(f"[0-9*]{{{length}}}" for length in lengths)
     given = (
         pl.col("x")

@@ -44,7 +44,7 @@ def _read_csv(text: IO[bytes], operator: str, hints: Hints) -> Read:
     for separator in cells.SEPARATORS:
         table = find_table(cells.head(text, separator), operator, hints)
         if table is not None:
-            rows = cells.rows_below(text, separator, table.below, table.width, table.wanted)
+            rows = cells.rows_below(text, separator, table.below, table.width, table.wanted, table.ends_with_money)
             return _read_table(rows, table, hints, "CSV")
     raise _without_headings(hints)
 
@@ -60,7 +60,7 @@ def _read_workbook(file: IO[bytes], operator: str, hints: Hints) -> Read:
 def _read_table(frames: Iterable[pl.DataFrame], table: Table, hints: Hints, written: str) -> Read:
     lines: Iterator[pl.DataFrame] = read_rows(frames, table, hints)
     heading = Heading(f"{table.layout.name}, {written}", hints.currency, table.account)
-    return finished(heading, list(lines), table.title("balance"))
+    return finished(heading, list(lines), table.title("balance"), table.layout.newest_first)
 
 
 def _without_headings(hints: Hints) -> BadStatement:

@@ -22,10 +22,11 @@ class Balances:
     fees_count: bool
 
 
-def in_order(parts: list[pl.DataFrame]) -> list[pl.DataFrame]:
+def in_order(parts: list[pl.DataFrame], newest_first: bool) -> list[pl.DataFrame]:
     """The parts of a file, oldest line first; of equal moments the file's own order, reversed where it is newest first.
 
-    The list given is emptied, so that little is held twice.
+    A file of one moment alone is newest first where its balances say so, or else where its format is
+    (``newest_first``). The list given is emptied, so that little is held twice.
     """
     if not parts:
         return []
@@ -37,7 +38,10 @@ def in_order(parts: list[pl.DataFrame]) -> list[pl.DataFrame]:
         bool(steps.to_frame("x").select((pl.col("x") <= zero).all()).item()),
     )
     del at, steps
-    if rising:
+    if rising and falling:
+        whole = pl.concat(parts, rechunk=False)
+        ordered = [whole.reverse() if _told_backwards(whole, newest_first) else whole]
+    elif rising:
         ordered = list(parts)
     elif falling:
         ordered = [part.reverse() for part in reversed(parts)]
@@ -47,6 +51,18 @@ def in_order(parts: list[pl.DataFrame]) -> list[pl.DataFrame]:
         ordered = [(whole.reverse() if newest_first else whole).sort("at", maintain_order=True)]
     parts.clear()
     return ordered
+
+
+def _told_backwards(lines: pl.DataFrame, otherwise: bool) -> bool:
+    """Whether the balances of lines of one moment lead from the last line to the first."""
+    told = lines.drop_nulls("balance")
+    for moved in (pl.col("amount") - pl.col("fee"), pl.col("amount")):
+        if told.height == lines.height > 1:
+            onward = told.select((pl.col("balance") - moved.cum_sum()).n_unique()).item() == 1
+            backward = told.reverse().select((pl.col("balance") - moved.cum_sum()).n_unique()).item() == 1
+            if onward != backward:
+                return bool(backward)
+    return otherwise
 
 
 def check(parts: list[pl.DataFrame], column: str | None) -> Balances | None:
@@ -106,9 +122,11 @@ def _followed(lines: pl.DataFrame, moved: pl.Series) -> tuple[int, int] | int:
     return place if breaks.any() else start
 
 
-def finished(heading: Heading, parts: list[pl.DataFrame], column: str | None) -> Read:
+def finished(
+    heading: Heading, parts: list[pl.DataFrame], column: str | None = None, newest_first: bool = False
+) -> Read:
     """The statement of lines in the order of the file: turned round where it must be, its balances followed."""
-    ordered = in_order(parts)
+    ordered = in_order(parts, newest_first)
     balances = check(ordered, column)
     if balances is not None:
         if heading.opening_minor not in (None, balances.opening):

@@ -10,7 +10,7 @@ import polars as pl
 from gateway.kernel.money import EXPONENT, MAX_MINOR
 from gateway.kernel.spelling import plain
 from gateway.payments.statements import figures, moments, parties
-from gateway.payments.statements.cells import tidy
+from gateway.payments.statements.cells import quoted, tidy
 from gateway.payments.statements.countries import is_country
 from gateway.payments.statements.figures import STYLES, Style, read_figures
 from gateway.payments.statements.headings import Table
@@ -65,7 +65,7 @@ class _Reading:
         parts = [part for frame in frames if (part := self._part(frame)) is not None]
         for column, (row, cell) in self.rounded.items():
             if column not in self.whole:
-                self._refuse(f"{cell!r} was rounded by a spreadsheet to fifteen figures", row, column)
+                self._refuse(f"{quoted(cell)} was rounded by a spreadsheet to fifteen figures", row, column)
         order = self._one_order(parts)
         style = self._one_style(parts)
         self.negative = self.table.signs == "signed" or any(
@@ -130,7 +130,7 @@ class _Reading:
                 cells.is_in(unknown, nulls_equal=True) if unknown else ~cells.is_in(list(verdicts), nulls_equal=True)
             )
             at = strange.arg_max() or 0
-            self._refuse(what.format(word=cells[at]), frame["line"][at], column)
+            self._refuse(what.format(word=quoted(cells[at])), frame["line"][at], column)
         kept = [word for word, verdict in verdicts.items() if verdict]
         return cells.is_in(kept, nulls_equal=True)
 
@@ -163,7 +163,7 @@ class _Reading:
             known = plain(word or "")
             return True if known in done else False if known in left_out else None
 
-        return frame.filter(self._words_of(frame, "status", counts, "{word!r} is no status that we know"))
+        return frame.filter(self._words_of(frame, "status", counts, "{word} is no status that we know"))
 
     def _figures(self, frame: pl.DataFrame) -> dict[Column, dict[Style, pl.Series]]:
         """The amounts of each column in each style that is left; what no style can read is refused."""
@@ -174,7 +174,7 @@ class _Reading:
                 continue
             cells = self._cells(frame, column)
             most = MOST_BALANCE if column == "balance" else MAX_MINOR
-            read[column] = read_figures(cells, self.hints.currency, most)
+            read[column] = read_figures(cells, self.hints.currency, most, self.styles)
             for style in self.styles:
                 unread = read[column][style].is_null() & cells.is_not_null()
                 if unread.any():
@@ -196,7 +196,7 @@ class _Reading:
         alive = [order for order in self.orders if order not in worst]
         if not alive:
             at = max(worst.values())
-            self._refuse(f"{cells[at]!r} is not a date and time that we can read", frame["line"][at], "at")
+            self._refuse(f"{quoted(cells[at])} is not a date and time that we can read", frame["line"][at], "at")
         self.orders = alive
         return read
 
@@ -215,7 +215,7 @@ class _Reading:
         powers = parties.in_powers(cells)
         if powers.any():
             at = powers.arg_max() or 0
-            why = f"{cells[at]!r} was written by a spreadsheet in powers of ten: export the file again, as text"
+            why = f"{quoted(cells[at])} was written by a spreadsheet in powers of ten: export the file again, as text"
             self._refuse(why, frame["line"][at], column)
 
     def _kinds(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -360,8 +360,8 @@ class _Reading:
             unclear = frame["amount"].is_null()
             if unclear.any():
                 at = unclear.arg_max() or 0
-                words = frame["said"][at][:60]
-                self._refuse(f"nothing says whether money came or left: {words!r}", frame["line"][at], "amount")
+                words = frame["said"][at]
+                self._refuse(f"nothing says whether money came or left: {quoted(words)}", frame["line"][at], "amount")
         outgoing = (pl.col("kind") == "payment") & (pl.col("amount") < 0)
         return frame.with_columns(pl.when(outgoing).then(pl.lit("other", _KIND)).otherwise("kind").alias("kind"))
 

@@ -112,6 +112,7 @@ def test_what_explained_itself_is_settled_by_the_gateway_and_open_again_when_it_
     assert (one.theirs, one.state, one.settled_by) == (francs(7), "open", None)
 
 
+@ON_SQLITE
 def test_what_somebody_settled_stays_settled_while_the_figures_are_the_same(office: Village, home: int) -> None:
     number = missing(office, home)
     settled(office, number, "lost")
@@ -144,6 +145,7 @@ def test_many_are_gone_at_once_also_what_somebody_waits_for(office: Village, hom
     assert listed(office) == []
 
 
+@ON_SQLITE
 def test_what_somebody_asks_to_undo_is_not_gone(office: Village, home: int) -> None:
     number = missing(office, home, LARGE)
     choose(office, number, "lost")
@@ -156,6 +158,7 @@ def test_what_somebody_asks_to_undo_is_not_gone(office: Village, home: int) -> N
     assert "losses" not in office.balance()
 
 
+@ON_SQLITE
 def test_what_a_rule_settles_is_in_the_story_and_no_person_s_to_undo(office: Village) -> None:
     [found] = some(office)
     with office.store.write() as unit:
@@ -197,6 +200,7 @@ def test_an_operator_s_words_keep_no_number_of_a_phone(office: Village) -> None:
 # Listed
 
 
+@ON_SQLITE
 def test_a_list_is_of_a_wallet_a_kind_or_an_organisation(office: Village, home: int) -> None:
     numbers = [missing(office, home), unknown(office), left_the_wallet(office)]
     with office.store.write() as unit:

@@ -225,6 +225,12 @@ AMBIGUOUS: dict[str, tuple[list[Some], list[Some], list[tuple[int, str, int, str
                                 [(1, "operator-id", 2, "2 of our movements bear its number")]),
     "one key, paid twice": ([{"operator_id": f"X{n}", "our_id": "K1"} for n in range(2)], [{"our_id": "K1"}],
                             [(line, "our-id", 1, "other lines name the same movement") for line in (1, 2)]),
+    "one key, paid twice, and not paid as far as we know": (
+        [{"operator_id": f"X{n}", "our_id": "K1"} for n in range(2)], [{"our_id": "K1", "counts": False}],
+        [(line, "our-id", 1, "other lines name the same movement") for line in (1, 2)]),
+    "one key, paid twice, one by its number": (
+        [{"operator_id": f"X{n}", "our_id": "K1"} for n in range(3)],
+        [{"our_id": "K1", "operator_id": "X2"}, {"our_id": "K1", "operator_id": "X1"}], []),
     "one card, twice": ([{"reference": A}] * 2, [{"card": A, "at": after(days=1)}] * 2,
                         [(line, "reference", 2, "2 movements fit by card, amount and day") for line in (1, 2)]),
     "one phone for thirty households": ([{"payer": AWA}] * 30, [{"payer": AWA, "at": after(hours=1)}] * 30,

@@ -23,6 +23,7 @@ from gateway.payments.refunds import Refund, ask_refund, refunds
 from gateway.payments.refunds import approve as approve_refund
 from gateway.payments.refunds import paid as refund_paid
 from gateway.payments.states import State
+from gateway.payments.unasked.assigning import assign, drop_assignment
 from gateway.payments.unasked.incoming import Posted
 from gateway.store.schema import collection, incoming
 from tests.payments.deeds import YESTERDAY, asked, cases_of, group_of, kinds, newest_key, three_families, told
@@ -409,6 +410,7 @@ def test_a_number_that_only_one_line_has_and_two_payments_of_ours_loses_one_of_t
     assert (office.stands(home).left - owed).minor == 1_500
 
 
+@ON_SQLITE
 def test_a_second_payment_of_one_number_waits_to_be_identified(office: Village, home: int) -> None:
     number = twice(3_000, 1_500)(office, home)
     before = office.balance()
@@ -421,6 +423,7 @@ def test_a_second_payment_of_one_number_waits_to_be_identified(office: Village, 
     assert office.balance()["suspense"] == -1_500
 
 
+@ON_SQLITE
 def test_what_the_operator_took_back_is_found_by_its_number(office: Village, home: int) -> None:
     seen = told(office, 1_500, office.family(home).card)
     owed = office.stands(home).left
@@ -441,9 +444,33 @@ def test_the_word_about_money_that_was_never_told_of_is_kept(office: Village, ho
     assert not_settled(take_up(office, number)) == "reversed"
 
 
+@ON_SQLITE
+def test_what_is_given_back_is_not_taken_back_as_well(office: Village, home: int) -> None:
+    number = missing(office, home)
+    with office.store.write() as unit:
+        asked_for = ask_refund(unit, office.network.tree(), collection_key=newest_key(office), amount=francs(700),
+                               reason="too much", by=ONE)  # fmt: skip
+        assert isinstance(asked_for, Refund)
+    assert not_settled(choose(office, number, "reverse")) == "busy"
+    assert steps(office, number) == ["found"]
+
+
+@ON_SQLITE
+def test_an_assignment_that_was_said_anew_elsewhere_is_not_approved_here(office: Village, home: int) -> None:
+    number, other = unknown(office, LARGE), office.register(NEIGHBOUR, language="en").household_id
+    its_id = shown(office, number).incoming_id or 0
+    choose(office, number, "assign", card=office.family(home).card)
+    with office.store.write() as unit:
+        drop_assignment(unit, its_id, OTHER, "not theirs")
+        assign(unit, office.network.tree(), office.chart, its_id, office.family(other), OTHER, "the neighbours'")
+    assert not_settled(agree(office, number, "Awa Sabi")) == "gone"
+    assert (office.balance()["suspense"], shown(office, number).state) == (-LARGE, "asked")
+
+
 # out, ambiguous
 
 
+@ON_SQLITE
 def test_what_left_was_a_refund(office: Village, home: int) -> None:
     paid = office.shown(office.push(home, 1_500, YESTERDAY))
     with office.store.write() as unit:

@@ -350,7 +350,7 @@ MOVED = st.tuples(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(MOVED, max_size=12))
 def test_three_days_of_any_history_close_one_after_the_other_with_nothing_left(
     history: list[tuple[float, float, int, str]],

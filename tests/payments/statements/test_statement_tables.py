@@ -170,10 +170,20 @@ SPECIMENS = [
     Specimen(
         "headings said twice in the middle",
         csv(MTN, with_row(4, MTN[0])),
-        Refused("the currency is Currency", 4, "Currency"),
+        Refused("the currency is 'Currency'", 4, "Currency"),
     ),
     # --- cut, torn and misprinted
     Specimen("the last row cut", csv(MTN)[:-25], Refused("cells where the headings are 13", 5)),
+    Specimen(
+        "the last amount cut",
+        csv(MTN, without_column("Currency", "Balance", "Fee"))[:-4],
+        Refused("the last row has no end", 5),
+    ),
+    Specimen(
+        "the last amount whole",
+        csv(MTN, without_column("Currency", "Balance", "Fee")),
+        [{}, {}, {}, {"amount": -10000}],
+    ),
     Specimen("a quote that isn't closed", csv(MTN, quoted=True)[:-20], Refused("a quote isn't closed", 5)),
     Specimen(
         "a quote in a text",
@@ -217,8 +227,8 @@ SPECIMENS = [
         "an unknown state", csv(MTN, cell(4, "Status", "Half done")), Refused("'Half done' is no status", 4, "Status")
     ),
     Specimen("no state", csv(MTN, cell(4, "Status", "")), Refused("is no status", 4, "Status")),
-    Specimen("another currency", csv(MTN, cell(3, "Currency", "XAF")), Refused("the currency is XAF", 3, "Currency")),
-    Specimen("another account's currency", csv(MTN), Refused("the currency is XOF", 2, "Currency"), hints=KENYA),
+    Specimen("another currency", csv(MTN, cell(3, "Currency", "XAF")), Refused("the currency is 'XAF'", 3, "Currency")),
+    Specimen("another account's currency", csv(MTN), Refused("the currency is 'XOF'", 2, "Currency"), hints=KENYA),
     Specimen("no currency in a row", csv(MTN, cell(3, "Currency", "")), Refused("the currency is", 3, "Currency")),
     Specimen(
         "an unknown kind of our own money",
@@ -388,13 +398,13 @@ SPECIMENS = [
     Specimen(
         "another country's rows",
         csv(PAWAPAY, cell(3, "Country", "CIV")),
-        Refused("the country is CIV", 3, "Country"),
+        Refused("the country is 'CIV'", 3, "Country"),
         "pawapay",
     ),
     Specimen(
         "another currency's rows",
         csv(PAWAPAY, cell(3, "Currency", "CDF")),
-        Refused("the currency is CDF", 3, "Currency"),
+        Refused("the currency is 'CDF'", 3, "Currency"),
         "pawapay",
     ),
     Specimen(
