@@ -44,7 +44,7 @@ COMMANDS = {
     "refunds": "refunds",
     "groups": "groups",
     "plans": "dues",
-    "subsidy": "dues",
+    "subsidy": "subsidies",
     "phone": "phones",
     "sms": "phones",
     "menu-map": "phones",

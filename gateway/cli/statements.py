@@ -186,6 +186,7 @@ HOW = {
     "many-lines": "several lines that make it up together",
     "many-ours": "several movements of one day, which it is the sum of",
     "rule": "what it made itself: posted from the statement",
+    "person": "what somebody said it is",
 }
 
 

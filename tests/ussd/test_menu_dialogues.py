@@ -259,7 +259,7 @@ def test_cover_from_the_first_day_to_the_renewed_payment(any_place: Place) -> No
     phone.dial().picks("Ma couverture").sees("Couvert jusqu'au 24/03/2027. Payez avant.")
 
     any_place.wait(days=40)
-    phone.dial().picks("Ma couverture").sees("La couverture est arrêtée. Payez pour reprendre.")
+    phone.dial().picks("Ma couverture").sees("Couverture suspendue. Payez 1 100 F pour la reprendre.")
 
     phone.picks("Payer", "Payer le versement : 1 100 F", "Oui").hears_the_end()
     any_place.wallet_pays()

@@ -24,7 +24,8 @@ from gateway.payments.providers.base import keep_said
 from gateway.payments.readers import readers
 from gateway.payments.receipts import show_receipt
 from gateway.payments.reconciliation.differences import AGAIN
-from gateway.payments.reconciliation.kept import release
+from gateway.payments.reconciliation.items import Source
+from gateway.payments.reconciliation.kept import release, tie
 from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.reversing import reversal_key, reverse
 from gateway.payments.states import REFUND_RUNNING, State
@@ -178,6 +179,23 @@ def look_again(deal: Deal) -> None:
         release(deal.unit, deal.one.statement_id, deal.one.line)
 
 
+def tie_line(deal: Deal, collection_id: int | None = None, incoming_id: int | None = None) -> bool:
+    """From now on the line is this payment, or this money; False where a line is matched with it already.
+
+    What came without our asking keeps its own name when it counts for somebody.
+    """
+    one, unit = deal.one, deal.unit
+    if one.statement_id is None or one.line is None:
+        return True
+    if incoming_id is None:
+        incoming_id = unit.connection.scalar(select(incoming.c.id).where(incoming.c.collection_id == collection_id))
+    look_again(deal)
+    source: Source = "incoming" if incoming_id is not None else "collection"
+    its_id = incoming_id if incoming_id is not None else collection_id
+    assert its_id is not None
+    return tie(unit, one.statement_id, one.line, source, its_id)
+
+
 # --- what a person takes back -----------------------------------------------------------------------------------------
 
 
@@ -212,7 +230,7 @@ def reverse_ours(deal: Deal, payment: Collection, minor: int | None) -> Did:
     if payment.way == "cash":
         return NotSettled("cash", f"gateway collections correct {payment.key}")
     # An operator takes back what it likes; a person doesn't take back what is given back.
-    if deal.one.kind != "reversed" and _is_given_back(deal, payment):
+    if deal.one.kind != "reversed" and is_given_back(deal, payment):
         return NotSettled("busy")
     most = still_counts(deal, payment)
     if minor is not None and minor > most:
@@ -236,7 +254,8 @@ def reverse_ours(deal: Deal, payment: Collection, minor: int | None) -> Did:
     return Done(its_key if payment.group_id is None else None)
 
 
-def _is_given_back(deal: Deal, payment: Collection) -> bool:
+def is_given_back(deal: Deal, payment: Collection) -> bool:
+    """Was any of a payment given back, or is it being?"""
     given = refund.c.state.in_([*REFUND_RUNNING, "paid"]) & (refund.c.collection_id == payment.id)
     return deal.unit.connection.scalar(select(refund.c.id).where(given)) is not None
 

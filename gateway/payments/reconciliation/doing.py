@@ -26,6 +26,7 @@ from gateway.payments.reconciliation.deals import (
     still_counts,
     take_back_ours,
     tell_household,
+    tie_line,
 )
 from gateway.payments.reconciliation.differences import Kind
 from gateway.payments.reconciliation.unmatched import (
@@ -106,7 +107,7 @@ def _count_more(deal: Deal, payment: Collection, minor: int) -> Done:
     on = day_in(family.time_zone, payment.paid_at or deal.one.at)
     record(
         unit,
-        Entry(deal.key, payment.organisation_id, "collections", deal.one.currency, on,
+        Entry(deal.key, payment.organisation_id, "corrections", deal.one.currency, on,
               (Line(accounts[deal.one.role], minor), *lines)),
     )  # fmt: skip
     tell_household(deal, payment, notices.counts_more, Money(minor, deal.one.currency), deal.key)
@@ -138,7 +139,10 @@ def _one(deal: Deal) -> Did:
 def _two(deal: Deal) -> Did:
     more, left = _excess(deal)
     if more > 0 and not left:
-        return see_more(deal, Money(more, deal.one.currency))
+        done = see_more(deal, Money(more, deal.one.currency))
+        if isinstance(done, Done) and done.changes is not None:
+            tie_line(deal, incoming_id=done.changes["incoming_id"])
+        return done
     # What left once more, or what the operator doesn't know, nobody can explain yet.
     return plain(deal, "unexplained", deal.one.role, more if left else -more) if more else Done()
 

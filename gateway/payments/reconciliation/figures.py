@@ -238,9 +238,10 @@ class Seen:
 
     ``lines`` (in the order of their statements), ``matches`` and ``ours`` have the schemas :data:`SEEN_LINES`,
     :data:`SEEN_MATCHES` and :data:`SEEN_OURS`; ``marks`` that of :data:`~.balances.MARKS`. ``periods``: from when to
-    when statements go, in order, without overlaps. ``noted`` are the differences of the span; ``open_ones`` the numbers
-    of open ones by the lines and movements that they are about, as items name their members; ``ties`` are those that
-    have to do with each other although they weren't matched: what was settled, and the entry that settled it.
+    when statements go, in order, without overlaps. ``begun_at`` is as :class:`Figures` says; ``whole_from``: from when
+    on no line is left out. ``noted`` are the differences of the span; ``open_ones`` the numbers of open ones by the
+    lines and movements that they are about, as items name their members; ``ties`` are those that have to do with each
+    other although they weren't matched: what was settled, and the entry that settled it.
     """
 
     lines: pl.DataFrame
@@ -249,6 +250,7 @@ class Seen:
     marks: pl.DataFrame
     periods: Sequence[tuple[datetime, datetime]]
     begun_at: datetime
+    whole_from: datetime
     noted: Sequence[Noted] = ()
     open_ones: Mapping[str, str] = field(default_factory=dict)
     ties: Sequence[tuple[str, str]] = ()
@@ -267,7 +269,8 @@ def looked_from(before: Figures | None, span: Span) -> datetime:
 
 def figures(span: Span, seen: Seen, known: Known, before: Figures | None, ours_before_minor: int) -> Figures:
     """The figures of a span; ``ours_before_minor``: all that moved before it by our books, for a wallet's first."""
-    balances = told(seen.lines, seen.marks, span.from_at, span.until_at)
+    whole = pl.col("at") >= seen.whole_from
+    balances = told(seen.lines.filter(whole), seen.marks.filter(whole), span.from_at, span.until_at)
     between = explain(seen.lines, seen.matches, seen.ours, seen.ties, span.until_at, span.zone)
     lists = _lists(between, seen.open_ones)
     ours = _ours(span, seen.ours, before.ours.closing_minor if before else ours_before_minor)

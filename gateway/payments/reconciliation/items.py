@@ -37,9 +37,10 @@ How = Literal[
     "many-lines",  # several lines that name the same thing make up one movement
     "many-ours",  # several movements of one day make up one line
     "rule",  # the line made the movement: it was posted from the statement
+    "person",  # somebody said so
 ]
 HOWS: tuple[How, ...] = (
-    "operator-id", "our-id", "reference", "payer", "time", "many-lines", "many-ours", "rule",
+    "operator-id", "our-id", "reference", "payer", "time", "many-lines", "many-ours", "rule", "person",
 )  # fmt: skip
 
 MATCHES = pl.Schema(

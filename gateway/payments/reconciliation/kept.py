@@ -22,7 +22,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import Tree
-from gateway.payments.reconciliation.items import MATCHES
+from gateway.payments.reconciliation.items import MATCHES, Source
 from gateway.payments.reconciliation.wallets import Wallet, name_account
 from gateway.payments.statements.lines import LINES, BadStatement, Heading
 from gateway.payments.statements.reading import Hints, read_statement
@@ -318,7 +318,8 @@ def matches_of(connection: Connection, part: PartName) -> pl.DataFrame:
     content = connection.scalar(select(statement_part.c.matches).where(_its(part)))
     if content is None:
         return pl.DataFrame(schema=MATCHES)
-    return pl.read_ipc(io.BytesIO(content))
+    # What is kept may be older than the newest word for how.
+    return pl.read_ipc(io.BytesIO(content)).cast(MATCHES)
 
 
 def add_matches(unit: Unit, part: PartName, new: pl.DataFrame) -> None:
@@ -333,6 +334,23 @@ def add_matches(unit: Unit, part: PartName, new: pl.DataFrame) -> None:
     unit.connection.execute(
         update(statement_part).where(_its(part)).values(matches=buffer.getvalue(), left=statement_part.c.left - lines)
     )
+
+
+def tie(unit: Unit, statement_id: int, number: int, source: Source, its_id: int) -> bool:
+    """Somebody says which movement a line is; False where there is no such line, or it is matched already."""
+    match = {"line": [number], "how": ["person"], "source": [source], "id": [its_id]}
+    parts = (
+        select(statement_part.c.number, statement_part.c.left)
+        .where(statement_part.c.statement_id == statement_id)
+        .order_by(statement_part.c.number)
+    )
+    for row in unit.connection.execute(parts).all():
+        part = PartName(statement_id, row.number, row.left)
+        if number in lines_of(unit.connection, part, ["line"])["line"]:
+            before = matches_of(unit.connection, part)
+            add_matches(unit, part, pl.DataFrame(match, schema=MATCHES))
+            return number not in before["line"]
+    return False
 
 
 def release(unit: Unit, statement_id: int, number: int) -> None:

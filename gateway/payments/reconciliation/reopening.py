@@ -11,13 +11,13 @@ from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
 from gateway.membership.households import by_id, lock_household
 from gateway.payments.collections import move
-from gateway.payments.names import operator_number
 from gateway.payments.reconciliation.deals import (
     Deal,
     Did,
     Done,
     NotSettled,
     come,
+    is_given_back,
     is_kept,
     kept_of,
     look_again,
@@ -26,7 +26,7 @@ from gateway.payments.reconciliation.deals import (
 )
 from gateway.payments.reconciliation.differences import RULE, Event
 from gateway.payments.refunds import NoRefund, drop
-from gateway.payments.states import REFUND_RUNNING, State
+from gateway.payments.states import State
 from gateway.payments.unasked.incoming import post_whole
 from gateway.payments.unasked.suspense import reverse_suspense
 from gateway.payments.undoing import undo_entry, undone_of
@@ -108,8 +108,7 @@ def _unassign(deal: Deal) -> Did:
     if payment is None or payment.state is not State.PAID or payment.group_id is not None:
         return NotSettled("later")
     entry_key = f"collection:{payment.key}"
-    given = refund.c.state.in_([*REFUND_RUNNING, "paid"]) & (refund.c.collection_id == payment.id)
-    if undone_of(unit.connection, entry_key) or unit.connection.scalar(select(refund.c.id).where(given)) is not None:
+    if undone_of(unit.connection, entry_key) or is_given_back(deal, payment):
         return NotSettled("later")
     if _stood_on(deal, entry_key) != "suspense":
         return NotSettled("moved")
@@ -165,15 +164,10 @@ def _unsee(deal: Deal) -> Did:
     if isinstance(row, NotSettled):
         return row
     reverse_suspense(deal.unit, deal.tree, row, deal.by_name, deal.reason)
-    if deal.one.kind == "ambiguous":
-        look_again(deal)
+    look_again(deal)
     return Done(f"returned:{row.id}", {"incoming_id": None})
 
 
 def _untie(deal: Deal) -> Did:
-    payment = payment_of(deal)
-    number = operator_number(deal.one.operator_id) if deal.one.operator_id is not None else None
-    if payment is not None and number is not None and payment.operator_id == deal.one.operator_id:
-        deal.unit.connection.execute(update(collection).where(collection.c.id == payment.id).values(operator_id=None))
     look_again(deal)
     return Done(None, {"collection_id": None})

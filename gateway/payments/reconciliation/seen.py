@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -19,7 +20,7 @@ from gateway.kernel.clock import day_in
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation import kept
 from gateway.payments.reconciliation.balances import MARKS
-from gateway.payments.reconciliation.between import LINE, ours_member
+from gateway.payments.reconciliation.between import FEES, LINE, ours_member
 from gateway.payments.reconciliation.figures import (
     SEEN_LINES,
     SEEN_MATCHES,
@@ -41,6 +42,8 @@ from gateway.store.schema import account, collection, entry, incoming, line, ref
 # How far apart what was matched with each other may have moved: the operator's moment and ours are the same but for
 # clocks, and what a person settled is found by what it is about.
 MARGIN = timedelta(days=7)
+# What a line makes is recorded when its statement is taken in, which may be so long after the line.
+MATCHED_LATE = timedelta(days=120)
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 Named = tuple[str, int]  # a movement of ours: its source and its id
@@ -77,11 +80,22 @@ class Looking:
     def seen(self) -> Seen:
         """All that there is to look at."""
         noted, open_ones = noted_of(self.connection, self.wallet, self.span)
-        ties = [(one, other) for each in self._old for one, other in zip(each.members, each.members[1:], strict=False)]
+        ties = [two for each in self._old for two in pairwise(each.members)]
         beside = self.connection.execute(self._own_lines().where(BESIDE, self._on_days())).all()
-        ties += ties_of(self.connection, self.wallet, self.span, beside)
+        ties += ties_of(self.connection, self.wallet, self.span, self._earliest, beside)
         lines, matches = self._lines()
-        return Seen(lines, matches, self._ours(), self._marks(), self._periods, self.begun_at, noted, open_ones, ties)
+        return Seen(
+            lines,
+            matches,
+            self._without_done(self._ours(), lines, ties),
+            self._marks(),
+            self._periods,
+            self.begun_at,
+            self.since - MARGIN,
+            noted,
+            open_ones,
+            ties,
+        )
 
     @cached_property
     def _old(self) -> list[Item]:
@@ -100,6 +114,10 @@ class Looking:
         begin = self.since - MARGIN
         days = {*self._late.values(), *self._days_of(self._old_ours)}
         return sorted(on for on in days if begins(on, self.span.zone) < begin)
+
+    @property
+    def _earliest(self) -> datetime:
+        return min([self.since - MARGIN, *(begins(on, self.span.zone) for on in self._days[:1])])
 
     def ours_before(self) -> pl.DataFrame:
         """All that moved before the span by our books, where no close tells it."""
@@ -134,9 +152,11 @@ class Looking:
                 pl.format(f"{LINE}:{{}}:{{}}", "statement", "line").alias("member"), late.alias("late")
             )
             near = pl.col("at").is_between(begin, end, closed="left")
+            # The fee of an old line was told of with its day.
+            told = (pl.col("at") < self.since) & ~pl.col("late")
             lines.append(
                 own.filter(near | named | pl.col("late"))
-                .with_columns(self._own(named | pl.col("late")))
+                .with_columns(self._own(named | pl.col("late")), pl.when(~told).then("fee").otherwise(0).alias("fee"))
                 .select(SEEN_LINES.names())
             )
             matched = kept.matches_of(self.connection, part)
@@ -189,8 +209,35 @@ class Looking:
                 is_late.alias("late"),
                 self._own(pl.col("named").is_in(_names(old)) | is_late),
             )
+            .with_columns(
+                pl.col("own") & (~pl.col("named").is_in(self._done(begin)) | pl.col("named").is_in(_names(old)))
+            )
             .select(SEEN_OURS.names())
         )
+
+    def _without_done(self, ours: pl.DataFrame, lines: pl.DataFrame, ties: Iterable[tuple[str, str]]) -> pl.DataFrame:
+        """Our movements; what settled something that is older than what is looked at is nobody's item any more."""
+        members = lines.filter("own").select(pl.format(f"{LINE}:{{}}:{{}}", "statement", "line")).to_series()
+        looked_at = {*members, *ours.filter("own").select(_NAMED).to_series()}
+        days = f"{FEES}:{day_in(self.span.zone, self.since)}"
+        done = {
+            one
+            for tie in ties
+            for one, other in (tie, tie[::-1])
+            if (other < days if other.startswith(f"{FEES}:") else other not in looked_at)
+        }
+        done -= set(_names(self._old_ours))
+        beside = pl.col("source").is_in(["reversal", "returned", "entry"])
+        return ours.with_columns(pl.col("own") & ~(beside & _NAMED.is_in(sorted(done))))
+
+    def _done(self, begin: datetime) -> list[str]:
+        """What was matched with lines from before the time that is looked at: each is in its side's closing by now."""
+        frames = [pl.DataFrame(schema={"named": pl.String()})]
+        for part in self._parts(begin - MATCHED_LATE, begin):
+            lines = kept.lines_of(self.connection, part, ["line", "at"]).filter(pl.col("at") < begin)
+            matched = kept.matches_of(self.connection, part).join(lines, on="line", how="semi")
+            frames.append(matched.select(_NAMED))
+        return pl.concat(frames)["named"].to_list()
 
     def _after(self, on: date) -> datetime:
         return begins(on + timedelta(days=1), self.span.zone)

@@ -34,6 +34,7 @@ from gateway.payments.reconciliation.differences import (
 from gateway.payments.reconciliation.doing import DEEDS
 from gateway.payments.reconciliation.listing import Difference, difference_numbered, lock_difference
 from gateway.payments.reconciliation.reopening import undo_choice
+from gateway.payments.reconciliation.unmatched import is_still_said
 from gateway.payments.unasked.assigning import drop_assignment
 from gateway.payments.unasked.early import early_key
 from gateway.payments.unasked.suspense import take_turn_of
@@ -135,7 +136,7 @@ def drop(unit: Unit, number: str, by_name: str, reason: str) -> NotSettled | Non
     if one is None or one.state != "asked":
         return NotSettled("gone" if one is None else "not-asked")
     undoing = one.settled_at is not None
-    if one.choice == "assign" and not undoing and one.incoming_id is not None:
+    if one.choice == "assign" and one.incoming_id is not None and is_still_said(unit, one, one.incoming_id):
         drop_assignment(unit, one.incoming_id, by_name, reason)
     what: Any = "dropped" if same_person(by_name, one.asked_by or "") else "refused"
     tell(unit, Event(what, one.id, reason, name_kept(by_name), UNDO if undoing else one.choice))

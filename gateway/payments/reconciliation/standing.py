@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, or_, select
@@ -61,11 +62,17 @@ def _about(row: Row[Any], span: Span) -> list[str]:
     return found + [ours_member(source, its_id) for source, its_id in ours.items() if its_id is not None]
 
 
-def ties_of(connection: Connection, wallet: Wallet, span: Span, beside: Sequence[Row[Any]]) -> list[tuple[str, str]]:
-    """Entries that settled something, or took it back, with what that is; ``beside``: their lines on the wallet."""
-    settled = {row.id: _about(row, span) for row in _settled_by(connection, wallet, beside)}
+def ties_of(
+    connection: Connection, wallet: Wallet, span: Span, since: datetime, beside: Sequence[Row[Any]]
+) -> list[tuple[str, str]]:
+    """What has to do with each other although no run has matched it: members of items, two by two.
+
+    A line and the movement that somebody settled it with, of differences since a moment; entries that settled
+    something, or took it back, with what that is. ``beside``: the lines of such entries on the wallet.
+    """
+    settled = {row.id: _about(row, span) for row in _settled_by(connection, wallet, span, since, beside)}
     taken_back = _taken_back(connection, beside)
-    ties = []
+    ties = [two for about in settled.values() for two in pairwise(about)]
     for row in beside:
         kind, _, rest = row.key.partition(":")
         if kind in ("settle", "unsettle"):
@@ -77,10 +84,15 @@ def ties_of(connection: Connection, wallet: Wallet, span: Span, beside: Sequence
     return ties
 
 
-def _settled_by(connection: Connection, wallet: Wallet, beside: Sequence[Row[Any]]) -> Iterable[Row[Any]]:
-    ids = {int(row.key.split(":")[1]) for row in beside if row.key.startswith(("settle:", "unsettle:"))}
+def _settled_by(
+    connection: Connection, wallet: Wallet, span: Span, since: datetime, beside: Sequence[Row[Any]]
+) -> Iterable[Row[Any]]:
+    """The differences that a person settled, and those that an entry is about."""
     own = select(difference).where(difference.c.wallet_id == wallet.id)
-    return in_batches(connection, own, difference.c.id, sorted(ids))
+    chosen = and_(difference.c.state == "settled", difference.c.choice.is_not(None))
+    yield from connection.execute(own.where(chosen, difference.c.at >= since, difference.c.at < span.until_at))
+    ids = {int(row.key.split(":")[1]) for row in beside if row.key.startswith(("settle:", "unsettle:"))}
+    yield from in_batches(connection, own, difference.c.id, sorted(ids))
 
 
 def _taken_back(connection: Connection, beside: Sequence[Row[Any]]) -> dict[str, list[str]]:

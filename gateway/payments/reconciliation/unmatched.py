@@ -11,8 +11,7 @@ from sqlalchemy import Row, select, update
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
 from gateway.membership.households import by_card
-from gateway.payments.collections import Collection
-from gateway.payments.names import as_providers_wrote, operator_number
+from gateway.payments.names import as_providers_wrote, as_written_by, operator_number
 from gateway.payments.providers.base import Paid
 from gateway.payments.reconciliation.deals import (
     Deal,
@@ -25,7 +24,9 @@ from gateway.payments.reconciliation.deals import (
     payment_of,
     plain,
     take_back_ours,
+    tie_line,
 )
+from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.refunds import NoRefund, ask_refund
 from gateway.payments.refunds import paid as refund_paid
 from gateway.payments.settle import post_paid
@@ -34,7 +35,8 @@ from gateway.payments.unasked.assigning import Proposed, approve_assignment, ass
 from gateway.payments.unasked.incoming import Known, Seen, see
 from gateway.payments.unasked.suspense import NotAssigned
 from gateway.payments.unasked.taken_back import take_back
-from gateway.store.schema import assignment, collection, incoming, refund
+from gateway.store.schema import assignment, collection, household, incoming, refund
+from gateway.store.unit import Unit
 
 # --- unknown ----------------------------------------------------------------------------------------------------------
 
@@ -58,7 +60,7 @@ def assign_it(deal: Deal) -> Did:
         if isinstance(row, NotSettled):
             return row
         its_id = row.id
-    if deal.approving and not _is_still_said(deal, its_id, family.id):
+    if deal.approving and not is_still_said(unit, one, its_id):
         return NotSettled("gone")
     done = (
         approve_assignment(unit, tree, deal.chart, its_id, deal.by_name)
@@ -75,11 +77,11 @@ def assign_it(deal: Deal) -> Did:
     return Done(f"collection:{key}", changes)
 
 
-def _is_still_said(deal: Deal, incoming_id: int, household_id: int) -> bool:
-    """Does what waits for a second person name this household still? It may have been dropped, and said anew."""
+def is_still_said(unit: Unit, one: Difference, incoming_id: int) -> bool:
+    """Does what waits for a second person name this card still? It may have been dropped elsewhere, and said anew."""
     asked = (assignment.c.incoming_id == incoming_id) & (assignment.c.state == "asked")
-    said = select(assignment.c.id).where(asked, assignment.c.household_id == household_id)
-    return deal.unit.connection.scalar(said) is not None
+    said = select(assignment.c.id).join(household, household.c.id == assignment.c.household_id)
+    return unit.connection.scalar(said.where(asked, household.c.card == one.card)) is not None
 
 
 def give_back(deal: Deal) -> Did:
@@ -193,28 +195,14 @@ def match_it(deal: Deal) -> Did:
         return NotSettled("gone")
     if one.theirs is None or one.theirs.minor <= 0:
         return NotSettled("amount")
-    look_again(deal)
-    if payment.state is State.PAID:
-        return _tie(deal, payment)
-    number = deal.one.operator_id or deal.number
-    if payment.provider == "pawapay" and payment.environment is not None:
-        number = f"{payment.environment}:{number}"  # as it writes the numbers of the operators that it carries
-    paid = Paid(one.theirs, number, None, deal.words, one.at)
-    if not post_paid(deal.unit, deal.tree, deal.chart, payment.key, paid):
-        return NotSettled("known")
-    return Done(f"collection:{payment.key}")
-
-
-def _tie(deal: Deal, payment: Collection) -> Did:
-    """From now on the payment bears the number of the line, by which every later run finds it."""
-    number = deal.one.operator_id
-    if number is None or payment.operator_id == number:
-        return Done()
-    bears = (collection.c.provider == payment.provider) & (collection.c.operator_id == number)
-    if payment.operator_id is not None or deal.unit.connection.scalar(select(collection.c.id).where(bears)) is not None:
-        return NotSettled("known")
-    deal.unit.connection.execute(update(collection).where(collection.c.id == payment.id).values(operator_id=number))
-    return Done()
+    if payment.state is not State.PAID:
+        number = as_written_by(payment.provider, payment.environment, deal.number)
+        paid = Paid(one.theirs, number, None, deal.words, one.at)
+        if not post_paid(deal.unit, deal.tree, deal.chart, payment.key, paid):
+            return NotSettled("known")
+        tie_line(deal, payment.id)
+        return Done(f"collection:{payment.key}")
+    return Done() if tie_line(deal, payment.id) else NotSettled("known")
 
 
 def none_of_ours(deal: Deal) -> Did:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import available_timezones
 
+import polars as pl
 from sqlalchemy import Connection, select
 
 from gateway.kernel.faults import Fault
@@ -64,6 +65,11 @@ class Mapping:
             raise BadProfile(f"a line can't be {min(wrong)!r}: it is {', '.join(KINDS)}")
         if self.decimal not in (None, ".", ","):
             raise BadProfile("decimal is '.' or ','")
+        if self.dates is not None:
+            try:
+                pl.Series([""]).str.to_datetime(self.dates, strict=False)
+            except pl.exceptions.PolarsError:
+                raise BadProfile("dates is a format of strptime with a year, a month and a day") from None
         if self.signs not in (None, "signed", "by-kind"):
             raise BadProfile("signs is 'signed' or 'by-kind'")
         if self.header_row is not None and (type(self.header_row) is not int or not 0 <= self.header_row <= MOST_ABOVE):

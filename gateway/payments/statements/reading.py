@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,7 @@ from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement, Heading, Read
 from gateway.payments.statements.running import finished
 from gateway.payments.statements.swift import read_mt940
-from gateway.payments.statements.tables import read_rows
+from gateway.payments.statements.tables import Reading
 
 __all__ = ["Hints", "read_statement"]
 
@@ -58,9 +59,10 @@ def _read_workbook(file: IO[bytes], operator: str, hints: Hints) -> Read:
 
 
 def _read_table(frames: Iterable[pl.DataFrame], table: Table, hints: Hints, written: str) -> Read:
-    lines: Iterator[pl.DataFrame] = read_rows(frames, table, hints)
-    heading = Heading(f"{table.layout.name}, {written}", hints.currency, table.account)
-    return finished(heading, list(lines), table.title("balance"), table.layout.newest_first)
+    reading = Reading(table, hints)
+    heading = Heading(f"{table.layout.name}, {written}", hints.currency)
+    read = finished(heading, reading.lines(frames), table.title("balance"), table.layout.newest_first)
+    return replace(read, heading=replace(read.heading, account=reading.account))
 
 
 def _without_headings(hints: Hints) -> BadStatement:

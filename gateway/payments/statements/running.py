@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from gateway.payments.statements.lines import LINES, BadStatement, Heading, Read
+from gateway.payments.statements.spool import Spool
 
 _FRAME_ROWS = 100_000
+_FOLLOWED = ("line", "at", "amount", "fee", "balance")
 _TRIED = 50  # balances of the oldest moment that are tried as its last
 
 
@@ -22,35 +24,51 @@ class Balances:
     fees_count: bool
 
 
-def in_order(parts: list[pl.DataFrame], newest_first: bool) -> list[pl.DataFrame]:
-    """The parts of a file, oldest line first; of equal moments the file's own order, reversed where it is newest first.
+def finished(
+    heading: Heading, parts: Iterable[pl.DataFrame], column: str | None = None, newest_first: bool = False
+) -> Read:
+    """The statement of lines in the order of the file: turned round where it must be, its balances followed.
 
-    A file of one moment alone is newest first where its balances say so, or else where its format is
-    (``newest_first``). The list given is emptied, so that little is held twice.
+    Of equal moments the file's own order counts, reversed where it is newest first. A file of one moment alone is
+    newest first where its balances say so, or else where its format is (``newest_first``).
     """
-    if not parts:
-        return []
-    at = pl.concat([part["at"] for part in parts], rechunk=False)
-    steps = at.diff().drop_nulls()
-    zero = pl.duration(microseconds=0)
-    rising, falling = (
-        bool(steps.to_frame("x").select((pl.col("x") >= zero).all()).item()),
-        bool(steps.to_frame("x").select((pl.col("x") <= zero).all()).item()),
-    )
-    del at, steps
+    kept, some = Spool(), []
+    for part in parts:
+        kept.put(part)
+        some.append(part.select(_FOLLOWED))
+    if not some:
+        return Read(heading, iter(()))
+    lines = pl.concat(some, rechunk=False)
+    del some
+    backwards = _backwards(lines, newest_first)
+    if backwards is None:
+        whole = pl.concat([kept.take() for _ in range(len(kept))], rechunk=False)
+        backwards = False
+        kept.put((whole.reverse() if whole["at"][0] > whole["at"][-1] else whole).sort("at", maintain_order=True))
+        lines = kept.first().select(_FOLLOWED)
+    if backwards:
+        lines = lines.reverse()
+    balances = check(lines, column)
+    if balances is not None:
+        for told, found, row, what in (
+            (heading.opening_minor, balances.opening, 0, "opens"),
+            (heading.closing_minor, balances.closing, -1, "closes"),
+        ):
+            if told not in (None, found):
+                why = f"lines are missing: the file {what} with {told}, its lines with {found}"
+                raise BadStatement(why, int(lines["line"][row]), column)
+        heading = replace(heading, opening_minor=balances.opening, closing_minor=balances.closing)
+    # Balances that don't know of the fees tell that somebody else pays them.
+    return Read(heading, _frames(kept, backwards, balances is None or balances.fees_count))
+
+
+def _backwards(lines: pl.DataFrame, newest_first: bool) -> bool | None:
+    """Whether lines are newest first; None where they are in no order."""
+    at = lines["at"].cast(pl.Int64)
+    rising, falling = at.is_sorted(), at.is_sorted(descending=True)
     if rising and falling:
-        whole = pl.concat(parts, rechunk=False)
-        ordered = [whole.reverse() if _told_backwards(whole, newest_first) else whole]
-    elif rising:
-        ordered = list(parts)
-    elif falling:
-        ordered = [part.reverse() for part in reversed(parts)]
-    else:
-        whole = pl.concat(parts, rechunk=False)
-        newest_first = whole["at"][0] > whole["at"][-1]
-        ordered = [(whole.reverse() if newest_first else whole).sort("at", maintain_order=True)]
-    parts.clear()
-    return ordered
+        return _told_backwards(lines, newest_first)
+    return falling if rising or falling else None
 
 
 def _told_backwards(lines: pl.DataFrame, otherwise: bool) -> bool:
@@ -65,15 +83,14 @@ def _told_backwards(lines: pl.DataFrame, otherwise: bool) -> bool:
     return otherwise
 
 
-def check(parts: list[pl.DataFrame], column: str | None) -> Balances | None:
+def check(lines: pl.DataFrame, column: str | None) -> Balances | None:
     """Follow the balances through lines that are in order; None where none are told.
 
     The operator may write the lines of one moment in any order, so that it is what a moment's lines come to that must
     lead from balance to balance. Raises :class:`BadStatement` for the first line behind a gap.
     """
-    if not parts or all(part["balance"].null_count() == part.height for part in parts):
+    if lines["balance"].null_count() == lines.height:
         return None
-    lines = pl.concat([part.select("line", "at", "amount", "fee", "balance") for part in parts], rechunk=False)
     broken: list[tuple[int, int]] = []
     for fees_count in (True, False) if (lines["fee"] != 0).any() else (True,):
         moved = lines["amount"] - lines["fee"] if fees_count else lines["amount"]
@@ -122,43 +139,24 @@ def _followed(lines: pl.DataFrame, moved: pl.Series) -> tuple[int, int] | int:
     return place if breaks.any() else start
 
 
-def finished(
-    heading: Heading, parts: list[pl.DataFrame], column: str | None = None, newest_first: bool = False
-) -> Read:
-    """The statement of lines in the order of the file: turned round where it must be, its balances followed."""
-    ordered = in_order(parts, newest_first)
-    balances = check(ordered, column)
-    if balances is not None:
-        if heading.opening_minor not in (None, balances.opening):
-            why = f"lines are missing: the file opens with {heading.opening_minor}, its lines with {balances.opening}"
-            raise BadStatement(why, int(ordered[0]["line"][0]), column)
-        if heading.closing_minor not in (None, balances.closing):
-            why = f"lines are missing: the file closes with {heading.closing_minor}, its lines with {balances.closing}"
-            raise BadStatement(why, int(ordered[-1]["line"][-1]), column)
-        heading = replace(heading, opening_minor=balances.opening, closing_minor=balances.closing)
-        if not balances.fees_count:
-            # Balances that don't know of the fees tell that somebody else pays them.
-            ordered = [part.with_columns(fee=pl.lit(0, pl.Int64)) for part in ordered]
-    return Read(heading, _frames(ordered))
-
-
-def _frames(parts: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def _frames(kept: Spool, backwards: bool, fees_count: bool) -> Iterator[pl.DataFrame]:
     """The lines some hundred thousand a frame; what was handed out is held no longer."""
-    parts.reverse()
     some: list[pl.DataFrame] = []
     rows = 0
-    while parts:
-        part = parts.pop()
+    while len(kept):
+        part = kept.take(last=backwards)
+        part = part.reverse() if backwards else part
         while part.height + rows > _FRAME_ROWS:
             some.append(part.head(_FRAME_ROWS - rows))
             part = part.slice(_FRAME_ROWS - rows)
-            yield _frame(some)
+            yield _frame(some, fees_count)
             some, rows = [], 0
         some.append(part)
         rows += part.height
     if rows:
-        yield _frame(some)
+        yield _frame(some, fees_count)
 
 
-def _frame(some: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(some).select(pl.col(name).cast(kind) for name, kind in LINES.items())
+def _frame(some: list[pl.DataFrame], fees_count: bool) -> pl.DataFrame:
+    frame = pl.concat(some).select(pl.col(name).cast(kind) for name, kind in LINES.items())
+    return frame if fees_count else frame.with_columns(fee=pl.lit(0, pl.Int64))

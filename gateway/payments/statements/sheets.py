@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -15,6 +18,12 @@ from gateway.payments.statements.profiles import MOST_ABOVE
 
 _ROWS = 100_000
 MOST_CELLS = 40_000_000
+MOST_SHEETS = 5  # in which a table is looked for
+_UNREADABLE = "the workbook can't be read: save it again as XLSX, or as CSV"
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError, LookupError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
 # A cell far to the right or below: a sheet is held as a rectangle, which one such cell would make huge.
 _PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 
@@ -29,10 +38,15 @@ class Workbook:
             reader = fastexcel.read_excel(file.read())
             self._sheets = [
                 reader.load_sheet(index, header_row=None, skip_rows=0, dtypes="string").to_polars()
-                for index in range(min(len(reader.sheet_names), 5))
+                for index in range(min(len(reader.sheet_names), MOST_SHEETS))
             ]
-        except (fastexcel.FastExcelError, OSError, ValueError) as wrong:
-            raise BadStatement("the workbook can't be read: save it again as XLSX, or as CSV") from wrong
+        except (fastexcel.FastExcelError, OSError, ValueError, pl.exceptions.PolarsError) as wrong:
+            raise BadStatement(_UNREADABLE) from wrong
+        except BaseException as panic:
+            # What Rust didn't foresee comes as an exception of no class that could be named here.
+            if type(panic).__name__ != "PanicException":
+                raise
+            raise BadStatement(_UNREADABLE) from panic
 
     def sheets(self) -> list[pl.DataFrame]:
         """Each sheet as text without headings."""
@@ -65,14 +79,17 @@ def rows_below(sheet: pl.DataFrame, skip: int, width: int, wanted: Sequence[int]
 
 
 def _check_size(file: IO[bytes]) -> None:
+    """Unpack all parts once, without keeping them: what a part says of its own size may be a lie."""
     file.seek(0)
     try:
         with zipfile.ZipFile(file) as packed:
             for part in packed.namelist():
-                if part.startswith("xl/worksheets/") and part.endswith(".xml"):
-                    with packed.open(part) as sheet:
-                        _check_rectangle(sheet)
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
+                with packed.open(part) as unpacking:
+                    if part.startswith("xl/worksheets/"):
+                        _check_rectangle(unpacking)
+                    while unpacking.read(2**20):
+                        pass
+    except _DAMAGED:
         raise BadStatement("the workbook is cut or damaged: download it again") from None
 
 

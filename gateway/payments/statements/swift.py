@@ -56,7 +56,7 @@ def read_mt940(text: IO[bytes], hints: Hints) -> Read:
     opening, closing = check_stretches(stretches)
     account = min(accounts, default=None)
     heading = Heading("MT940", hints.currency, account and account[:40], opening, closing)
-    return finished(heading, list(parts_of(entries)))
+    return finished(heading, parts_of(entries))
 
 
 def _blocks(whole: str) -> Iterator[_Block]:

@@ -13,15 +13,22 @@ from gateway.payments.statements import figures, moments, parties
 from gateway.payments.statements.cells import quoted, tidy
 from gateway.payments.statements.countries import is_country
 from gateway.payments.statements.figures import STYLES, Style, read_figures
+from gateway.payments.statements.finishing import Finish
 from gateway.payments.statements.headings import Table
 from gateway.payments.statements.hints import DateOrder, Hints
 from gateway.payments.statements.kinds import ruled
-from gateway.payments.statements.layouts import COMING, LEAVING
 from gateway.payments.statements.lines import KINDS, BadStatement
 from gateway.payments.statements.profiles import Column
+from gateway.payments.statements.spool import Spool
 
 _FIGURES: tuple[Column, ...] = ("amount", "credit", "debit", "fee", "balance")
 _IDS: tuple[Column, ...] = ("operator_id", "our_id", "linked")
+_MOVED: tuple[Column, ...] = ("amount", "credit", "debit")
+# What the rows are called in which a bank tells a balance.
+_BALANCE_ROW = (
+    r"\b(solde|report)\b.*\b(initial|d[ée]but|ouverture|pr[ée]c[ée]dent|final|fin|cl[ôo]ture|nouveau|report[ée]?)\b"
+    r"|\b(opening|closing|initial|final) balance\b|\bbalance (brought|carried)\b|\b(nouveau|ancien) solde\b"
+)
 _PARTIES: tuple[Column, ...] = ("payer", "payee")
 _AS_THEY_ARE: tuple[Column, ...] = ("reference", "direction")
 _ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy")
@@ -35,21 +42,14 @@ _KIND = pl.Enum(KINDS)
 class _Part:
     """Some rows, read as far as they can be before the whole file is known."""
 
-    rows: pl.DataFrame
+    line: pl.Series
     moments: dict[DateOrder, pl.Series]
     figures: dict[Column, dict[Style, pl.Series]]
 
 
-def read_rows(frames: Iterable[pl.DataFrame], table: Table, hints: Hints) -> Iterator[pl.DataFrame]:
-    """The lines of a table in the order of the file: the rows of ``frames`` as ``rows_below`` gives them.
+class Reading:
+    """The rows of one table, read into lines; ``account`` is how it names the account, known once all was read."""
 
-    Nothing is yielded before all was read once, since only the whole tells how figures and dates are meant. Raises
-    :class:`BadStatement`.
-    """
-    return _Reading(table, hints).lines(frames)
-
-
-class _Reading:
     def __init__(self, table: Table, hints: Hints) -> None:
         self.table, self.hints, self.layout = table, hints, table.layout
         order = hints.date_order
@@ -59,27 +59,40 @@ class _Reading:
         self.zone = self.layout.time_zone or hints.time_zone
         self.rounded: dict[Column, tuple[int, str]] = {}
         self.whole: set[Column] = set()
-        self.negative = False
+        self.account: str | None = table.account
+        self.parties: set[str] | None = None  # those that are a party to every line so far: in the end we ourselves
+        self.rows = Spool()  # the words of each part, in step with them
 
     def lines(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """The lines in the order of the file; ``frames`` are its rows as :func:`cells.rows_below` gives them.
+
+        Nothing is yielded before all was read once, since only the whole tells how figures and dates are meant. Raises
+        :class:`BadStatement`.
+        """
         parts = [part for frame in frames if (part := self._part(frame)) is not None]
         for column, (row, cell) in self.rounded.items():
             if column not in self.whole:
                 self._refuse(f"{quoted(cell)} was rounded by a spreadsheet to fifteen figures", row, column)
         order = self._one_order(parts)
         style = self._one_style(parts)
-        self.negative = self.table.signs == "signed" or any(
-            bool((read[style] < 0).any()) for part in parts if (read := part.figures.get("amount"))
-        )
-        ours = self._our_number(parts, style) if not self.negative else None
+        signs = self.table.signs
+        if signs is None:
+            negative = any(
+                bool((part.figures["amount"][style] < 0).any()) for part in parts if "amount" in part.figures
+            )
+            signs = "signed" if negative else "by-kind"
+        ours = next(iter(self.parties)) if self.parties is not None and len(self.parties) == 1 else None
+        finish = Finish(self.table, signs, ours)
         parts.reverse()
         while parts:
-            yield self._finished(parts.pop(), order, style, ours)
+            part = parts.pop()
+            read = {column: ways[style] for column, ways in part.figures.items()}
+            yield finish.lines(self.rows.take(), part.moments[order], read)
 
     # --- one part at a time
 
     def _part(self, frame: pl.DataFrame) -> _Part | None:
-        frame = self._moved(self._in_currency(self._dated(frame)))
+        frame = self._without_balances(self._moved(self._in_currency(self._dated(frame))))
         if frame.is_empty():
             return None
         read = self._figures(frame)
@@ -95,9 +108,27 @@ class _Reading:
                 columns[one] = parties.phones(text[one], self.hints.country)
                 self._check_powers(text[one], frame, one)
         columns |= {one: tidy(text[one]) for one in _AS_THEY_ARE if one in text}
-        if "payee" in columns:
-            columns["payee"] = columns["payee"].cast(pl.Categorical)  # mostly one number, ours
-        return _Part(pl.DataFrame(columns).hstack(self._kinds(frame)), at, read)
+        if "payer" in columns and "payee" in columns:
+            self._meet(columns["payer"], columns["payee"])
+        self.rows.put(pl.DataFrame(columns).hstack(self._kinds(frame)).shrink_to_fit(in_place=True))
+        return _Part(frame["line"], at, read)
+
+    def _meet(self, payers: pl.Series, payees: pl.Series) -> None:
+        known = {payers[0], payees[0]} - {None} if self.parties is None else self.parties
+        self.parties = {
+            one for one in known if ((payers == one).fill_null(False) | (payees == one).fill_null(False)).all()
+        }
+
+    def _without_balances(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Rows that tell a balance to begin or end with, and no movement, left out."""
+        money = [str(self.table.columns[one]) for one in _MOVED if one in self.table.columns]
+        if "balance" not in self.table.columns or not self.table.words or frame.is_empty():
+            return frame
+        nothing = frame.select(pl.all_horizontal(pl.col(money).is_null()))[:, 0]
+        if not nothing.any():
+            return frame
+        words = frame.select(pl.concat_str(map(str, self.table.words), separator=" ", ignore_nulls=True))[:, 0]
+        return frame.filter(~(nothing & words.str.to_lowercase().str.contains(_BALANCE_ROW).fill_null(False)))
 
     def _dated(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows that have a date; one without it must be blank."""
@@ -145,6 +176,10 @@ class _Reading:
                 what,
             )
             frame = frame.filter(keep)
+        if "account" in self.table.columns and not frame.is_empty():
+            self.account = self.account or tidy(self._cells(frame, "account")).drop_nulls().first()
+            what = f"the account is {{word}}, and that of the lines above {self.account}: give one account at a time"
+            self._words_of(frame, "account", lambda word: (word or "").strip() == self.account or None, what)
         if "country" in self.table.columns and not frame.is_empty():
             what = f"the country is {{word}}, and this account's is {country}"
             keep = self._words_of(
@@ -268,7 +303,7 @@ class _Reading:
                 if first is not second and differ.any():
                     at = differ.arg_max() or 0
                     why = "every day could be a month: say whether the day comes first (dmy) or the month (mdy)"
-                    self._refuse(why, part.rows["line"][at], "at")
+                    self._refuse(why, part.line[at], "at")
         usual = self.layout.date_order
         return usual if usual is not None and usual in self.orders else self.orders[0]
 
@@ -288,98 +323,12 @@ class _Reading:
                     if all(votes.values()):
                         at = first.ne_missing(second).arg_max() or 0
                         why = "what stands before three figures may part thousands or decimals: a profile can say which"
-                        self._refuse(why, part.rows["line"][at], column)
+                        self._refuse(why, part.line[at], column)
             style = max(votes, key=lambda one: (votes[one], one == style))
         for part in parts:
             for column, read in part.figures.items():
                 fine = read[style] == figures.TOO_FINE
                 if fine.any():
                     at = fine.arg_max() or 0
-                    self._refuse(
-                        f"the amount has more decimals than {self.hints.currency} has", part.rows["line"][at], column
-                    )
+                    self._refuse(f"the amount has more decimals than {self.hints.currency} has", part.line[at], column)
         return style
-
-    def _our_number(self, parts: list[_Part], style: Style) -> str | None:
-        """Our own number where amounts bear no sign: the one that the payments went to."""
-        if not parts or not {"payer", "payee"} <= set(self.table.columns):
-            return None
-        counts = [part.rows["payee"].drop_nulls().cast(pl.String).value_counts() for part in parts]
-        total = pl.concat(counts).group_by("payee").agg(pl.col("count").sum()).sort("count", "payee", descending=True)
-        return None if total.is_empty() else str(total["payee"][0])
-
-    def _finished(self, part: _Part, order: DateOrder, style: Style, ours: str | None) -> pl.DataFrame:
-        read = {column: ways[style] for column, ways in part.figures.items()}
-        frame = part.rows.with_columns(at=part.moments[order], **{f"read_{name}": one for name, one in read.items()})
-        frame = self._with_amounts(frame, ours)
-        nothing = pl.lit(None, pl.String)
-        has = set(frame.columns)
-        fee_line = pl.col("kind") == "fee"
-        reference = "said" if self.layout.words_refer and "reference" not in has else "reference"
-        own = pl.col("operator_id") if "operator_id" in has else nothing
-        linked = pl.col("linked") if "linked" in has else nothing
-        payer = pl.col("payer") if "payer" in has else nothing
-        if "payee" in has:
-            payer = pl.when(pl.col("amount") < 0).then(pl.col("payee").cast(pl.String)).otherwise(payer)
-        return frame.select(
-            "line",
-            "at",
-            "kind",
-            "amount",
-            pl.col("read_fee").abs().fill_null(0).alias("fee")
-            if "read_fee" in has
-            else pl.lit(0, pl.Int64).alias("fee"),
-            (pl.col("read_balance") if "read_balance" in has else pl.lit(None, pl.Int64)).alias("balance"),
-            own.alias("operator_id"),
-            (pl.col("our_id") if "our_id" in has else nothing).alias("our_id"),
-            pl.col(reference).alias("reference") if reference in has else nothing.alias("reference"),
-            payer.alias("payer"),
-            (linked if not self.layout.fees_share_numbers else pl.coalesce(linked, pl.when(fee_line).then(own))).alias(
-                "linked"
-            ),
-            "said",
-        )
-
-    def _with_amounts(self, frame: pl.DataFrame, ours: str | None) -> pl.DataFrame:
-        """The amount with its sign; a line of which nobody says whether money came or left is refused."""
-        columns = self.table.columns
-        if "amount" not in columns:
-            none = pl.lit(None, pl.Int64)
-            came = pl.col("read_credit") if "credit" in columns else none
-            left = pl.col("read_debit") if "debit" in columns else none
-            moved = came.fill_null(0) - left.abs().fill_null(0)
-            frame = frame.with_columns(amount=pl.when(came.is_not_null() | left.is_not_null()).then(moved))
-            unclear = frame["amount"].is_null()
-            if unclear.any():
-                self._refuse("there is no amount", frame["line"][unclear.arg_max() or 0], "credit")
-        else:
-            empty = frame["read_amount"].is_null()
-            if empty.any():
-                self._refuse("there is no amount", frame["line"][empty.arg_max() or 0], "amount")
-            frame = frame.with_columns(amount=self._signed(frame, ours))
-            unclear = frame["amount"].is_null()
-            if unclear.any():
-                at = unclear.arg_max() or 0
-                words = frame["said"][at]
-                self._refuse(f"nothing says whether money came or left: {quoted(words)}", frame["line"][at], "amount")
-        outgoing = (pl.col("kind") == "payment") & (pl.col("amount") < 0)
-        return frame.with_columns(pl.when(outgoing).then(pl.lit("other", _KIND)).otherwise("kind").alias("kind"))
-
-    def _signed(self, frame: pl.DataFrame, ours: str | None) -> pl.Series:
-        if self.negative:
-            return frame["read_amount"]
-        sign = pl.col("sign").cast(pl.Int64)
-        if ours is not None:
-            came = (pl.col("payee").cast(pl.String) == ours).fill_null(False)
-            left = (pl.col("payer") == ours).fill_null(False) & ~came
-            sign = pl.when(sign != 0).then(sign).when(left).then(-1).when(came).then(1)
-        else:
-            sign = pl.when(sign != 0).then(sign)
-        if "direction" in frame.columns:
-            words = {word: plain(word or "") for word in frame["direction"].unique()}
-            said = [(word, 1 if known in COMING else -1) for word, known in words.items() if known in COMING | LEAVING]
-            table = pl.DataFrame({"direction": [one[0] for one in said], "way": [one[1] for one in said]})
-            table = table.cast({"direction": pl.String, "way": pl.Int64})
-            frame = frame.join(table, on="direction", how="left", maintain_order="left")
-            sign = pl.col("way")
-        return frame.select((pl.col("read_amount") * sign).alias("x"))["x"]

@@ -189,6 +189,21 @@ def test_what_the_statement_lacks_is_listed_until_it_is_settled(
     assert [figures.rest_minor for figures in days] == [0, 0, 0, 0]
 
 
+@ON_SQLITE
+@pytest.mark.parametrize(("choice", "left"), [("one", {"theirs": [(1_500, None)]}), ("two", {})])
+def test_a_line_and_what_somebody_settled_it_with_belong_together(
+    desk: Desk, choice: str, left: dict[str, object]
+) -> None:
+    row = desk.paid(at(20, 8))
+    desk.bring(row, row | {"at": at(20, 8, 1)}, desk.paid(at(21, 9), 300), name="a line twice")
+    waiting = desk.close(D20)
+    assert isinstance(waiting, StillOpen)
+    assert listed(waiting.figures) == {"open": [(1_500, None)]}
+    desk.settle(choice, "twice")
+    one = desk.signed(D20, despite="the account was opened that morning")
+    assert (listed(one), one.rest_minor) == (left, 0)
+
+
 def test_what_is_settled_after_signing_is_told_in_the_next_span(desk: Desk) -> None:
     desk.paid(at(19, 10), 500)
     desk.bring(desk.paid(at(19, 8)), desk.paid(at(19, 20)), desk.paid(at(21, 9), 300), name="one is missing")

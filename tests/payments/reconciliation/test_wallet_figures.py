@@ -79,6 +79,7 @@ class Desk:
             pl.DataFrame(self.marks, schema=MARKS, orient="row"),
             self.periods,
             at(0, 1),
+            at(0, 1),
         )
 
     def figures(self, before: Figures | None = None, ours_before: int = 1_000, span: Span = DAY) -> Figures:
@@ -236,6 +237,19 @@ def test_a_line_that_is_missing_shows_in_the_balance_and_nothing_hides_it() -> N
     assert (one.theirs.untold_minor, one.theirs.closing_minor, one.ours.closing_minor) == (250, 1_850, 1_850)
     assert (listed(one), one.rest_minor) == ({"ours": [(None, 250)]}, 250)
     assert one.holds
+
+
+def test_an_old_line_that_is_looked_at_by_itself_tells_nothing_of_the_balance() -> None:
+    desk = Desk()
+    desk.line(at(8, 3), 70)
+    desk.both(at(8), 500)
+    seen = desk.seen()
+    jumped = seen.lines.with_columns(pl.when(pl.col("at") > at(0)).then(pl.col("balance") + 9_000).otherwise("balance"))
+    seen = replace(
+        seen, lines=jumped, whole_from=at(0, 10), marks=pl.DataFrame([(at(0, 2), 7, False)], MARKS, orient="row")
+    )
+    one = figures(DAY, seen, KNOWN, None, 10_070)
+    assert (one.breaks, one.theirs.opening_minor, one.theirs.untold_minor) == ((), 10_070, 0)
 
 
 def test_lines_of_one_second_have_no_order() -> None:

@@ -118,6 +118,14 @@ SPECIMENS = [
     Specimen("a table that calls itself a workbook", b"<table><tr><td>Date</td></tr></table>", Refused("a web page")),
     Specimen("something else", bytes(range(256)) * 40, Refused("this is neither text nor a workbook")),
     Specimen("a packed archive", archive({"statement.csv": csv(MTN)}), Refused("this is a packed archive")),
+    Specimen(
+        "a damaged workbook",
+        archive({"xl/workbook.xml": b""})[:-30] + b"PK\x05\x06" + b"\xff" * 26,
+        Refused("the workbook is cut"),
+    ),
+    Specimen(
+        "a file that begins like a workbook", b"PK\x03\x04" + b"\xff" * 400, Refused("the workbook is cut or damaged")
+    ),
     Specimen("a workbook cut", xlsx(MTN)[:-200], Refused("the workbook is cut or damaged")),
     Specimen(
         "a workbook of nothing but its name",
@@ -311,8 +319,16 @@ def test_a_file_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     check(Specimen("", csv(MTN) * 2, Refused("the file is larger than 0 MB")), tmp_path)
 
 
-def test_a_file_that_lies_about_its_size_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(Specimen("", b"PK\x03\x04" + b"\xff" * 4000, Refused("the workbook is cut or damaged")), tmp_path)
+def test_a_workbook_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    book = bytearray(xlsx(MTN))
+    with zipfile.ZipFile(io.BytesIO(book)) as packed:
+        names = packed.namelist()
+    # The sizes that the directory at the end claims: 24 bytes into each of its records.
+    places = [found.start() for found in re.finditer(rb"PK\x01\x02", bytes(book))]
+    assert len(places) == len(names)
+    at = places[names.index("xl/worksheets/sheet1.xml")] + 24
+    book[at : at + 4] = (100).to_bytes(4, "little")
+    check(Specimen("", bytes(book), Refused("the workbook is cut or damaged")), tmp_path)
 
 
 def test_a_bank_in_another_zone_s_days_begin_there(tmp_path: Path) -> None:

@@ -167,6 +167,8 @@ def test_a_profile_is_the_same_as_json() -> None:
         (lambda: from_json({"columns": {"at": "A", "amount": "B"}, "signs": "?"}), "'signed' or 'by-kind'"),
         (lambda: from_json({"columns": {"at": "A", "amount": "B"}, "header_row": "1"}), "header_row"),
         (lambda: from_json({"columns": {"at": "A", "amount": "B"}, "time_zone": "Mars"}), "time zone"),
+        (lambda: from_json({"columns": {"at": "A", "amount": "B"}, "dates": "%H"}), "a format of strptime"),
+        (lambda: from_json({"columns": {"at": "A", "amount": "B"}, "dates": 7}), "a format of strptime"),
         (lambda: from_json({"columns": {"at": 1, "amount": "B"}}), "headings are texts"),
         (lambda: from_json({"columns": {"at": "A", "amount": "B"}, "completed": "ok"}), "a list of words"),
     ],

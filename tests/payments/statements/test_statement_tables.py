@@ -240,7 +240,37 @@ SPECIMENS = [
         csv(MTN, without_column("From", "To"), cell(5, "Type", "Nouveau")),
         Refused("nothing says whether money came or left: 'Nouveau", 5, "Amount"),
     ),
+    Specimen(
+        "a payment that we made",
+        csv(MTN, cell(5, "Type", "Payment"), cell(5, "To", "FRI:2290197000099/MSISDN")),
+        [*FEWER[:3], {"kind": "other", "amount": -10000, "payer": "+2290197000099"}],
+    ),
+    Specimen(
+        "one of several accounts",
+        csv([["Date", "Compte", "Montant"], ["14/09/2026", "A1", "-5"], ["15/09/2026", "A2", "-7"]]),
+        Refused("the account is 'A2', and that of the lines above A1", 3, "Compte"),
+        "bank_of_somewhere",
+    ),
+    Specimen(
+        "the account in a column",
+        csv([["Date", "Compte", "Montant"], ["14/09/2026", "A1", "-5"], ["15/09/2026", "A1", "-7"]]),
+        [{"amount": -5}, {"amount": -7}],
+        "bank_of_somewhere",
+        heading={"account": "A1"},
+    ),
     # --- balances
+    Specimen(
+        "a bank's rows of balances",
+        csv(
+            BANK,
+            with_row(2, ["01/09/2026", "", "Solde initial", "", "", "", "500 000"]),
+            with_row(6, ["30/09/2026", "", "Solde final au 30/09", "", "", "", "1 755 000"]),
+            separator=";",
+        ),
+        BANK_LINES,
+        "bank_of_somewhere",
+        heading={"opening_minor": 500000, "closing_minor": 1755000},
+    ),
     Specimen("a missing line", csv(MTN, without_row(3)), Refused("lines are missing before this one", 3, "Balance")),
     Specimen(
         "a missing line, newest first",
@@ -375,7 +405,7 @@ SPECIMENS = [
     Specimen(
         "neither paid in nor withdrawn",
         csv(MPESA, cell(3, "Paid In", "")),
-        Refused("there is no amount", 3, "Paid In"),
+        Refused("there is no amount: ", 3, "Paid In"),
         "mpesa",
         KENYA,
     ),
