@@ -33,6 +33,8 @@ class _Statement:
     entries: int = 0
     said_entries: int | None = None
     moved: int = 0
+    from_at: datetime | None = None
+    until_at: datetime | None = None
 
 
 def read_camt(file: IO[bytes], hints: Hints) -> Read:
@@ -55,7 +57,16 @@ def read_camt(file: IO[bytes], hints: Hints) -> Read:
     ]
     opening, closing = check_stretches(stretches)
     account = min(accounts, default=None)
-    return finished(Heading("CAMT.053", hints.currency, account and account[:40], opening, closing), parts)
+    heading = Heading(
+        "CAMT.053",
+        hints.currency,
+        account and account[:40],
+        opening,
+        closing,
+        min((one.from_at for one in statements if one.from_at), default=None),
+        max((one.until_at for one in statements if one.until_at), default=None),
+    )
+    return finished(heading, parts)
 
 
 def _entries(file: IO[bytes], hints: Hints, statements: list[_Statement]) -> Iterator[Entry]:
@@ -88,6 +99,10 @@ def _entries(file: IO[bytes], hints: Hints, statements: list[_Statement]) -> Ite
                 elif name == "Bal":
                     kind, balance = _balance(element, hints, line + 1)
                     now.balances.setdefault(kind, balance)
+                elif name == "FrToDt":
+                    start, end = _text(element, "FrDtTm"), _text(element, "ToDtTm")
+                    now.from_at = _read_moment(start, hints, line + 1) if start else None
+                    now.until_at = _read_moment(end, hints, line + 1) if end else None
                 elif name == "TxsSummry":
                     count = _text(element, "TtlNtries/NbOfNtries")
                     now.said_entries = int(count) if count and count.isdecimal() and len(count) < 10 else None

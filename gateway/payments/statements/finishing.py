@@ -80,7 +80,7 @@ class Finish:
     def _by_kind(self, frame: pl.DataFrame) -> pl.Series:
         """Amounts without signs: a word for the direction counts, else who paid whom, else what the kind means."""
         rule = pl.col("sign").cast(pl.Int64)
-        sign = pl.when(rule != 0).then(rule)
+        sign: pl.Expr = pl.when(rule != 0).then(rule)
         if self.ours is not None:
             ours_paid = (pl.col("payer") == self.ours).fill_null(False)
             ours_got = (pl.col("payee") == self.ours).fill_null(False)

@@ -22,7 +22,7 @@ LINES = pl.Schema(
         "at": MOMENT,
         "kind": pl.Enum(KINDS),
         "amount": pl.Int64(),  # minor units, what moved before any fee; money that came is positive
-        "fee": pl.Int64(),  # what the operator kept of this line beside the amount, never negative; 0 where it says none
+        "fee": pl.Int64(),  # what the operator kept beside the amount, never negative; 0 where it says none
         "balance": pl.Int64(),  # the operator's balance after the line and its fee; null where it isn't told
         "operator_id": pl.String(),  # its number of the transaction: capitals and figures, no separators
         "our_id": pl.String(),  # our key, where the operator repeats it, written likewise

@@ -177,7 +177,7 @@ class Reading:
             )
             frame = frame.filter(keep)
         if "account" in self.table.columns and not frame.is_empty():
-            self.account = self.account or tidy(self._cells(frame, "account")).drop_nulls().first()
+            self.account = self.account or next(iter(tidy(self._cells(frame, "account")).drop_nulls()), None)
             what = f"the account is {{word}}, and that of the lines above {self.account}: give one account at a time"
             self._words_of(frame, "account", lambda word: (word or "").strip() == self.account or None, what)
         if "country" in self.table.columns and not frame.is_empty():

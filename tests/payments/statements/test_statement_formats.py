@@ -7,6 +7,7 @@ import io
 import re
 import zipfile
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,21 @@ SPECIMENS = [
         camt(("camt.053.001.02", "camt.053.001.08"), ("<Sts>BOOK</Sts>", "<Sts><Cd>BOOK</Cd></Sts>"), times=9),
         CAMT_LINES,
         "bank",
+    ),
+    Specimen(
+        "CAMT.053 that tells its period",
+        camt(
+            (
+                "<Acct>",
+                "<FrToDt><FrDtTm>2026-09-01T00:00:00</FrDtTm><ToDtTm>2026-09-30T23:59:59Z</ToDtTm></FrToDt><Acct>",
+            )
+        ),
+        CAMT_LINES,
+        "bank",
+        heading={
+            "from_at": datetime(2026, 8, 31, 23, tzinfo=UTC),
+            "until_at": datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC),
+        },
     ),
     Specimen(
         "CAMT.053 with a prefix", CAMT.replace("<Document xmlns=", "<Document xmlns:c=").encode(), CAMT_LINES, "bank"
