@@ -64,6 +64,11 @@ class Position:
         return sum(one.left_minor for one in self.filled)
 
 
+def in_order(dues: Sequence[Due]) -> list[Due]:
+    """Dues in the order in which money fills them, without what was cancelled of them."""
+    return sorted(_standing(dues), key=lambda d: (d.due_on, d.membership_id, d.amount_minor))
+
+
 def position(dues: Sequence[Due], credits: Sequence[Credit], on: date | None = None) -> Position:
     """Fill the dues with the credits (up to ``on``, or all): by date due, then by size of the due's membership id.
 
@@ -71,7 +76,7 @@ def position(dues: Sequence[Due], credits: Sequence[Credit], on: date | None = N
     """
     money = max(0, sum(one.amount_minor for one in credits if on is None or one.on <= on))
     filled = []
-    for due in sorted(_standing(dues), key=lambda d: (d.due_on, d.membership_id, d.amount_minor)):
+    for due in in_order(dues):
         paid = min(money, due.amount_minor)
         money -= paid
         filled.append(Filled(due, paid))

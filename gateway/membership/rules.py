@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import Enum
 
-from gateway.ledger.rules import Credit, Due, Filled, Position, position
+from gateway.ledger.rules import Credit, Due, Filled, Position, in_order, position
 
 
 class State(Enum):
@@ -101,8 +100,9 @@ def cover(memberships: Sequence[Membership], dues: Sequence[Due], credits: Seque
     known = _known(memberships, dues, on)
     own = known.own
     activated = _activated(known.memberships, own, credits, on)
-    found = _cover(known.memberships, own, position(own, credits, on), activated, on)
-    paid = position(known.dues, credits, on)
+    theirs = position(own, credits, on)
+    found = _cover(known.memberships, own, theirs, activated, on)
+    paid = theirs if len(own) == len(known.dues) else position(known.dues, credits, on)
     due_on, due_minor = _next_due(paid, on)
     return replace(found, left_minor=paid.left_minor, due_on=due_on, due_minor=due_minor)
 
@@ -257,10 +257,20 @@ def _activated(
     """The first day from which enough was paid for each year, and has been ever since; without those it wasn't for."""
     thresholds = {one.id: _threshold(one, dues) for one in memberships}
     since = {one.id: one.starts_on for one in memberships if thresholds[one.id] == 0}
-    for day in sorted({credit.on for credit in credits if credit.on <= on}):
-        reached: Counter[int] = Counter()
-        for filled in position(dues, credits, day).filled:
-            reached[filled.due.membership_id] += filled.paid_minor
+    came: dict[date, int] = {}
+    for credit in credits:
+        if credit.on <= on:
+            came[credit.on] = came.get(credit.on, 0) + credit.amount_minor
+    ordered, total = in_order(dues), 0
+    for day in sorted(came):
+        # As position() fills them that day, without keeping what it found: this is most of the work of a cover.
+        total += came[day]
+        money, reached = max(0, total), dict.fromkeys(thresholds, 0)
+        for due in ordered:
+            paid = min(money, due.amount_minor)
+            money -= paid
+            if due.membership_id in reached:
+                reached[due.membership_id] += paid
         for its_id, threshold in thresholds.items():
             if reached[its_id] >= threshold:
                 since.setdefault(its_id, day)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import IO
 
 import polars as pl
@@ -23,41 +24,44 @@ _HEAD_BYTES = 2**18
 _OPEN_QUOTE = "a quote isn't closed: the file was cut, or a text has a quote too many"
 
 
-def head(text: IO[bytes], separator: str) -> list[list[str]]:
-    """The first rows of the file, as cut at a separator."""
+@dataclass(frozen=True)
+class Head:
+    """The first rows of a file, as cut at a separator, and where each of them ends, in bytes."""
+
+    rows: list[list[str]]
+    ends: list[int]
+
+
+def head(text: IO[bytes], separator: str) -> Head:
+    """The head of a file, which is left where it was."""
     start = text.tell()
     some = text.read(_HEAD_BYTES)
     text.seek(start)
-    lines = some.decode("utf-8", "replace").splitlines(keepends=True)
+    lines = _with_line_ends(some).split(b"\n")
     if len(some) == _HEAD_BYTES and len(lines) > 1:
         lines.pop()
-    rows: list[list[str]] = []
+    found = Head([], [])
+    reading = csv.reader((line.decode("utf-8", "replace") + "\n" for line in lines), delimiter=separator)
     try:
-        for row in csv.reader(lines, delimiter=separator):
-            rows.append(row)
-            if len(rows) == MOST_ABOVE:
-                break
+        for row in islice(reading, MOST_ABOVE):
+            found.rows.append(row)
+            found.ends.append(start + sum(len(line) + 1 for line in lines[: reading.line_num]))
     except csv.Error:
         pass  # what follows the headings is read for good elsewhere, which says what is wrong with it
-    return rows
+    return found
 
 
-def rows_below(
-    text: IO[bytes], separator: str, skip: int, width: int, wanted: Sequence[int], needs_end: bool = False
+def rows_from(
+    text: IO[bytes], separator: str, line: int, width: int, wanted: Sequence[int], needs_end: bool = False
 ) -> Iterator[pl.DataFrame]:
-    """The rows below the first ``skip``: the column ``line``, then the wanted of ``width`` columns by their index.
+    """The rows from where the file stands, the first of which is ``line`` as people count them.
 
-    Empty cells are null, and rows of empty cells left out. Raises :class:`BadStatement` for a row with more or fewer
-    cells, for a quote that isn't closed, and with ``needs_end`` for a last row without an end: what its last cell says
-    may have been longer.
+    Frames of the column ``line``, then the wanted of ``width`` columns by their index. Empty cells are null, and rows
+    of empty cells left out. Raises :class:`BadStatement` for a row with more or fewer cells, for a quote that isn't
+    closed, and with ``needs_end`` for a last row without an end: what its last cell says may have been longer.
     """
-    line, chunk = 1, b""
+    chunk = b""
     for chunk in _chunks(text):
-        if skip:
-            begins = _after(chunk, skip)
-            line, chunk, skip = line + begins[0], chunk[begins[1] :], skip - begins[0]
-            if not chunk:
-                continue
         frame = _cut(chunk, separator, width, line)
         height = frame.height
         blank = frame.select(pl.all_horizontal(pl.all().is_null()))[:, 0]
@@ -67,6 +71,11 @@ def rows_below(
         yield frame.filter(~blank) if blank.any() else frame
     if needs_end and chunk and not chunk.endswith((b"\n", b'"')):
         raise BadStatement("the last row has no end: the file may be cut; if it isn't, add an empty line", line - 1)
+
+
+def _with_line_ends(some: bytes) -> bytes:
+    """The same with the line ends of today; old Macs had others."""
+    return some.replace(b"\r", b"\n") if b"\n" not in some and b"\r" in some else some
 
 
 def quoted(cell: str | None) -> str:
@@ -84,8 +93,7 @@ def _chunks(text: IO[bytes]) -> Iterator[bytes]:
     rest = b""
     while some := text.read(_CHUNK):
         rest = rest + some if rest else some
-        if b"\n" not in rest and b"\r" in rest:
-            rest = rest.replace(b"\r", b"\n")  # the row's end of old Macs
+        rest = _with_line_ends(rest)
         # Where quotes don't pair over so much, one of them is a sign in a text: line by line it will be seen which.
         ends = _last_row_end(rest) if len(rest) < 2 * _CHUNK else rest.rfind(b"\n") + 1
         if ends:
@@ -104,21 +112,6 @@ def _last_row_end(piece: bytes) -> int:
         quotes -= piece.count(b'"', before, ends)
         ends = before
     return ends
-
-
-def _after(chunk: bytes, rows: int) -> tuple[int, int]:
-    """How many of so many rows the chunk has, and where they end."""
-    ends = quotes = 0
-    for done in range(rows):
-        while True:
-            found = chunk.find(b"\n", ends)
-            if found < 0:
-                return done + 1, len(chunk)
-            quotes += chunk.count(b'"', ends, found)
-            ends = found + 1
-            if quotes % 2 == 0:
-                break
-    return rows, ends
 
 
 def _cut(chunk: bytes, separator: str, width: int, line: int) -> pl.DataFrame:
@@ -156,8 +149,12 @@ def _as_many(chunk: bytes, frame: pl.DataFrame, separator: str, width: int) -> b
             return chunk.count(separator.encode()) == due
         lines = chunk.removesuffix(b"\n").split(b"\n")
         return set(map(bytes.count, lines, repeat(separator.encode()))) == {width - 1}
-    inside = frame.select(pl.sum_horizontal(pl.all().str.count_matches(separator, literal=True).sum())).item()
-    return chunk.count(separator.encode()) - int(inside) == due and not frame[str(width - 1)].null_count()
+    if not frame[str(width - 1)].null_count():
+        inside = frame.select(pl.sum_horizontal(pl.all().str.count_matches(separator, literal=True).sum())).item()
+        return chunk.count(separator.encode()) - int(inside) == due
+    lines = pl.Series(chunk.decode().removesuffix("\n").split("\n"))
+    bare = lines.str.replace_all(r'"[^"]*"', "")
+    return lines.len() == frame.height and bool((bare.str.count_matches(separator, literal=True) == width - 1).all())
 
 
 def _slowly(chunk: bytes, separator: str, width: int, line: int) -> pl.DataFrame:

@@ -42,10 +42,13 @@ def read_statement(path: Path, operator: str, hints: Hints) -> Read:
 
 
 def _read_csv(text: IO[bytes], operator: str, hints: Hints) -> Read:
+    start = text.tell()
     for separator in cells.SEPARATORS:
-        table = find_table(cells.head(text, separator), operator, hints)
+        head = cells.head(text, separator)
+        table = find_table(head.rows, operator, hints)
         if table is not None:
-            rows = cells.rows_below(text, separator, table.below, table.width, table.wanted, table.ends_with_money)
+            text.seek(head.ends[table.below - 1] if table.below else start)
+            rows = cells.rows_from(text, separator, table.below + 1, table.width, table.wanted, table.ends_with_money)
             return _read_table(rows, table, hints, "CSV")
     raise _without_headings(hints)
 

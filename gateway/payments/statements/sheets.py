@@ -59,7 +59,7 @@ def head(sheet: pl.DataFrame) -> list[list[str]]:
 
 
 def rows_below(sheet: pl.DataFrame, skip: int, width: int, wanted: Sequence[int]) -> Iterator[pl.DataFrame]:
-    """The rows below the first ``skip``, as :func:`cells.rows_below` gives those of a CSV file."""
+    """The rows below the first ``skip``, as :func:`cells.rows_from` gives those of a CSV file."""
     names = sheet.columns
     beyond = names[width:]
     for start in range(skip, sheet.height, _ROWS):

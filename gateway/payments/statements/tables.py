@@ -64,7 +64,7 @@ class Reading:
         self.rows = Spool()  # the words of each part, in step with them
 
     def lines(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """The lines in the order of the file; ``frames`` are its rows as :func:`cells.rows_below` gives them.
+        """The lines in the order of the file; ``frames`` are its rows as :func:`cells.rows_from` gives them.
 
         Nothing is yielded before all was read once, since only the whole tells how figures and dates are meant. Raises
         :class:`BadStatement`.

@@ -99,6 +99,16 @@ SPECIMENS = [
         [{**line, "line": line["line"] + 3} for line in MTN_LINES],
         heading={"account": "2290155000001"},
     ),
+    Specimen(
+        "a quote in a row above",
+        b'Tubes of 5"\r\n' + csv(MTN),
+        [{**line, "line": line["line"] + 1} for line in MTN_LINES],
+    ),
+    Specimen(
+        "a line break in a row above",
+        b'"Mutuelle\r\nde test",x\r\n' + csv(MTN),
+        [{**line, "line": line["line"] + 1} for line in MTN_LINES],
+    ),
     Specimen("Excel's word about separators", b"sep=;\r\n" + csv(MTN, separator=";"), FEWER),
     Specimen("blank rows between", csv(MTN, with_row(3, [""] * 13), with_row(5, [" "] * 13)), FEWER),
     Specimen("empty lines between and behind", csv(MTN).replace(b"\r\n", b"\r\n\r\n") + b"\r\n\r\n", FEWER),
