@@ -1,8 +1,9 @@
 """A month's statement taken in and reconciled with a database's books, against bare polars that loads and joins both.
 
 The baseline reads the file and the same payments of the same database, each in polars' own way, and joins them on the
-operator's number; nothing is checked, nothing kept. Ours reads, checks and keeps every line, matches it with what the
-books hold, and keeps with what. Both run in processes of their own; memory is all that the process ever held.
+operator's number; nothing is checked, nothing kept. Ours reads, checks and keeps every line, and in a second process,
+as `gateway reconcile` does, matches it with what the books hold, and keeps with what. Memory is all that a process
+ever held.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from gateway.ledger.chart import Chart
 from gateway.network.organisations import Network, add_organisation
 from gateway.payments.reconciliation.kept import Kept, take_in
 from gateway.payments.reconciliation.running import reconcile
-from gateway.payments.reconciliation.wallets import open_wallet
+from gateway.payments.reconciliation.wallets import open_wallet, wallet_named
 from gateway.payments.statements.hints import Hints
 from gateway.store import migrate
 from gateway.store.engine import open_engine
@@ -59,7 +60,7 @@ def measure(place: Place, sizes: tuple[int, ...]) -> list[str]:
             url = _database(place, kind, size, month)
             rounds = []
             for _ in range(ROUNDS):
-                rounds.append((_alone(_ours, url, place.folder), _alone(_plain, url, place.folder)))
+                rounds.append((_both(url, place.folder), _alone(_plain, url, place.folder)))
                 _forget(url)
             assert all(ours[2] == plain[2] == size for ours, plain in rounds), rounds
             cells = (
@@ -184,14 +185,22 @@ def _store(url: str) -> Store:
 # --- the work ---------------------------------------------------------------------------------------------------------
 
 
-def _ours(url: str, folder: Path) -> int:
+def _take_in(url: str, folder: Path) -> int:
     store = _store(url)
-    tree, chart = Network(store, DEFAULTS).tree(), Chart()
+    tree = Network(store, DEFAULTS).tree()
     with store.write() as unit:
         one = open_wallet(unit, tree.named("bench"), "mpesa", "wallet")
     taken = take_in(store, tree, one, folder / "statement.csv", _HINTS, "bench")
     assert isinstance(taken, Kept)
-    report = reconcile(store, tree, chart, one)
+    return taken.lines
+
+
+def _reconcile(url: str, folder: Path) -> int:
+    store = _store(url)
+    tree = Network(store, DEFAULTS).tree()
+    with store.read() as connection:
+        one = wallet_named(connection, tree, "bench:mpesa")
+    report = reconcile(store, tree, Chart(), one)
     assert not report.open, report
     return report.lines
 
@@ -201,6 +210,12 @@ def _plain(url: str, folder: Path) -> int:
     with _store(url).engine.connect() as connection:
         ours = pl.read_database(_PAYMENTS, connection)
     return theirs.join(ours, left_on="Receipt No.", right_on="operator_id").height
+
+
+def _both(url: str, folder: Path) -> Took:
+    """Taking in and reconciling, one after the other, as the two commands do it."""
+    taken, reconciled = _alone(_take_in, url, folder), _alone(_reconcile, url, folder)
+    return taken[0] + reconciled[0], max(taken[1], reconciled[1]), reconciled[2]
 
 
 def _alone(work: Any, url: str, folder: Path) -> Took:
