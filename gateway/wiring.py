@@ -21,20 +21,19 @@ from gateway.payments.providers.connected import EACH, connected, play_money
 from gateway.payments.push.asking import Cashier
 from gateway.payments.push.breaker import Breakers
 from gateway.payments.push.operators import Operators
-from gateway.payments.unasked.declared_by_sms import paid_word
 from gateway.payments.unasked.forwarded import Forwarded
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.sms.africastalking import AfricasTalking
 from gateway.sms.outgoing import Sender
 from gateway.sms.port import NoSms, SmsPort
-from gateway.sms.words import Words
 from gateway.store.bell import RqBell
 from gateway.store.engine import open_engine
 from gateway.store.outbox import Handler
 from gateway.store.unit import Store
 from gateway.ussd.engine import Engine
 from gateway.ussd.sessions import Sessions, open_redis
+from gateway.words import every_word
 
 log = logging.getLogger(__name__)
 
@@ -164,9 +163,7 @@ class Runtime:
             "collection.look": cashier.look,
             "collection.hint": cashier.hint,
             "sms.send": Sender(self.store, self.sms),
-            "sms.read": Forwarded(
-                self.store, self.network, self.services.chart, words=Words((paid_word(self.services.chart),))
-            ),
+            "sms.read": Forwarded(self.store, self.network, self.services.chart, words=every_word(self.services)),
         }
 
     def warn_at_start(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.kernel.spelling import plain
+from gateway.kernel.spelling import one_slip, plain
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,17 @@ def test_signs_alone_are_nothing(nothing: str) -> None:
 def test_two_names_stay_two() -> None:
     assert plain("Séméré Haut") != plain("Séméré Bas")
     assert plain("Itchélli") == "itchelli"
+
+
+@pytest.mark.parametrize(
+    "typed", ["couvertur", "ouverture", "coouverture", "couvertures", "couvertrue", "xouverture", "couverturx"]
+)
+def test_one_slip_is_one_letter_or_a_swap(typed: str) -> None:
+    assert one_slip(typed, "couverture")
+
+
+@pytest.mark.parametrize(
+    "typed", ["couverture", "couvertu", "cuovertrue", "couvertures!", "", "xouverturx", "erutrevuoc"]
+)
+def test_none_or_two_slips_are_not_one(typed: str) -> None:
+    assert not one_slip(typed, "couverture")

@@ -11,17 +11,22 @@ from gateway.cli import json_option, show, table
 from gateway.cli.given import limit_option, parts_of, path_of, under_option
 from gateway.kernel.card import show_card
 from gateway.kernel.faults import Fault
+from gateway.kernel.masking import mask_number
 from gateway.kernel.numbers import with_check_digit
 from gateway.locale import show_money
+from gateway.payments.receipts import receipt_number
 from gateway.payments.reconciliation.choices import CHOICES, choices_table
 from gateway.payments.reconciliation.differences import KINDS, Kind
 
 if TYPE_CHECKING:
     from gateway.kernel.money import Money
+    from gateway.payments.collections import Collection
     from gateway.payments.reconciliation.differences import Event
     from gateway.payments.reconciliation.listing import Difference
     from gateway.payments.unasked.proposals import Proposal
     from gateway.wiring import Runtime
+
+_PROPOSALS_EACH = 3  # in a list; all of them stand with the one difference
 
 wallet_option = click.option("--wallet", metavar="CODE:OPERATOR", help="Only of this wallet.")
 _all_kinds = click.Choice(KINDS)
@@ -50,7 +55,7 @@ def found_in(
 def list_differences(
     under: str | None, wallet: str | None, kind: Kind | None, every: bool, limit: int, as_json: bool
 ) -> None:
-    """What differs and waits for somebody, the oldest first, and what may be chosen."""
+    """What differs and waits for somebody, what was found first at the top, and what may be chosen."""
     parts = parts_of()
     found, wallets = found_in(parts, under, wallet, kind, every, limit), _wallets(parts)
     likely = {one.id: _proposals(parts, one) for one in found}
@@ -78,7 +83,7 @@ def list_differences(
         )  # fmt: skip
         text, *lines = table(rows, heads, numbers=(5, 6, 7)).split("\n")
         for line, one in zip(lines, found, strict=False):
-            text = "\n".join((text, line, *_in_words(likely[one.id])))
+            text = "\n".join((text, line, *_in_words(likely[one.id], _PROPOSALS_EACH)))
         return text
 
     show(as_json, lambda: [_as_value(wallets[one.wallet_id], one, likely[one.id]) for one in found], as_text)
@@ -88,7 +93,8 @@ def list_differences(
 @click.argument("number")
 @json_option
 def show_difference(number: str, as_json: bool) -> None:
-    """One difference with its story and the households that its money may be of."""
+    """One difference with its story, and the households or payments of ours that it may be of."""
+    from gateway.payments.reconciliation.candidates import candidates
     from gateway.payments.reconciliation.differences import story
     from gateway.payments.reconciliation.listing import difference_numbered
 
@@ -99,6 +105,7 @@ def show_difference(number: str, as_json: bool) -> None:
         if one is None:
             raise Fault(f"no difference has the number {number}")
         events = story(connection, one.id)
+        payments = candidates(connection, parts.network.tree(), one)
     likely = _proposals(parts, one)
 
     def as_text() -> str:
@@ -109,7 +116,7 @@ def show_difference(number: str, as_json: bool) -> None:
         ]
         rows = [
             (
-                f"{each.at:%Y-%m-%d %H:%M:%S}",
+                f"{each.at:%Y-%m-%d %H:%M}",
                 each.what,
                 each.choice or "",
                 each.by_name,
@@ -119,12 +126,20 @@ def show_difference(number: str, as_json: bool) -> None:
             for each in events
         ]
         steps = table(rows, ("at (UTC)", "what", "choice", "by", "entry", "why"))
-        choices = [f"  {each.word}: {each.does}" for each in CHOICES[one.kind]] if one.state == "open" else []
-        return "\n".join((*about, steps, *_in_words(likely), *choices))
+        open_to = CHOICES[one.kind] if one.state == "open" else ()
+        choices = [
+            *(["choices:"] if open_to else []),
+            *(f"  {each.word}{f' --{each.needs} …' if each.needs else ''}: {each.does}" for each in open_to),
+        ]
+        return "\n".join((*about, steps, *_in_words(likely), *_may_be(payments), *choices))
 
     show(
         as_json,
-        lambda: {**_as_value(wallets[one.wallet_id], one, likely), "story": [_as_step(each) for each in events]},
+        lambda: {
+            **_as_value(wallets[one.wallet_id], one, likely),
+            "may_be": [receipt_number(each.id) for each in payments],
+            "story": [_as_step(each) for each in events],
+        },
         as_text,
     )
 
@@ -151,10 +166,23 @@ def _proposals(parts: Runtime, one: Difference) -> list[Proposal]:
         return proposals(connection, tree, held, today) if held is not None else []
 
 
-def _in_words(likely: Sequence[Proposal]) -> list[str]:
+def _in_words(likely: Sequence[Proposal], most: int | None = None) -> list[str]:
     from gateway.payments.unasked.proposals import WHY
 
-    return [f"  {show_card(each.household.card)}: {'; '.join(WHY[why] for why in each.why)}" for each in likely]
+    more = len(likely) - most if most is not None else 0
+    return [
+        *(f"  {show_card(each.household.card)}: {'; '.join(WHY[why] for why in each.why)}" for each in likely[:most]),
+        *([f"  and {more} more: gateway reconcile show"] if more > 0 else []),
+    ]
+
+
+def _may_be(payments: Sequence[Collection]) -> list[str]:
+    """Payments of ours that a line may be, each with what it is named by."""
+    return [
+        f"  receipt {receipt_number(each.id)}: {_amount(each.paid or each.amount)}, {each.state}, "
+        f"{each.paid_at or each.created_at:%Y-%m-%d %H:%M:%S} UTC, from {mask_number(each.payer)}"
+        for each in payments
+    ]
 
 
 def _amount(amount: Money | None) -> str:

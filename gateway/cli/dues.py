@@ -42,7 +42,7 @@ _WRONG_DAYS = {
 @click.argument("card")
 @click.argument("code", required=False)
 @click.option("--by", "name", metavar="NAME", help="Who decides: it is kept.")
-@click.option("--why", metavar="TEXT", help="Why: it is kept.")
+@click.option("--reason", "--why", "why", metavar="TEXT", help="Why: it is kept.")
 @click.option("--since", type=_DAY, metavar="YYYY-MM-DD", help="From this day; else from today.")
 @json_option
 def household_category(

@@ -28,9 +28,9 @@ NOT_SETTLED = {
     "settled": "it is settled: undo that first",
     "open": "it is open: there is nothing to undo",
     "pending": "somebody has asked for something about it: another person approves that or drops it first",
-    "not-asked": "nothing about it waits for another person",
+    "not-asked": "nobody has asked for anything about it that another person approves",
     "choice": "this kind of difference has other choices",
-    "needs": "the choice wants something named",
+    "needs": "this choice takes one more option",
     "no-reason": "a name and a reason are needed",
     "same-person": "whoever asked can't approve: it takes two",
     "card": "no household has this card",
@@ -40,7 +40,7 @@ NOT_SETTLED = {
     "other-network": "the household doesn't pay into this wallet",
     "currency": "the household deals in another currency",
     "busy": "this money is being given back or assigned: that is decided first",
-    "unidentified": "nobody has said yet whose this money is: do that first, or take it back",
+    "unidentified": "nobody has said yet whose this money is: say that first, or take it back",
     "group": "a group paid it: settle it household by household",
     "part": "a part of a group's payment: take it back from a household (gateway cases settle --share)",
     "cash": "it is cash: no operator has it",
@@ -48,9 +48,10 @@ NOT_SETTLED = {
     "refund": "the refund has to go on first: see gateway refunds list",
     "paid": "it was paid out: it can't be undone",
     "later": "more has followed from it, and that has to be settled first",
-    "moved": "the money came from other books: undo it there",
+    "moved": "the money has left its books for the household's: give it back from there (gateway refunds ask)",
     "reversed": "what an operator took back stays so: money that comes again is a new payment",
-    "rule": "no person has settled it: see gateway reconcile show",
+    "matched": "another line is this payment already: see gateway reconcile show for those that are free",
+    "rule": "a rule has settled it, and no person: see gateway reconcile show",
 }
 
 
@@ -103,7 +104,8 @@ def _run(under: str | None, wallet: str | None, as_json: bool) -> None:
         lines = []
         for name, report in done:
             ways = ", ".join(f"{count} by {HOW[how]}" for how, count in report.matched.items()) or "nothing new"
-            lines.append(f"{name}: {report.statements} statements looked at; matched: {ways}")
+            statements = "1 statement" if report.statements == 1 else f"{report.statements} statements"
+            lines.append(f"{name}: {statements} looked at; matched: {ways}")
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.open.items()))
             lines.append(f"  differences open: {kinds or 'none'}")
         if any(report.open for _, report in done):
@@ -129,10 +131,12 @@ for each in closing.COMMANDS:
 @click.option(
     "--all", "whole", is_flag=True, help="All that are open of a KIND, as far as one person decides them alone."
 )
-@click.option("--card", help="Of the household that the money is of.")
-@click.option("--receipt", help="The receipt's number, or the key, of the payment of ours that it is.")
-@click.option("--refund", help="The number of the refund that it paid out.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The day to wait for.")
+@click.option("--card", metavar="CARD", help="Of the household that the money is of.")
+@click.option("--receipt", metavar="RECEIPT", help="The number, or the key, of the payment of ours that it is.")
+@click.option("--refund", metavar="NUMBER", help="Of the refund that it paid out.")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="The day from which to look again."
+)
 @under_option
 @wallet_option
 @by_option
@@ -150,7 +154,10 @@ def settle_difference(
     name: str,
     reason: str,
 ) -> None:
-    """Settle a difference by a CHOICE (gateway reconcile choices). Large amounts take a second person."""
+    """Settle a difference by a CHOICE (gateway reconcile choices). Large amounts take a second person.
+
+    --under and --wallet go with --all.
+    """
     from gateway.payments.reconciliation.deals import NotSettled
     from gateway.payments.reconciliation.settling import Given
 

@@ -91,18 +91,19 @@ def _invoice_value(one: Invoice) -> dict[str, object]:
 @subsidy.command("show")
 @click.argument("number")
 @click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the list to this file.")
-@click.option("--language", type=click.Choice(sorted(NAMES)), default="en", show_default=True, help="Of the file.")
+@click.option("--language", type=click.Choice(sorted(NAMES)), help="Of the file; else DEFAULT_LANGUAGE.")
 @json_option
-def show_invoice(number: str, file: Path | None, language: str, as_json: bool) -> None:
+def show_invoice(number: str, file: Path | None, language: str | None, as_json: bool) -> None:
     """One invoice with its list: card, category, membership year, amount; it names nobody."""
     from gateway.ledger.exports import write
     from gateway.membership.subsidies import invoice_numbered, items_of
 
-    with parts_of().store.read() as connection:
+    parts = parts_of()
+    with parts.store.read() as connection:
         one = invoice_numbered(connection, number)
         items = list(items_of(connection, one))
     if file is not None:
-        count = write(_sheet(one, items, Say(language)), file, "csv")
+        count = write(_sheet(one, items, Say(language or parts.defaults.language)), file, "csv")
         click.echo(f"{file}: {count} lines")
         return
 

@@ -42,3 +42,16 @@ def _plain_letter(letter: str) -> str:
     if letter.isdecimal():
         return str(unicodedata.decimal(letter))
     return unhooked(letter) or " "
+
+
+def one_slip(typed: str, meant: str) -> bool:
+    """Is one letter too many, missing or wrong, or are two neighbours swapped? Not for words that are the same."""
+    at = next((place for place, (one, other) in enumerate(zip(typed, meant, strict=False)) if one != other), None)
+    if at is None:
+        return abs(len(typed) - len(meant)) == 1
+    behind, expected = typed[at:], meant[at:]
+    return (
+        behind[1:] in (expected, expected[1:])
+        or behind == expected[1:]
+        or (behind[:2] == expected[1::-1] and behind[2:] == expected[2:])
+    )

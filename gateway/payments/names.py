@@ -46,6 +46,8 @@ THREE_LETTERS = {
 WORD_CHARACTERS = 20  # as many as the database keeps of a provider
 SHORTEST, LONGEST = 6, 30  # characters of an operator's number, separators not counted
 _APART = re.compile(r"[\s.\-/_:#]")
+# How Orange and Airtel write theirs: MP260709.1341.A00073.
+_DOTTED = re.compile(r"([A-Z]{2}\d{6})(\d{4})([A-Z]\d{4,6})")
 
 
 def operator_word(name: str) -> str:
@@ -82,7 +84,10 @@ def as_providers_wrote(word: str, given: str, country: str) -> tuple[list[str], 
     """Where a transaction stands that a provider posted: the names of providers, and how each may write its number."""
     providers = [*provider_names(word), "pawapay"]
     three = THREE_LETTERS.get(country, country)
-    spelled = {given.strip(), given.strip().upper(), operator_number(given)}
+    number = operator_number(given)
+    spelled = {given.strip(), given.strip().upper(), number}
+    if (parts := _DOTTED.fullmatch(number)) is not None:  # a statement is read without separators
+        spelled.add(".".join(parts.groups()))
     codes = [f"{begins}{three}" for begins, same in PAWAPAY_CODES.items() if same == word]
     return providers, sorted(spelled | {f"{code}:{one}" for code in codes for one in spelled})
 

@@ -29,9 +29,10 @@ from gateway.network.organisations import Tree
 from gateway.payments.decisions.cases import STEPS, close_cases_of
 from gateway.payments.decisions.two_people import REASON_CHARACTERS, name_kept, same_person
 from gateway.payments.names import read_number
+from gateway.payments.paid_into import paid_into
 from gateway.payments.readers import message_to, readers
 from gateway.payments.states import REFUND_RUNNING, State
-from gateway.payments.unasked.suspense import being_assigned, take_turn_of
+from gateway.payments.unasked.suspense import being_assigned, stood_on, take_turn_of
 from gateway.payments.undoing import undone_of
 from gateway.sms import notices
 from gateway.sms.outgoing import queue_messages
@@ -264,8 +265,8 @@ def _lines(unit: Unit, chart: Chart, one: Refund, row: Row[Any]) -> tuple[Line, 
     accounts = chart.of(unit, one.organisation_id, one.amount.currency)
     amount = one.amount.minor
     if one.collection_id is None:
-        return Line(accounts["suspense"], amount), Line(accounts["wallet"], -amount)
-    out = Line(accounts["cash" if row.way == "cash" else "wallet"], -amount)
+        return Line(accounts["suspense"], amount), Line(accounts[stood_on(unit.connection, row.id)], -amount)
+    out = Line(accounts["cash" if row.way == "cash" else paid_into(unit.connection, row.key)], -amount)
     if row.paid_currency != row.currency:  # what came in another currency never left suspense
         return Line(accounts["suspense"], amount, row.household_id), out
     before = statement_of(unit.connection, row.household_id)

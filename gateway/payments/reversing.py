@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from typing import Any
+
+from sqlalchemy import Row, func, select
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import BadAmount, Money
@@ -12,6 +14,7 @@ from gateway.membership.households import by_id
 from gateway.network.organisations import Tree
 from gateway.payments.collections import Collection, by_key, move, tell_story
 from gateway.payments.decisions.cases import GATEWAY, open_case
+from gateway.payments.paid_into import paid_into
 from gateway.payments.payers import group_money
 from gateway.payments.posting import message_of
 from gateway.payments.readers import readers
@@ -74,7 +77,7 @@ def _undo(
         move(unit, one, State.REVERSED, "reversed", said)
     else:
         tell_story(unit, one.id, one.state, one.state, "reversed-part", said)
-    lines, rest = [Line(_wallet(unit, posted.id), -taken.minor)], taken.minor
+    lines, rest = [Line(_came_to(unit, one.key, posted), -taken.minor)], taken.minor
     for (account_id, household_id), still in left.items():
         part = min(rest, still)
         rest -= part
@@ -137,17 +140,11 @@ def _left_to_reverse(unit: Unit, posted_id: object) -> tuple[int, dict[tuple[int
     return int(total), left
 
 
-def _wallet(unit: Unit, posted_id: object) -> int:
-    """The account that an operator takes back from: where the money stood, or the wallet for what was on suspense."""
-    row = unit.connection.execute(
-        select(account)
-        .join(line, line.c.account_id == account.c.id)
-        .where(line.c.entry_id == posted_id, line.c.amount_minor > 0)
-    ).one()
-    if row.role != "suspense":
-        return int(row.id)
-    own = (account.c.organisation_id == row.organisation_id) & (account.c.currency == row.currency)
-    return int(unit.connection.execute(select(account.c.id).where(own, account.c.role == "wallet")).scalar_one())
+def _came_to(unit: Unit, key: str, posted: Row[Any]) -> int:
+    """The account that an operator takes back from: where the money came to, in the books that it counts in."""
+    own = (account.c.organisation_id == posted.organisation_id) & (account.c.currency == posted.currency)
+    role = paid_into(unit.connection, key)
+    return int(unit.connection.execute(select(account.c.id).where(own, account.c.role == role)).scalar_one())
 
 
 def _tell_reversed(unit: Unit, tree: Tree, one: Collection, taken: Money, its_key: str, share: bool = False) -> None:

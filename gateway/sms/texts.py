@@ -66,7 +66,7 @@ def receipt(
     opening, rest = _other(say, number, amount, asked, card), ""
     if amount.minor > asked.minor:
         rest = say("In advance: {amount}.", amount=advance) if advance else say("It all counts.")
-    return _first_that_fits(
+    return first_that_fits(
         (opening, rest, _cover(say, cover, left), _left(say, left)),
         (opening, rest, _left(say, left)),
         (opening, _left(say, left)),
@@ -101,7 +101,7 @@ def treasurer(
         second = say("Asked: {amount}.", amount=asked)
         if asked.currency != amount.currency:
             return " ".join((first, second, whose, say("To identify.")))
-        return _first_that_fits((first, second, whose, _left(say, left)), (first, second, whose))
+        return first_that_fits((first, second, whose, _left(say, left)), (first, second, whose))
 
     return fit(write, head)
 
@@ -110,7 +110,7 @@ def _way(say: Say, way: str) -> str:
     return say(WAYS[way]) if way in WAYS else way[:NUMBER_CHARACTERS]
 
 
-def _first_that_fits(*ways: tuple[str, ...]) -> str:
+def first_that_fits(*ways: tuple[str, ...]) -> str:
     """The first of several sentences together that is one part; the last when none is."""
     texts = [fold(" ".join(filter(None, way))) for way in ways]
     return next((text for text in texts if parts(text) == 1), texts[-1])

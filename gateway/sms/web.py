@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from contextlib import suppress
 
 from flask import Blueprint, Response, abort, request
@@ -50,12 +51,22 @@ def _take_delivery(unit: Unit, body: bytes) -> None:
 
 
 def _take_inbound(unit: Unit, body: bytes) -> None:
-    """Posted again for up to twelve hours until it is answered: a message is kept once, by its ``id``, and read."""
-    its_id = clean(read_form(body).get("id", ""), ID_CHARACTERS)
+    """Posted again for up to twelve hours until it is answered: a message is kept once, and read.
+
+    It is the same by its ``id``, sender and text: another text under an id that is known is another message.
+    """
+    form = read_form(body)
+    its_id = clean(form.get("id", ""), ID_CHARACTERS)
     same = (notice.c.source == "at.inbound") & (notice.c.reference == its_id)
-    if not its_id or unit.connection.scalar(select(notice.c.id).where(same).limit(1)) is None:
+    before = unit.connection.scalars(select(notice.c.body).where(same)) if its_id else ()
+    if _said(form) not in [_said(read_form(bytes(each))) for each in before]:
         kept = _keep(unit, "at.inbound", its_id, body)
         put(unit, Ask("replies", "sms.read", str(kept), f"sms.read:{kept}"))
+
+
+def _said(form: Mapping[str, str]) -> tuple[str, str]:
+    """Who wrote what."""
+    return form.get("from", ""), form.get("text", "")
 
 
 def _take_optout(unit: Unit, body: bytes) -> None:

@@ -2,8 +2,9 @@
 
 ``python -m gateway.standins.pawapay --port 0`` prints ``ready http://127.0.0.1:N`` and serves until it is killed. What
 it holds is gone with it. It answers as docs.pawapay.io describes version 2: deposits and refunds with their checks and
-DUPLICATE_IGNORED, their status, resend-callback, active-conf, availability, predict-provider, and signatures by RFC
-9421 both ways, made here from the RFC's text and not from the library that the gateway uses. ``/_play`` is not
+DUPLICATE_IGNORED, their status, resend-callback, active-conf, availability, predict-provider, statements (see
+:mod:`gateway.standins.pawapay_statements`), and signatures by RFC 9421 both ways, made here from the RFC's text and not
+from the library that the gateway uses. ``/_play`` is not
 pawaPay's: beside what all stand-ins have (see :mod:`gateway.standins.play`; a refund is approved or refused by its key
 like a deposit)
 
@@ -37,6 +38,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+from gateway.standins.pawapay_statements import Desk, Statement
 from gateway.standins.play import (
     Asked,
     Body,
@@ -152,6 +154,7 @@ class PawaPay(Operator[Payment]):
         self.digest = "sha-512"
         self.changed_terms: dict[tuple[str, str], Body] = {}
         self.ported: dict[str, tuple[str, bool]] = {}
+        self.desk = Desk()
         self.rotate()
 
     def reset(self) -> None:
@@ -160,6 +163,7 @@ class PawaPay(Operator[Payment]):
         self.digest = "sha-512"
         self.changed_terms.clear()
         self.ported.clear()
+        self.desk = Desk()
 
     # What active-conf says
 
@@ -427,6 +431,12 @@ class PawaPayHandler(Handler):
                 self._help("availability", lambda: self.operator.availability(query.get("operationType", [""])[0]))
             case "POST", ["v2", "predict-provider"]:
                 self._help("predict", lambda: self.operator.predicted(str(json_object(raw).get("phoneNumber"))))
+            case "POST", ["v2", "statements"]:
+                self._make_statement(raw)
+            case "GET", ["v2", "statements", key]:
+                self._statement_status(key)
+            case "GET", ["downloads", key]:
+                self._download(key)
             case "GET", ["v2", "public-key", "http"]:
                 self._help("keys", self._public_keys)
             case _:
@@ -500,6 +510,49 @@ class PawaPayHandler(Handler):
         else:
             self.operator.later.after(0, lambda: self.operator.tell_again(order))
             self.answer(200, {"depositId": key, "status": "ACCEPTED"})
+
+    def _make_statement(self, raw: bytes) -> None:
+        self.operator.calls["statement"] += 1
+        script = self.operator.script_for("statement")
+        if self.met(script) or self._turned_away():
+            return
+        wallets = {
+            (country, currency, code)
+            for country, (_, operators) in OPERATORS.items()
+            for each, _, _, currencies in operators
+            for currency in currencies
+            for code in (each, None)
+        }
+        made = self.operator.desk.ask(json_object(raw), wallets, script, self.operator.options.callback_delay)
+        if isinstance(made, Statement):
+            self.conclude(script, 200, {"statementId": made.id, "status": "ACCEPTED", "created": made.created})
+        else:
+            self.conclude(script, 200, {"status": "REJECTED", "failureReason": made})
+
+    def _statement_status(self, key: str) -> None:
+        self.operator.calls["statement_status"] += 1
+        script = self.operator.script_for("statement_status")
+        if self.met(script) or self._turned_away():
+            return
+        made = self.operator.desk.made.get(key)
+        if made is None:
+            self.conclude(script, 200, {"status": "NOT_FOUND"})
+        else:
+            data = {**made.shown(f"http://{self.headers.get('Host')}/downloads/{key}"), **made.report, **script.report}
+            self.conclude(script, 200, {"status": "FOUND", "data": without_none(data)})
+
+    def _download(self, key: str) -> None:
+        """The host that keeps files: it knows no token, and as such hosts do it refuses whoever brings one."""
+        self.operator.calls["download"] += 1
+        script = self.operator.script_for("download")
+        if self.met(script):
+            return
+        made = self.operator.desk.made.get(key)
+        if made is None or "Authorization" in self.headers:
+            raise Wrong(400 if made else 403, {})
+        operator = self.operator
+        paid = [one for one in list(operator.orders.values()) if one.status == operator.PAID]
+        self.conclude(script, 200, made.file([operator.shown(one) for one in paid]))
 
     def _help(self, call: str, tell: Any) -> None:
         self.operator.calls[call] += 1

@@ -377,8 +377,11 @@ class Handler(BaseHTTPRequestHandler):
     def answer(
         self, status: int, body: Any = None, headers: Mapping[str, Any] | None = None, *, truncate: bool = False
     ) -> None:
-        """``body`` is JSON, a text to be sent as it is, or None for an empty answer."""
-        raw = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        """``body`` is JSON, a text or bytes to be sent as they are, or None for an empty answer."""
+        if body is None or isinstance(body, bytes):
+            raw = body or b""
+        else:
+            raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(name, str(value))

@@ -29,10 +29,15 @@ def once(store: Store, key: str, kind: str, do: Callable[[Unit], Outcome]) -> Ou
     Of two that come at the same moment the second waits on the key until the first has committed.
     """
     with store.write() as unit:
-        row = {"key": key, "kind": kind, "at": unit.now, "outcome": {}}
-        if unit.connection.scalar(_NEW[unit.connection.dialect.name], row) is not None:
-            outcome = do(unit)
-            unit.connection.execute(update(effect).where(effect.c.key == key).values(outcome=outcome))
-            return outcome
-        stored = unit.connection.execute(select(effect.c.outcome).where(effect.c.key == key)).scalar_one()
-        return dict(stored)
+        return once_in(unit, key, kind, do)
+
+
+def once_in(unit: Unit, key: str, kind: str, do: Callable[[Unit], Outcome]) -> Outcome:
+    """The same in the caller's own transaction."""
+    row = {"key": key, "kind": kind, "at": unit.now, "outcome": {}}
+    if unit.connection.scalar(_NEW[unit.connection.dialect.name], row) is not None:
+        outcome = do(unit)
+        unit.connection.execute(update(effect).where(effect.c.key == key).values(outcome=outcome))
+        return outcome
+    stored = unit.connection.execute(select(effect.c.outcome).where(effect.c.key == key)).scalar_one()
+    return dict(stored)

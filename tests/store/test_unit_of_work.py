@@ -23,6 +23,7 @@ from gateway.kernel.ids import operator_key
 from gateway.kernel.money import Money
 from gateway.payments.providers.base import Order
 from gateway.payments.providers.mtn_momo import MtnMomo
+from gateway.payments.providers.pawapay_statements import PawaPayStatements, Wanted
 from gateway.sms.africastalking import AfricasTalking
 from gateway.store.engine import open_engine
 from gateway.store.schema import lease, notice, phone
@@ -31,6 +32,9 @@ from gateway.store.unit import Store
 from gateway.ussd.phone import Phone
 
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there, and nobody is asked
+
+
+A_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def _momo() -> MtnMomo:
@@ -44,6 +48,9 @@ PORTS: dict[str, Callable[[], object]] = {
     "gateway/payments/providers/http.py: find": lambda: _momo().find(
         Order(operator_key(), "+2290100000101", Money(1_500, "XOF"), "123456782", "BJ")
     ),
+    "gateway/payments/providers/pawapay_statements.py: fetch": lambda: PawaPayStatements(
+        api_token="t", base_url=NOWHERE, callback_url=NOWHERE
+    ).fetch(Wanted("BJ", "XOF", None, A_DAY, A_DAY), Path("nothing"), 0),
     "gateway/sms/africastalking.py: send": lambda: AfricasTalking("u", "k", "", NOWHERE).send("x", "+2290100000101"),
     "gateway/ussd/phone.py: dial": lambda: Phone("+2290100000101", NOWHERE).dial("*1#"),
 }

@@ -25,12 +25,15 @@ from gateway.store.schema import (
     assignment,
     collection,
     collection_event,
+    difference,
+    difference_event,
     entry,
     incoming,
     line,
     money_case,
     organisation,
     refund,
+    wallet,
 )
 
 
@@ -39,7 +42,8 @@ class Decision:
     """One decision of one person: when, the amount that it was about, where it was about one, and why.
 
     ``what``: ``assigned`` (alone), ``assignment-asked``, ``assignment-approved|refused|dropped``, ``refund-asked``,
-    ``refund-approved``, ``case-settled`` (as taken back or kept), ``case-closed``, ``cash-corrected``.
+    ``refund-approved``, ``case-settled`` (as taken back or kept), ``case-closed``, ``cash-corrected``,
+    ``difference-settled|undone`` (alone), ``difference-asked``, ``difference-approved|refused|dropped``.
     """
 
     at: datetime
@@ -118,6 +122,7 @@ def _all(connection: Connection, within: _Within) -> Iterator[Decision]:
     yield from _refunds(connection, within, refund.c.approved_by, "refund-approved", refund.c.approved_at)
     yield from _closed(connection, within)
     yield from _corrected(connection, within)
+    yield from _differences(connection, within)
 
 
 def _assignments(
@@ -161,6 +166,11 @@ _PAID_BACK = exists().where(
     func.substr(literal(PAID_BACK) + refund.c.reason, 1, NOTE_CHARACTERS) == money_case.c.note,
 )
 
+# Or somebody settled a difference at this moment.
+_OF_DIFFERENCE = exists().where(
+    difference_event.c.at == money_case.c.closed_at, difference_event.c.by_name == money_case.c.closed_by
+)
+
 
 def _closed(connection: Connection, within: _Within) -> Iterator[Decision]:
     query = (
@@ -174,7 +184,7 @@ def _closed(connection: Connection, within: _Within) -> Iterator[Decision]:
         .outerjoin(collection, collection.c.id == money_case.c.collection_id)
         .outerjoin(incoming, incoming.c.id == money_case.c.incoming_id)
         .where(money_case.c.closed_by != GATEWAY, within.moment(money_case.c.closed_at), ~_ASSIGNED, ~_PAID_BACK)
-        .where(within.place)
+        .where(within.place, ~_OF_DIFFERENCE)
         .order_by(money_case.c.id)
     )
     together: defaultdict[tuple[datetime, str], list[Row[Any]]] = defaultdict(list)
@@ -252,3 +262,44 @@ def _corrected(connection: Connection, within: _Within) -> Iterator[Decision]:
         by, _, reason = row.said.partition(":")
         paid = Money(row.paid_minor, row.paid_currency)
         yield Decision(row.at, by, "cash-corrected", paid, reason.strip())
+
+
+_BEFORE = difference_event.alias("before")
+# What happened to the difference just before.
+_PREVIOUS = (
+    select(_BEFORE.c.what)
+    .where(_BEFORE.c.difference_id == difference_event.c.difference_id, _BEFORE.c.id < difference_event.c.id)
+    .order_by(_BEFORE.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+# Who assigns money, or asks for it to be given back, is told of by that.
+_TOLD_ELSEWHERE = (
+    (difference.c.kind == "unknown")
+    & difference_event.c.choice.in_(["assign", "refund"])
+    & (difference_event.c.what != "undone")
+)
+
+
+def _differences(connection: Connection, within: _Within) -> Iterator[Decision]:
+    """What people chose about differences between statements and the books."""
+    query = (
+        select(difference_event, difference.c.kind, difference.c.theirs_minor, difference.c.ours_minor,
+               wallet.c.currency, _PREVIOUS.label("previous"))
+        .join(difference, difference.c.id == difference_event.c.difference_id)
+        .join(wallet, wallet.c.id == difference.c.wallet_id)
+        .join(organisation, organisation.c.id == wallet.c.organisation_id)
+        .where(
+            difference_event.c.what.in_(["asked", "refused", "dropped", "settled", "undone"]),
+            difference_event.c.by_name != GATEWAY,
+            ~_TOLD_ELSEWHERE,
+            within.moment(difference_event.c.at),
+            within.place,
+        )
+        .order_by(difference_event.c.id)
+    )  # fmt: skip
+    for row in connection.execute(query):
+        approved = row.what in ("settled", "undone") and row.previous == "asked"
+        amount = Money(abs((row.theirs_minor or 0) - (row.ours_minor or 0)), row.currency)
+        what = f"difference-{'approved' if approved else row.what}"
+        yield Decision(row.at, row.by_name, what, amount, f"{row.kind}, {row.choice}: {row.reason}")

@@ -37,6 +37,8 @@ CHOICES: Mapping[Kind, tuple[Choice, ...]] = {
         Choice("keep", "leave it to be identified, and ask about it here no longer", alone=True),
         Choice("income", "it is the mutuelle's own: a donation, a subsidy", "D suspense C subsidies"),
         Choice("transfer", "it is our own money, from another account of ours", "D suspense C transfer"),
+        Choice("correction", "the operator corrects what it had wrong, and what stands on 4711 for it",
+               "D suspense C unexplained"),
     ),
     "late": (),
     "missing": (
@@ -69,7 +71,7 @@ CHOICES: Mapping[Kind, tuple[Choice, ...]] = {
         Choice("fee", "a fee of the operator's", "D fees C unexplained"),
         Choice("refund", "it paid out this refund", "D wallet C unexplained, and the refund's own", "refund"),
         Choice("expense", "an expense; which one, the accountant details from losses", "D losses C unexplained"),
-        Choice("keep", "leave it unexplained, and ask about it here no longer", alone=True),
+        Choice("keep", "leave it unexplained, or the operator corrects what it had wrong by it", alone=True),
     ),
     "ambiguous": (
         Choice("match", "it is this payment of ours, which is posted where it wasn't yet",

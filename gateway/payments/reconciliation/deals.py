@@ -39,7 +39,7 @@ from gateway.store.unit import Unit
 Why = Literal[
     "gone", "settled", "open", "pending", "not-asked", "choice", "needs", "no-reason", "same-person", "card", "receipt",
     "number", "amount", "other-network", "currency", "busy", "unidentified", "group", "part", "cash", "known",
-    "refund", "paid", "later", "moved", "rule", "reversed",
+    "refund", "paid", "later", "moved", "rule", "reversed", "matched",
 ]  # fmt: skip
 
 
@@ -56,7 +56,8 @@ class NotSettled:
     whose it is first. ``group``, ``part``: a group's payment is settled household by household. ``cash``: no operator
     has it. ``known``: the number stands in the books already. ``refund``: the refund has to go on first. ``paid``: it
     was paid out. ``later``: what followed has to be settled first. ``moved``: the money came from other books.
-    ``rule``: no person settled it. ``reversed``: what an operator took back stays so.
+    ``rule``: no person settled it. ``reversed``: what an operator took back stays so. ``matched``: the payment is
+    another line's already.
     """
 
     why: Why

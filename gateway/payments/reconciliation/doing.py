@@ -165,6 +165,7 @@ DEEDS: Mapping[tuple[Kind, str], Deed] = {
     ("unknown", "keep"): keep_unknown,
     ("unknown", "income"): from_suspense("subsidies"),
     ("unknown", "transfer"): from_suspense("transfer"),
+    ("unknown", "correction"): from_suspense("unexplained"),
     ("missing", "wait"): _nothing,
     ("missing", "confirmed"): _nothing,
     ("missing", "reverse"): take_back_ours,

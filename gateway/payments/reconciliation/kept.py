@@ -23,7 +23,7 @@ from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation.items import MATCHES, Source
-from gateway.payments.reconciliation.wallets import Wallet, name_account
+from gateway.payments.reconciliation.wallets import Wallet, name_account, wallet_name, wallet_with
 from gateway.payments.statements.lines import LINES, BadStatement, Heading
 from gateway.payments.statements.reading import Hints, read_statement
 from gateway.store.schema import statement, statement_part
@@ -31,7 +31,10 @@ from gateway.store.turn import take_turn
 from gateway.store.unit import Store, Unit
 
 FILE_NAME_CHARACTERS, BY_CHARACTERS, FORMAT_CHARACTERS = 120, 60, 40
+NUMBER_CHARACTERS = 40  # of an operator's number: keys of entries and cases hold it whole
 _CHUNK = 1 << 20
+_TICK = timedelta(seconds=1)  # a statement that ends at 23:59:59 leaves nothing out before midnight
+_OTHER_DAYS = "it has lines of other days than it is said to be of"
 # A line is the same as an earlier one where all of this is.
 _SAME = ["operator_id", "kind", "amount", "at", "balance", "reference", "payer"]
 # What the operator may have known of a line at the moment of one export and not yet of another.
@@ -89,8 +92,11 @@ def take_in(
     digest = _digest(path)
     with store.read() as connection:
         known = _with_digest(connection, one, digest)
+        elsewhere = _elsewhere(connection, tree, one, digest)
     if known is not None:
-        return Again(known)
+        return Again(_for_days(store, tree, one, known, days))
+    if elsewhere is not None:
+        raise BadStatement(f"it was taken in for {elsewhere} already")
     read = read_statement(path, one.operator, hints)
     zone = tree[one.organisation_id].time_zone
     heading = _with_days(read.heading, days, zone, store.clock.now())
@@ -103,13 +109,42 @@ def take_in(
             days is not None
             and not days[0] <= day_in(zone, parts[0].from_at) <= day_in(zone, parts[-1].until_at) <= days[1]
         ):
-            raise BadStatement("it has lines of other days than it is said to be of")
+            raise BadStatement(_OTHER_DAYS)
         with store.write() as unit:
             take_turn(unit, f"statements of {one.id}")
             known = _with_digest(unit.connection, one, digest)
             if known is not None:
                 return Again(known)
             return _write(unit, one, path, heading, digest, by, parts)
+
+
+def _elsewhere(connection: Connection, tree: Tree, one: Wallet, digest: str) -> str | None:
+    """Another account for which this very file was taken in: then or now, somebody named a wrong one.
+
+    An aggregator's file alone may hold several countries and currencies, each with an account of its own.
+    """
+    ids = select(statement.c.wallet_id).where(statement.c.digest == digest).order_by(statement.c.id)
+    for its_id in connection.scalars(ids).all():
+        other = wallet_with(connection, its_id)
+        countries = {tree[each.organisation_id].country for each in (one, other)}
+        apart = other.currency != one.currency or len(countries) == 2
+        if other.operator != one.operator or not apart:
+            return wallet_name(tree, other)
+    return None
+
+
+def _for_days(store: Store, tree: Tree, one: Wallet, known: Kept, days: tuple[date, date] | None) -> Kept:
+    """What is kept already, which covers all of the days that it is now said to have been exported for."""
+    if days is None:
+        return known
+    # The file is as old as it was then, whatever days it is said to be of now.
+    from_at, until_at = _moments(days, tree[one.organisation_id].time_zone, known.imported_at)
+    if not from_at <= known.from_at <= known.until_at <= until_at:
+        raise BadStatement(_OTHER_DAYS)
+    with store.write() as unit:
+        own = statement.c.id == known.id
+        unit.connection.execute(update(statement).where(own).values(from_at=from_at, until_at=until_at))
+    return replace(known, from_at=from_at, until_at=until_at)
 
 
 def _digest(path: Path) -> str:
@@ -127,9 +162,14 @@ def _with_days(heading: Heading, days: tuple[date, date] | None, zone: str, now:
     """A heading with the days that somebody says it is of; of a day that isn't over, what has passed."""
     if days is None:
         return heading
+    from_at, until_at = _moments(days, zone, now)
+    return replace(heading, from_at=from_at, until_at=until_at)
+
+
+def _moments(days: tuple[date, date], zone: str, now: datetime) -> tuple[datetime, datetime]:
     begins = datetime.combine(days[0], time(), ZoneInfo(zone)).astimezone(UTC)
     ends = datetime.combine(days[1] + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
-    return replace(heading, from_at=begins, until_at=min(ends, now))
+    return begins, min(ends, now)
 
 
 def _check_heading(one: Wallet, heading: Heading) -> None:
@@ -182,6 +222,7 @@ def _to_disk(folder: Path, frames: Iterator[pl.DataFrame], earlier: _Earlier, pr
     for number, frame in enumerate(frames):
         if frame.is_empty():
             continue
+        _refuse_long(frame)
         from_at, until_at = _span(frame)
         new = earlier.without(frame, from_at, until_at)
         done += frame.height
@@ -189,6 +230,14 @@ def _to_disk(folder: Path, frames: Iterator[pl.DataFrame], earlier: _Earlier, pr
         file = folder / f"{number}.arrow"
         _write_arrow(new, file)
         yield _Part(file, new.height, frame.height - new.height, from_at, until_at)
+
+
+def _refuse_long(frame: pl.DataFrame) -> None:
+    """No operator's number is so long; cut short two could be the same."""
+    for name in ("operator_id", "linked"):
+        long = frame.filter(pl.col(name).str.len_chars() > NUMBER_CHARACTERS)
+        if long.height:
+            raise BadStatement(f"a transaction's number has more than {NUMBER_CHARACTERS} characters", long["line"][0])
 
 
 def _span(frame: pl.DataFrame) -> tuple[datetime, datetime]:
@@ -322,8 +371,33 @@ def matches_of(connection: Connection, part: PartName) -> pl.DataFrame:
     return pl.read_ipc(io.BytesIO(content)).cast(MATCHES)
 
 
+def take_turn_of_matches(unit: Unit, wallet_id: int) -> None:
+    """Wait until nobody else matches lines of a wallet: nothing is matched twice, and nothing forgotten."""
+    take_turn(unit, f"matches of {wallet_id}")
+
+
+def state_of_matches(connection: Connection, wallet_id: int) -> list[tuple[int, ...]]:
+    """What changes whenever a line of a wallet is matched or let go: of each part how many are left, and its size."""
+    query = (
+        select(statement_part.c.statement_id, statement_part.c.number, statement_part.c.left,
+               func.coalesce(func.length(statement_part.c.matches), 0))
+        .join(statement, statement.c.id == statement_part.c.statement_id)
+        .where(statement.c.wallet_id == wallet_id)
+        .order_by(statement_part.c.statement_id, statement_part.c.number)
+    )  # fmt: skip
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _take_turn_at(unit: Unit, statement_id: int) -> None:
+    its_wallet = unit.connection.scalar(select(statement.c.wallet_id).where(statement.c.id == statement_id))
+    take_turn_of_matches(unit, its_wallet or 0)
+
+
 def add_matches(unit: Unit, part: PartName, new: pl.DataFrame) -> None:
-    """Keep what more lines of a part were matched with; a line that is matched stays as it is."""
+    """Keep what more lines of a part were matched with; a line that is matched stays as it is.
+
+    Whoever calls it has the turn of the wallet's matches.
+    """
     known = matches_of(unit.connection, part)
     fresh = new.join(known, on="line", how="anti")
     if fresh.is_empty():
@@ -336,8 +410,23 @@ def add_matches(unit: Unit, part: PartName, new: pl.DataFrame) -> None:
     )
 
 
+_LATE = timedelta(days=35)  # how far from a movement the line may lie that it is matched with
+
+
+def hows_of(connection: Connection, wallet_id: int, source: Source, its_id: int, at: datetime | None) -> set[str]:
+    """How lines were matched with a movement of about a moment; nothing where none was."""
+    about = (at - _LATE, at + _LATE) if at is not None else (None, None)
+    own = (pl.col("source") == source) & (pl.col("id") == its_id)
+    return {
+        str(how)
+        for part in parts_of(connection, wallet_id, *about)
+        for how in matches_of(connection, part).filter(own)["how"]
+    }
+
+
 def tie(unit: Unit, statement_id: int, number: int, source: Source, its_id: int) -> bool:
     """Somebody says which movement a line is; False where there is no such line, or it is matched already."""
+    _take_turn_at(unit, statement_id)
     match = {"line": [number], "how": ["person"], "source": [source], "id": [its_id]}
     parts = (
         select(statement_part.c.number, statement_part.c.left)
@@ -355,6 +444,7 @@ def tie(unit: Unit, statement_id: int, number: int, source: Source, its_id: int)
 
 def release(unit: Unit, statement_id: int, number: int) -> None:
     """A line is free again, and its statement is looked at by the next run."""
+    _take_turn_at(unit, statement_id)
     own = (statement_part.c.statement_id == statement_id) & (statement_part.c.matches.is_not(None))
     for row in unit.connection.execute(select(statement_part.c.number, statement_part.c.left).where(own)).all():
         part = PartName(statement_id, row.number, row.left)
@@ -399,3 +489,28 @@ def covered(connection: Connection, wallet_id: int) -> list[tuple[datetime, date
         else:
             spans.append((from_at, until_at))
     return spans
+
+
+def shown_around(connection: Connection, one: Kept) -> tuple[datetime, datetime]:
+    """From when to when statements show all that moved, with this one in it, without a break.
+
+    Two follow each other without one where their times touch, or the one opens with the balance that the other closes
+    with.
+    """
+    rows = connection.execute(
+        select(statement.c.from_at, statement.c.until_at, statement.c.opening_minor, statement.c.closing_minor)
+        .where(statement.c.wallet_id == one.wallet_id)
+        .order_by(statement.c.from_at, statement.c.until_at)
+    )
+    spans: list[tuple[datetime, datetime, int | None]] = []
+    for from_at, until_at, opens, closes in rows:
+        before = spans[-1] if spans else None
+        if before is not None and (from_at <= before[1] + _TICK or (opens is not None and opens == before[2])):
+            ends = max((before[1], before[2]), (until_at, closes), key=lambda each: each[0])
+            spans[-1] = (before[0], *ends)
+        else:
+            spans.append((from_at, until_at, closes))
+    for begin, end, _ in spans:
+        if begin <= one.from_at and one.until_at <= end:
+            return begin, end
+    return one.from_at, one.until_at

@@ -6,13 +6,28 @@ what we asked for has its collection's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, cast, func, null, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
 
 from gateway.network.organisations import Tree
 from gateway.payments.names import PAWAPAY_CODES, carried, operator_number, operator_word
@@ -53,15 +68,54 @@ def movements(
 
 
 def made_of(
-    connection: Connection, tree: Tree, one: Wallet, numbers: Sequence[str], from_at: datetime, until_at: datetime
+    connection: Connection,
+    tree: Tree,
+    one: Wallet,
+    numbers: Sequence[str],
+    asked: Sequence[int],
+    from_at: datetime,
+    until_at: datetime,
 ) -> pl.DataFrame:
-    """The movements that lines made by themselves: money that came under their numbers, and all the entries."""
+    """The movements that lines made by themselves: money that came under their numbers, and all the entries.
+
+    ``asked`` are the ids of payments that bear such numbers, whenever they were paid.
+    """
     orgs = whose_movements(connection, tree, one)
     parts = [_entries(connection, tree, one, orgs, from_at, until_at)]
-    for begin in range(0, len(numbers), _BATCH):
-        which = incoming.c.operator_id.in_(numbers[begin : begin + _BATCH])
+    for batch in _batches(numbers):
+        which = incoming.c.operator_id.in_(batch)
         parts.append(_of("incoming", read_columns(connection, _incoming(one, orgs, which), _BARE)))
+    for ids in _batches(asked):
+        query = _paid(one, orgs, keyed=True).where(collection.c.id.in_(ids), _COUNTS)
+        parts.append(_of("collection", read_columns(connection, query, _BARE)))
     return pl.concat(parts)
+
+
+def told_since(
+    connection: Connection, tree: Tree, one: Wallet, from_at: datetime, until_at: datetime, since: datetime
+) -> list[tuple[datetime, datetime]]:
+    """When we were told of payments, after a moment, and when they were paid, of those paid between two moments."""
+    orgs = whose_movements(connection, tree, one)
+    zone = ZoneInfo(tree[one.organisation_id].time_zone)
+    came = select(incoming.c.seen_at, incoming.c.paid_at).where(
+        incoming.c.operator == one.operator,
+        incoming.c.organisation_id.in_(orgs),
+        incoming.c.seen_at > since,
+        incoming.c.paid_at.between(from_at, until_at),
+    )
+    asked = (
+        select(entry.c.recorded_at, collection.c.paid_at)
+        .join(collection, entry.c.key == literal("collection:") + collection.c.key)
+        .where(
+            entry.c.organisation_id.in_(sorted({tree.books_of(each).id for each in orgs})),
+            entry.c.happened_on.between(from_at.astimezone(zone).date(), until_at.astimezone(zone).date()),
+            entry.c.journal == "collections",
+            entry.c.recorded_at > since,
+            collection.c.provider.in_(providers_of(one)),
+            collection.c.paid_at.between(from_at, until_at),
+        )
+    )
+    return [(row[0], row[1]) for query in (came, asked) for row in connection.execute(query)]
 
 
 def _of(source: Source, bare: pl.DataFrame) -> pl.DataFrame:
@@ -85,23 +139,30 @@ def _number(written: pl.Expr) -> pl.Expr:
     return bare.str.replace_all(_NUMBER_APART, "").str.to_uppercase()
 
 
+_COUNTS = collection.c.state.in_([State.PAID.value, State.REVERSED.value])
+
+
 def _collections(one: Wallet, orgs: Sequence[int], from_at: datetime, until_at: datetime, keyed: bool) -> Select[Any]:
-    """What we asked for: by when it was paid, or else by when it was asked for. What a group's households have of it
-    isn't a movement; and what came before our answer did keeps the name under which it came."""
-    counts = collection.c.state.in_([State.PAID.value, State.REVERSED.value])
-    paid = and_(counts, collection.c.paid_currency == one.currency, collection.c.paid_at.between(from_at, until_at))
+    """What we asked for: by when it was paid, or else by when it was asked for."""
+    paid = and_(_COUNTS, collection.c.paid_currency == one.currency, collection.c.paid_at.between(from_at, until_at))
     asked = and_(
-        ~counts,
+        ~_COUNTS,
         collection.c.way == "push",
         collection.c.currency == one.currency,
         collection.c.created_at.between(from_at - ASKED_BEFORE, until_at),
     )
+    return _paid(one, orgs, keyed).where(or_(paid, asked))
+
+
+def _paid(one: Wallet, orgs: Sequence[int], keyed: bool) -> Select[Any]:
+    """Collections that move on a wallet. What a group's households have of one isn't a movement; and what came before
+    our answer did keeps the name under which it came."""
     return (
         select(
             collection.c.id,
             func.coalesce(collection.c.paid_minor, collection.c.amount_minor).label("amount"),
             func.coalesce(collection.c.paid_at, collection.c.created_at, type_=collection.c.paid_at.type).label("at"),
-            counts.label("counts"),
+            _COUNTS.label("counts"),
             collection.c.operator_id,
             (collection.c.key if keyed else cast(null(), collection.c.key.type)).label("our_id"),
         )
@@ -113,7 +174,6 @@ def _collections(one: Wallet, orgs: Sequence[int], from_at: datetime, until_at: 
             incoming.c.id.is_(None),
             ~collection.c.effect_key.startswith(f"{SHARE}:"),
             ~collection.c.effect_key.startswith(f"{UNASSIGNED}:"),
-            or_(paid, asked),
         )
     )
 
@@ -163,7 +223,7 @@ def _entries(
     ).all()
     whose = _Whose(connection, one, orgs, [row.key for row in rows])
     found: list[tuple[object, ...]] = []
-    for row in rows:
+    for row in whose.together(rows):
         known = whose.of(row.key)
         if known is not None:
             source, its_id, number, our_id = known
@@ -172,7 +232,19 @@ def _entries(
     return pl.DataFrame(found, schema=OURS, orient="row")
 
 
+class _Moved(NamedTuple):
+    id: int
+    amount_minor: int
+    happened_on: date
+    key: str
+
+
 Known = tuple[Source, int | None, str | None, str | None]
+
+
+def _group_of(share: Row[Any]) -> str | None:
+    """Our key of the group's payment that a collection is a share of."""
+    return share.effect_key.split(":")[1] if share.effect_key.startswith(f"{SHARE}:") else None
 
 
 class _Whose:
@@ -186,11 +258,27 @@ class _Whose:
             row.key: row
             for row in _in_batches(
                 connection,
-                select(collection.c.key, collection.c.operator_id, incoming.c.operator_id.label("came_as"))
+                select(
+                    collection.c.key,
+                    collection.c.effect_key,
+                    collection.c.operator_id,
+                    incoming.c.operator_id.label("came_as"),
+                )
                 .outerjoin(incoming, incoming.c.collection_id == collection.c.id)
                 .where(collection.c.provider.in_(providers), collection.c.organisation_id.in_(orgs)),
                 collection.c.key,
                 sorted({parts[1] for parts in named if parts[0] == "reversal"}),
+            )
+        }
+        self._groups = {
+            row.key: row
+            for row in _in_batches(
+                connection,
+                select(collection.c.key, collection.c.operator_id, incoming.c.operator_id.label("came_as")).outerjoin(
+                    incoming, incoming.c.collection_id == collection.c.id
+                ),
+                collection.c.key,
+                sorted({_group_of(row) or "" for row in self._collections.values()}),
             )
         }
         self._incoming = {
@@ -223,6 +311,25 @@ class _Whose:
             connection.scalars(select(difference.c.id).where(difference.c.wallet_id == one.id)).all()
         )
 
+    def together(self, rows: Sequence[Any]) -> Iterator[Any]:
+        """What an operator took back of a group is one movement, whatever its households had of it: the first of it."""
+        whole: Counter[str] = Counter()
+        for row in rows:
+            whole[self._whole(row.key) or ""] += row.amount_minor
+        told = set()
+        for row in rows:
+            group = self._whole(row.key)
+            if group is None:
+                yield row
+            elif group not in told:
+                told.add(group)
+                yield _Moved(row.id, whole[group], row.happened_on, row.key)
+
+    def _whole(self, key: str) -> str | None:
+        kind, _, its_key = key.partition(":")
+        share = self._collections.get(its_key) if kind == "reversal" else None
+        return _group_of(share) if share is not None else None
+
     def of(self, key: str) -> Known | None:
         """The source, the id (None: of the line), the operator's number and our key; None for another wallet's."""
         kind, *rest = key.split(":")
@@ -235,6 +342,7 @@ class _Whose:
                 return "entry", None, None, None
             case "reversal" if rest[0] in self._collections:
                 row = self._collections[rest[0]]
+                row = self._groups.get(_group_of(row) or "", row)
                 own = rest[1] if len(rest) > 1 and not rest[1].startswith("case-") else None
                 number = own or row.came_as or row.operator_id
                 return "reversal", None, carried(number)[1] if number else None, operator_number(row.key)
@@ -247,8 +355,12 @@ class _Whose:
 
 
 def _in_batches(connection: Connection, query: Select[Any], column: Any, values: Sequence[Any]) -> Iterator[Row[Any]]:
-    for begin in range(0, len(values), _BATCH):
-        yield from connection.execute(query.where(column.in_(values[begin : begin + _BATCH])))
+    for batch in _batches(values):
+        yield from connection.execute(query.where(column.in_(batch)))
+
+
+def _batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[begin : begin + _BATCH] for begin in range(0, len(values), _BATCH))
 
 
 # --- what only some passes ask for ------------------------------------------------------------------------------------

@@ -28,8 +28,9 @@ _SEVERAL = 0  # stands for the card where a reference names several: no card's n
 
 _MEANT = {
     "payment": ("collection", "incoming", "entry"),
-    "reversal": ("reversal", "returned", "entry"),
-    "refund": ("refund", "entry"),
+    # One of ours that its operator took back comes as money.
+    "reversal": ("reversal", "returned", "incoming", "entry"),
+    "refund": ("refund", "incoming", "entry"),
 }
 
 

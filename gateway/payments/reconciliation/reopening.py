@@ -28,10 +28,10 @@ from gateway.payments.reconciliation.differences import RULE, Event
 from gateway.payments.refunds import NoRefund, drop
 from gateway.payments.states import State
 from gateway.payments.unasked.incoming import post_whole
-from gateway.payments.unasked.suspense import reverse_suspense
+from gateway.payments.unasked.suspense import debited, reverse_suspense
 from gateway.payments.undoing import undo_entry, undone_of
 from gateway.sms import notices
-from gateway.store.schema import account, collection, entry, incoming, line, refund
+from gateway.store.schema import collection, entry, incoming, line, refund
 
 UNASSIGNED = "unassigned"  # begins the effect key of a collection whose money is to be identified again
 
@@ -110,7 +110,7 @@ def _unassign(deal: Deal) -> Did:
     entry_key = f"collection:{payment.key}"
     if undone_of(unit.connection, entry_key) or is_given_back(deal, payment):
         return NotSettled("later")
-    if _stood_on(deal, entry_key) != "suspense":
+    if debited(unit.connection, entry_key) != "suspense":
         return NotSettled("moved")
     lock_household(unit, payment.of_household)
     # Its number and its effect are free for whoever the money is of.
@@ -123,17 +123,6 @@ def _unassign(deal: Deal) -> Did:
     )
     tell_household(deal, payment, notices.counts_no_more, payment.paid or payment.amount, deal.undone_key)
     return Done(deal.undone_key)
-
-
-def _stood_on(deal: Deal, key: str) -> str | None:
-    """The role of the account that an entry debited."""
-    query = (
-        select(account.c.role)
-        .join(line, line.c.account_id == account.c.id)
-        .join(entry, entry.c.id == line.c.entry_id)
-        .where(entry.c.key == key, line.c.amount_minor > 0)
-    )
-    return deal.unit.connection.scalar(query)
 
 
 def _drop_refund(deal: Deal) -> Did:

@@ -85,17 +85,21 @@ class Rules:
     def books(self) -> Organisation:
         return self.tree.books_of(self.wallet.organisation_id)
 
-    def settle(self, row: Row, of: Original | None = None) -> None:
-        """What a line that nothing was matched with makes; a second time nothing. ``of``: what it takes back."""
+    def settle(self, row: Row, of: Original | None = None) -> Known | None:
+        """What a line that nothing was matched with makes; a second time nothing. ``of``: what it takes back.
+
+        What is known by its number already, with the same amount, where it is.
+        """
         with self.store.write() as unit:
             if row.amount > 0 and row.kind != "sweep":
-                self._unknown(unit, row)
-            elif row.kind == "reversal":
+                return self._unknown(unit, row)
+            if row.kind == "reversal":
                 self._taken_back(unit, row, of)
             elif row.kind == "sweep":
                 self._between(unit, row, "sweep", "transfer")
             elif row.kind != "fee" and row.amount < 0:
                 self._out(unit, row)
+        return None
 
     def late(self, row: Row, collection_id: int) -> None:
         """A line of what we asked for and hadn't seen paid."""
@@ -123,7 +127,7 @@ class Rules:
 
     # --- each kind of line --------------------------------------------------------------------------------------------
 
-    def _unknown(self, unit: Unit, row: Row) -> None:
+    def _unknown(self, unit: Unit, row: Row) -> Known | None:
         payer = row.payer if row.payer and row.payer.removeprefix("+").isdigit() else None
         done = see(
             unit,
@@ -141,15 +145,17 @@ class Rules:
             ),
         )
         if isinstance(done, Posted):
-            return
+            return None
         if isinstance(done, Known):
-            if done.case is not None:
-                found = self._found("amount", row, "another amount than is known of this number", theirs=row.amount,
-                                    collection_id=done.collection_id, incoming_id=done.incoming_id)  # fmt: skip
-                open_difference(unit, found)
-            return
+            if done.case is None:
+                return done
+            found = self._found("amount", row, "another amount than is known of this number", theirs=row.amount,
+                                collection_id=done.collection_id, incoming_id=done.incoming_id)  # fmt: skip
+            open_difference(unit, found)
+            return None
         said = "no reference names a card" if not row.reference else "its reference names no card of ours"
         open_difference(unit, self._found("unknown", row, said, incoming_id=done.incoming_id, theirs=row.amount))
+        return None
 
     def _taken_back(self, unit: Unit, row: Row, of: Original | None) -> None:
         number = row.linked or row.number
@@ -197,7 +203,7 @@ class Rules:
 
     def _between(self, unit: Unit, row: Row, what: str, role: Role) -> bool:
         """An entry between the wallet and another account, once for each line; False when it was made before."""
-        key = f"wallet:{self.wallet.id}:{what}:{operator_number(row.number)}"[:80]
+        key = f"wallet:{self.wallet.id}:{what}:{operator_number(row.number)}"
         return self._post(unit, key, day_in(self.books.time_zone, row.at), role, row.amount)
 
     def _post(self, unit: Unit, key: str, on: date, role: Role, amount: int) -> bool:

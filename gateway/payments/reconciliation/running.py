@@ -18,6 +18,7 @@ import polars as pl
 from sqlalchemy import Connection, Row, func, select, update
 
 from gateway.kernel.clock import day_in
+from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.chart import Chart
@@ -35,20 +36,25 @@ from gateway.payments.reconciliation.differences import (
 from gateway.payments.reconciliation.items import MATCHES
 from gateway.payments.reconciliation.kept import Kept, PartName
 from gateway.payments.reconciliation.matching import Matched, match
-from gateway.payments.reconciliation.ours import BESIDE, details, made_of, movements
+from gateway.payments.reconciliation.ours import BESIDE, details, made_of, movements, told_since
 from gateway.payments.reconciliation.passes import NEAR
 from gateway.payments.reconciliation.rules import Original, Rules, day_of, rows_of
 from gateway.payments.reconciliation.settling import came_after_all
 from gateway.payments.reconciliation.wallets import Wallet
 from gateway.payments.statements.lines import LINES, MOMENT
+from gateway.payments.unasked.incoming import Known
 from gateway.store.schema import account, difference, entry, incoming, line, statement
-from gateway.store.unit import Store
+from gateway.store.unit import Store, Unit
 
 REACH = timedelta(days=7)  # how far from a statement's time a movement of its lines may lie
 _TAKEN = timedelta(days=120)  # how long before its time a line may be that a movement was matched with
+_LATEST = timedelta(days=400)  # what was settled as lost so long ago doesn't come any more
+_LOOKED_AT_AGAIN = timedelta(days=45)  # for so long, where something of its time is told of late
 _SUDDEN = timedelta(minutes=10)  # by so much its clock and ours may differ at the edges of a statement
 
 _MATCHED_BY = [name for name in LINES.names() if name not in ("said", "balance")]
+
+_ATTEMPTS = 5
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of how much
 
@@ -72,8 +78,11 @@ def reconcile(store: Store, tree: Tree, chart: Chart, one: Wallet, progress: Pro
     today = day_in(tree[one.organisation_id].time_zone, store.clock.now())
     with store.write() as unit:
         due_again(unit, one.id, today)
-    for each in run.waiting():
+    waiting = run.waiting()
+    for each in waiting:
         run.statement(each)
+    for each in waiting:
+        run.not_shown(each)
     run.look_again()
     return run.report
 
@@ -87,24 +96,61 @@ def _movement_of(key: str) -> tuple[str, int]:
     return next(source for source, letter in _LETTERS.items() if letter == what[0]), int(what[1:])
 
 
+class _Overtaken(Exception):
+    """Somebody else has matched lines of the wallet since this run read them."""
+
+
 class _Run:
     def __init__(self, store: Store, tree: Tree, rules: Rules, one: Wallet, progress: Progress) -> None:
         self._store, self._tree, self._rules, self._wallet, self._progress = store, tree, rules, one, progress
         self._now = store.clock.now()
         self._zone = ZoneInfo(tree[one.organisation_id].time_zone)
         self._parts: list[PartName] = []
+        self._left_ours: dict[int, pl.DataFrame] = {}  # by statement, what its lines weren't matched with
+        self._undone: dict[int, pl.DataFrame] = {}
+        self._seen: list[tuple[int, ...]] = []  # how the wallet's matches stood when they were read
         self.report = Report()
 
     def waiting(self) -> list[Kept]:
-        """The statements that aren't done with, the oldest time first."""
+        """The statements that aren't done with, and those of whose time something was told since; the oldest first."""
         with self._store.read() as connection:
             found = kept.statements(connection, [self._wallet.id], limit=100_000)
-        return sorted((one for one in found if one.reconciled_at is None), key=lambda one: (one.from_at, one.id))
+            told = self._told_since(connection, found)
+        waiting = [one for one in found if one.reconciled_at is None or told(one)]
+        return sorted(waiting, key=lambda one: (one.from_at, one.id))
+
+    def _told_since(self, connection: Connection, found: Sequence[Kept]) -> Callable[[Kept], bool]:
+        """Was a payment of its time told of after a statement was done with?"""
+        done = [one for one in found if one.reconciled_at and one.until_at > self._now - _LOOKED_AT_AGAIN]
+        if not done:
+            return lambda _: False
+        since = min(one.reconciled_at for one in done if one.reconciled_at)
+        from_at, until_at = min(one.from_at for one in done), max(one.until_at for one in done)
+        told = told_since(connection, self._tree, self._wallet, from_at, until_at, since)
+
+        def is_told(one: Kept) -> bool:
+            by = one.reconciled_at
+            return by is not None and any(one.from_at <= at <= one.until_at and known > by for known, at in told)
+
+        return is_told
 
     def statement(self, one: Kept) -> None:
-        """One statement: twice, as rules make movements that its lines are then matched with."""
+        """One statement, from its beginning again where somebody else has matched lines of the wallet meanwhile."""
         self.report.statements += 1
+        self._again_if_overtaken(lambda: self._statement(one))
+
+    def _again_if_overtaken(self, do: Callable[[], None]) -> None:
+        for _ in range(_ATTEMPTS):
+            try:
+                return do()
+            except _Overtaken:
+                continue
+        raise Fault("others are matching lines of this wallet at the same time: run it again")
+
+    def _statement(self, one: Kept) -> None:
+        """Twice, as rules make movements that its lines are then matched with."""
         with self._store.read() as connection:
+            self._seen = kept.state_of_matches(connection, self._wallet.id)
             self._parts = [part for part in kept.parts_of(connection, self._wallet.id) if part.statement_id == one.id]
             from_at, until_at = one.from_at - REACH, max(one.until_at + REACH, self._now)
             lines = self._left_lines(connection, one)
@@ -115,14 +161,15 @@ class _Run:
         self._progress("matching", lines.height, lines.height)
         late = self._late(one, lines, ours, matched)
         self._write_found(one, lines, matched, late)
-        self._keep(pl.concat([matched.matches, matched.again, matched.differing.select(MATCHES.names())]))
+        # What has another line's number stands by itself, until somebody says what it is.
+        self._keep(pl.concat([matched.matches, matched.differing.select(MATCHES.names())]))
         left = self._rule(one, matched, ours, from_at, until_at)
         self._fees(one)
         self._write_left(one, matched, left)
-        if one.until_at + self._wallet.delay <= self._now:
-            with self._store.write() as unit:
-                done = update(statement).where(statement.c.id == one.id)
-                unit.connection.execute(done.values(reconciled_at=unit.now))
+        own = matched.left_ours.select("source", "id", "amount", "at", "operator_id")
+        near = pl.col("at").is_between(one.from_at - REACH, one.until_at + REACH)
+        self._left_ours[one.id] = own.filter(near, pl.col("source").is_in(list(_LETTERS)))
+        self._undone[one.id] = own.filter(pl.col("source").is_in(["reversal", "returned"]))
 
     # --- matching -----------------------------------------------------------------------------------------------------
 
@@ -162,15 +209,18 @@ class _Run:
         return pl.concat(frames) if frames else pl.DataFrame(schema=MATCHES)
 
     def _keep(self, found: pl.DataFrame) -> None:
+        """Keep what lines were matched with; raises :class:`_Overtaken` where that may not be so any more."""
         if found.is_empty():
             return
-        self.report.lines += found["line"].n_unique()
-        self.report.matched.update(dict(found.group_by("how").len().iter_rows()))
-        for part in self._parts:
-            if part.left:
-                with self._store.write() as unit:
+        with self._store.write() as unit:
+            self._still_so(unit)
+            for part in self._parts:
+                if part.left:
                     own = kept.lines_of(unit.connection, part, ["line"])
                     kept.add_matches(unit, part, found.join(own, on="line", how="semi"))
+            self._seen = kept.state_of_matches(unit.connection, self._wallet.id)
+        self.report.lines += found["line"].n_unique()
+        self.report.matched.update(dict(found.group_by("how").len().iter_rows()))
 
     # --- what lines make by themselves --------------------------------------------------------------------------------
 
@@ -197,18 +247,29 @@ class _Run:
         # What came goes before what was taken back of it.
         free = free.sort(pl.col("kind").cast(pl.String) == "reversal", "at", "line")
         originals = _originals(free, ours)
+        known: dict[int, Known] = {}
         for number, row in enumerate(rows_of(one.id, self._with_words(free))):
-            self._rules.settle(row, originals.get(row.linked or row.number))
+            done = self._rules.settle(row, originals.get(row.linked or row.number))
+            if done is not None:
+                known[row.line] = done
             self._progress("posting", number + 1, free.height)
         numbers = free["operator_id"].unique().sort().to_list()
+        asked = sorted({each.collection_id for each in known.values() if each.collection_id is not None})
         with self._store.read() as connection:
-            made = made_of(connection, self._tree, self._wallet, numbers, from_at, until_at)
+            made = made_of(connection, self._tree, self._wallet, numbers, asked, from_at, until_at)
             made = made.join(self._taken(connection, one), on=["source", "id"], how="anti")
         by_rule = match(free, made)
         found = by_rule.matches.with_columns(pl.lit("rule").cast(MATCHES["how"]).alias("how"))
         self.report.ruled += found["line"].n_unique()
         self._keep(found)
+        self._write_known(one, by_rule.left_lines.filter(pl.col("line").is_in(list(known))))
         return matched.left_lines.join(found, on="line", how="anti", maintain_order="left")
+
+    def _write_known(self, one: Kept, left: pl.DataFrame) -> None:
+        """Lines whose number the books have already, and not for them: in another wallet, or of another line."""
+        said = "its number stands in the books already, and not of this line"
+        left = left.with_columns(its_amount="amount")
+        self._open(self._twice(one, row, said) for row in left.iter_rows(named=True))
 
     # --- fees ---------------------------------------------------------------------------------------------------------
 
@@ -299,14 +360,14 @@ class _Run:
     def _write_left(self, one: Kept, matched: Matched, left: pl.DataFrame) -> None:
         """What nothing was found for, or more than one."""
         said = "an earlier line has this number too"
-        repeated = matched.repeated.with_columns(pl.col("amount").alias("its_amount"))
+        # Fees are posted as they stand, however many there are of a number.
+        repeated = matched.repeated.filter(pl.col("kind") != "fee").with_columns(its_amount="amount")
         self._open(self._twice(one, row, said) for row in repeated.iter_rows(named=True))
         unclear = matched.ambiguous.unique("line", keep="first").join(left, on="line")
         self._open(
             self._of_line("ambiguous", one, row, row["why"], theirs=row["amount"])
             for row in unclear.iter_rows(named=True)
         )
-        self._open(self._missing(row) for row in self._not_there(one, matched).iter_rows(named=True))
 
     def _twice(self, one: Kept, row: dict[str, Any], said: str) -> Found:
         found = self._of_line("twice", one, row, said, theirs=row["its_amount"] * 2, ours=row["its_amount"])
@@ -334,22 +395,47 @@ class _Run:
             ours=self._money(ours) if ours is not None else None,
         )
 
-    def _not_there(self, one: Kept, matched: Matched) -> pl.DataFrame:
-        """Our movements that should stand in this statement, and don't."""
-        last = min(one.until_at - _SUDDEN, self._now - self._wallet.delay)
-        in_time = pl.col("at").is_between(one.from_at + _SUDDEN, last)
-        left = matched.left_ours.filter(in_time, pl.col("source").is_in(["collection", "incoming", "refund"]))
+    def not_shown(self, one: Kept) -> None:
+        """Our movements that should stand in a statement, and don't, once all statements have been looked at."""
+        self._again_if_overtaken(
+            lambda: self._open(self._missing(row) for row in self._not_there(one).iter_rows(named=True))
+        )
+        del self._left_ours[one.id], self._undone[one.id]
+        if one.until_at + self._wallet.delay <= self._now:
+            with self._store.write() as unit:
+                done = update(statement).where(statement.c.id == one.id)
+                unit.connection.execute(done.values(reconciled_at=unit.now))
+
+    def _not_there(self, one: Kept) -> pl.DataFrame:
+        with self._store.read() as connection:
+            self._seen = kept.state_of_matches(connection, self._wallet.id)
+            begin, end = kept.shown_around(connection, one)
+            taken, unclear = self._taken(connection, one), self._unclear(connection)
+        # Where no statement goes on, its clock and ours may differ.
+        in_time = pl.col("at").is_between(begin + _SUDDEN, min(end - _SUDDEN, self._now - self._wallet.delay))
+        left = self._left_ours[one.id].filter(in_time)
+        left = left.join(taken, on=["source", "id"], how="anti", maintain_order="left")
         # What a difference was settled by bears the number of the line that was settled.
         left = left.filter(~pl.col("operator_id").str.contains(AGAIN, literal=True).fill_null(False))
         # What we took back of what never came comes to nothing.
-        undone = matched.left_ours.filter(pl.col("source").is_in(["reversal", "returned"]))
-        undone = undone.select(pl.col("operator_id"), (-pl.col("amount")).alias("amount"))
+        undone = self._undone[one.id].select(pl.col("operator_id"), (-pl.col("amount")).alias("amount"))
         left = left.join(undone, on=["operator_id", "amount"], how="anti", maintain_order="left")
         # Nor is it missing where it may be what a line means that is still to be decided.
-        unclear = matched.left_lines.join(matched.ambiguous, on="line", how="semi").select("amount", told="at")
-        near = (pl.col("told") - pl.col("at")).abs() <= NEAR["reference"].within
-        meant = left.join(unclear, on="amount").filter(near).select("source", "id")
+        within = (pl.col("told") - pl.col("at")).abs() <= NEAR["reference"].within
+        meant = left.join(unclear, on="amount").filter(within).select("source", "id")
         return left.join(meant, on=["source", "id"], how="anti", maintain_order="left")
+
+    def _unclear(self, connection: Connection) -> pl.DataFrame:
+        """When and of how much the lines are of which nobody has decided yet what they mean."""
+        rows = connection.execute(
+            select(difference.c.theirs_minor, difference.c.at).where(
+                difference.c.wallet_id == self._wallet.id,
+                difference.c.state != "settled",
+                difference.c.kind == "ambiguous",
+            )
+        )
+        schema = {"amount": pl.Int64(), "told": MOMENT}
+        return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
     def _missing(self, row: dict[str, Any]) -> Found:
         source, its_id = row["source"], row["id"]
@@ -371,7 +457,14 @@ class _Run:
         if not several:
             return
         with self._store.write() as unit:
+            self._still_so(unit)
             open_differences(unit, several)
+
+    def _still_so(self, unit: Unit) -> None:
+        """Keep others from matching lines of the wallet; raises :class:`_Overtaken` where somebody has by now."""
+        kept.take_turn_of_matches(unit, self._wallet.id)
+        if kept.state_of_matches(unit.connection, self._wallet.id) != self._seen:
+            raise _Overtaken
 
     def _money(self, minor: int) -> Money:
         return Money(minor, self._wallet.currency)
@@ -383,13 +476,14 @@ class _Run:
         own = (difference.c.wallet_id == self._wallet.id) & (difference.c.state != "settled")
         # What never came, as somebody has settled it, may have come after all.
         thought_lost = (difference.c.wallet_id == self._wallet.id) & difference.c.choice.in_(["lost", "reverse"])
+        thought_lost &= difference.c.at >= self._now - _LATEST
         with self._store.read() as connection:
             rows = connection.execute(
                 select(difference, incoming.c.state.label("came"))
                 .outerjoin(incoming, incoming.c.id == difference.c.incoming_id)
                 .where(own | (thought_lost & (difference.c.kind == "missing") & (difference.c.state == "settled")))
             ).all()
-            taken = self._all_taken(connection, rows)
+            taken = self._shown_by_now(connection, rows)
             lines = self._matched_lines(connection, rows)
         why: dict[int, str] = {}
         for row in rows:
@@ -414,13 +508,19 @@ class _Run:
             number = with_check_digit(its_id)
             came_after_all(unit, self._tree, self._rules.chart, number, "a later statement has it")
 
-    def _all_taken(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[tuple[str, int | None]]:
-        times = [row.at for row in rows if row.kind == "missing"]
-        if not times:
+    def _shown_by_now(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[tuple[str, int]]:
+        """The movements among what is missing that a line is matched with."""
+        missing = [row for row in rows if row.kind == "missing"]
+        if not missing:
             return set()
-        parts = kept.parts_of(connection, self._wallet.id, min(times) - _TAKEN, self._now)
-        frames = [kept.matches_of(connection, part).select("source", "id") for part in parts]
-        return set(pl.concat(frames).iter_rows()) if frames else set()
+        named = pl.DataFrame(
+            sorted({_movement_of(row.key) for row in missing}),
+            schema={name: MATCHES[name] for name in ("source", "id")},
+            orient="row",
+        )
+        parts = kept.parts_of(connection, self._wallet.id, min(row.at for row in missing) - _TAKEN, self._now)
+        frames = [named.join(kept.matches_of(connection, part), on=["source", "id"], how="semi") for part in parts]
+        return {row for frame in frames for row in frame.iter_rows()}
 
     def _matched_lines(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[tuple[int, int]]:
         ids = {row.statement_id for row in rows if row.kind in ("ambiguous", "reversed")}

@@ -23,9 +23,11 @@ from gateway.payments.reconciliation.deals import (
     look_again,
     payment_of,
     plain,
+    still_counts,
     take_back_ours,
     tie_line,
 )
+from gateway.payments.reconciliation.kept import hows_of
 from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.refunds import NoRefund, ask_refund
 from gateway.payments.refunds import paid as refund_paid
@@ -35,7 +37,7 @@ from gateway.payments.unasked.assigning import Proposed, approve_assignment, ass
 from gateway.payments.unasked.incoming import Known, Seen, see
 from gateway.payments.unasked.suspense import NotAssigned
 from gateway.payments.unasked.taken_back import take_back
-from gateway.store.schema import assignment, collection, household, incoming, refund
+from gateway.store.schema import account, assignment, collection, entry, household, incoming, line, refund
 from gateway.store.unit import Unit
 
 # --- unknown ----------------------------------------------------------------------------------------------------------
@@ -181,8 +183,19 @@ def was_refund(deal: Deal) -> Did:
         done = refund_paid(deal.unit, deal.tree, deal.chart, with_check_digit(row.id), one.operator_id)
         if isinstance(done, NoRefund):
             return NotSettled("number") if done.why == "number" else NotSettled("refund", "gateway refunds list")
-    # The refund has its own entry by now: the money left once.
-    return plain(deal, one.role, "unexplained", row.amount_minor)
+    # The refund has its own entry by now: the money left once, and from here.
+    return plain(deal, _given_from(deal, row), "unexplained", row.amount_minor)
+
+
+def _given_from(deal: Deal, row: Row[Any]) -> str:
+    """The role of the account that the refund's entry credited."""
+    query = (
+        select(account.c.role)
+        .join(line, line.c.account_id == account.c.id)
+        .join(entry, entry.c.id == line.c.entry_id)
+        .where(entry.c.key == f"refund:{row.key}", line.c.amount_minor < 0)
+    )
+    return deal.unit.connection.scalar(query) or deal.one.role
 
 
 # --- ambiguous --------------------------------------------------------------------------------------------------------
@@ -202,6 +215,14 @@ def match_it(deal: Deal) -> Did:
             return NotSettled("known")
         tie_line(deal, payment.id)
         return Done(f"collection:{payment.key}")
+    if one.theirs.minor > still_counts(deal, payment):
+        return NotSettled("amount")
+    # Several lines may make up one payment; of a line that matched it by itself it is already.
+    if hows_of(deal.unit.connection, one.wallet_id, "collection", payment.id, payment.paid_at) - {
+        "many-lines",
+        "person",
+    }:
+        return NotSettled("matched")
     return Done() if tie_line(deal, payment.id) else NotSettled("known")
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import Organisation, Tree
 from gateway.payments.names import operator_word, provider_names
-from gateway.store.schema import wallet
+from gateway.store.schema import statement, wallet, wallet_close
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -68,6 +68,12 @@ def open_wallet(
 def name_account(unit: Unit, one: Wallet, account: str) -> None:
     """Keep how its statements name a wallet, once the first one has."""
     unit.connection.execute(update(wallet).where(wallet.c.id == one.id).values(account=account[:ACCOUNT_CHARACTERS]))
+
+
+def forget_unused(unit: Unit, one: Wallet) -> None:
+    """Close a wallet again that no statement has come of: it would keep its payments from the wallet above it."""
+    used = exists().where(statement.c.wallet_id == one.id) | exists().where(wallet_close.c.wallet_id == one.id)
+    unit.connection.execute(delete(wallet).where(wallet.c.id == one.id, ~used))
 
 
 def wallets(connection: Connection, tree: Tree, under_path: str = "/") -> list[Wallet]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import IO
@@ -18,7 +19,7 @@ from gateway.payments.statements.lines import BadStatement
 from gateway.payments.statements.profiles import MOST_ABOVE
 
 SEPARATORS = (",", ";", "\t", "|")
-_CHUNK = 4 * 2**20
+_CHUNK = 8 * 2**20
 _HEAD_BYTES = 2**18
 
 _OPEN_QUOTE = "a quote isn't closed: the file was cut, or a text has a quote too many"
@@ -71,6 +72,15 @@ def rows_from(
         yield frame.filter(~blank) if blank.any() else frame
     if needs_end and chunk and not chunk.endswith((b"\n", b'"')):
         raise BadStatement("the last row has no end: the file may be cut; if it isn't, add an empty line", line - 1)
+
+
+def ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same frames, each next one being made while the last is worked on."""
+    with ThreadPoolExecutor(1) as making:
+        coming = making.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = making.submit(next, frames, None)
+            yield frame
 
 
 def _with_line_ends(some: bytes) -> bytes:
@@ -152,9 +162,8 @@ def _as_many(chunk: bytes, frame: pl.DataFrame, separator: str, width: int) -> b
     if not frame[str(width - 1)].null_count():
         inside = frame.select(pl.sum_horizontal(pl.all().str.count_matches(separator, literal=True).sum())).item()
         return chunk.count(separator.encode()) - int(inside) == due
-    lines = pl.Series(chunk.decode().removesuffix("\n").split("\n"))
-    bare = lines.str.replace_all(r'"[^"]*"', "")
-    return lines.len() == frame.height and bool((bare.str.count_matches(separator, literal=True) == width - 1).all())
+    bare = pl.Series(chunk.decode().removesuffix("\n").split("\n")).str.replace_all(r'"[^"]*"', "")
+    return bare.len() == frame.height and bool((bare.str.count_matches(separator, literal=True) == width - 1).all())
 
 
 def _slowly(chunk: bytes, separator: str, width: int, line: int) -> pl.DataFrame:

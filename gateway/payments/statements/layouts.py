@@ -400,11 +400,11 @@ _OF_OPERATOR = {
     "orange_money": (ORANGE_MONEY,),
     "airtel_money": (AIRTEL_MONEY,),
 }
-_OPERATORS = frozenset((*_OF_OPERATOR, "moov_money", "ecocash", "lumicash", "wave", "free_money", "yas"))
+OPERATORS = frozenset((*_OF_OPERATOR, "moov_money", "ecocash", "lumicash", "wave", "free_money", "yas"))
 
 
 def layouts_of(operator: str) -> tuple[Layout, ...]:
     """The tables that an operator or a bank may hand out, the likeliest first."""
-    if operator in _OPERATORS:
+    if operator in OPERATORS:
         return (*_OF_OPERATOR.get(operator, ()), GSMA, ANY_OPERATOR)
     return (GSMA, ANY_BANK)

@@ -49,7 +49,7 @@ def _read_csv(text: IO[bytes], operator: str, hints: Hints) -> Read:
         if table is not None:
             text.seek(head.ends[table.below - 1] if table.below else start)
             rows = cells.rows_from(text, separator, table.below + 1, table.width, table.wanted, table.ends_with_money)
-            return _read_table(rows, table, hints, "CSV")
+            return _read_table(cells.ahead(rows), table, hints, "CSV")
     raise _without_headings(hints)
 
 

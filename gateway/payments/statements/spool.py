@@ -7,7 +7,7 @@ from collections import deque
 
 import polars as pl
 
-_ROOM_BYTES = 36 * 2**20  # by Polars' own estimate, which is about half of what is really held
+_ROOM_BYTES = 24 * 2**20  # by Polars' own estimate, which is about half of what is really held
 
 
 class Spool:

@@ -17,7 +17,7 @@ from gateway.network.organisations import Tree
 from gateway.payments.decisions.cases import GATEWAY, close_case, close_cases_of, open_case
 from gateway.payments.states import REFUND_RUNNING
 from gateway.payments.undoing import undo_entry
-from gateway.store.schema import assignment, collection, incoming, refund
+from gateway.store.schema import account, assignment, collection, entry, incoming, line, refund
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -43,13 +43,30 @@ def reverse_suspense(unit: Unit, tree: Tree, one: Row[Any], by_name: str, note: 
 def leave_suspense(unit: Unit, tree: Tree, one: Row[Any], families: Sequence[Household]) -> str:
     """The role of the account on which money stands for the households that it goes to.
 
-    It is taken from suspense where all of them are of its books; else it leaves these, and stands in the wallets.
+    It is taken from suspense where all of them are of its books; else it leaves these, and stands in theirs on an
+    account like the one that it came to.
     """
     books = tree.books_of(one.organisation_id)
     if all(tree.books_of(each.section_id).id == books.id for each in families):
         return "suspense"
     undo_entry(unit, entry_key(one.id), f"moved:{one.id}", day_in(books.time_zone, one.paid_at))
-    return "wallet"
+    return stood_on(unit.connection, one.id)
+
+
+def stood_on(connection: Connection, incoming_id: int) -> str:
+    """The role of the account to which money on suspense came: a wallet, or a bank's."""
+    return debited(connection, entry_key(incoming_id)) or "wallet"
+
+
+def debited(connection: Connection, key: str) -> str | None:
+    """The role of the account that the entry with a key debited; None where there is none."""
+    query = (
+        select(account.c.role)
+        .join(line, line.c.account_id == account.c.id)
+        .join(entry, entry.c.id == line.c.entry_id)
+        .where(entry.c.key == key, line.c.amount_minor > 0)
+    )
+    return connection.scalar(query)
 
 
 def identify(unit: Unit, incoming_id: int, collection_id: int) -> None:

@@ -309,23 +309,27 @@ class PaymentAsked:
     asked: PaymentAnswer
 
     def show(self, say: Say, see: See) -> Page:
-        answer = self.asked.answer
-        if answer == "asked":
-            text = say(
+        return Page(asked_text(say, self.asked), ends=True)
+
+
+def asked_text(say: Say, asked: PaymentAnswer) -> str:
+    """What became of an asking, and what to do now."""
+    match asked.answer:
+        case "asked":
+            return say(
                 "Now type your PIN on {phone} when it asks. {amount}, card {card}. Receipt by SMS.",
-                amount=self.asked.amount,
-                card=say.card(self.asked.card),
-                phone=show_national(self.asked.payer),
+                amount=asked.amount,
+                card=say.card(asked.card),
+                phone=show_national(asked.payer),
             )
-        elif answer == "in-progress":
-            text = say("A payment for this card is open already. Type your PIN, or wait 15 minutes and dial again.")
-        elif answer == "too-many":
-            text = wait_word(self.asked.wait_minutes).said(say)
-        elif answer == "limit":
-            text = _limit(say, self.asked)
-        else:
-            text = say("This card is not known.")
-        return Page(text, ends=True)
+        case "in-progress":
+            return say("A payment for this card is open already. Type your PIN, or wait 15 minutes and dial again.")
+        case "too-many":
+            return wait_word(asked.wait_minutes).said(say)
+        case "limit":
+            return _limit(say, asked)
+        case "gone":
+            return say("This card is not known.")
 
 
 def _limit(say: Say, asked: PaymentAnswer) -> str:

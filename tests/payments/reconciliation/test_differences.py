@@ -251,7 +251,7 @@ def test_the_list_says_what_may_be_chosen_and_whose_money_it_may_be(office: Vill
     [first, second] = json.loads(run("reconcile", "differences", "--json"))
     assert (first["number"], first["wallet"], first["kind"]) == (number, "m:mtn_momo", "unknown")
     assert (first["theirs_minor"], first["ours_minor"], first["difference_minor"]) == (3_900, None, 3_900)
-    assert first["choices"] == ["assign", "refund", "keep", "income", "transfer"]
+    assert first["choices"] == ["assign", "refund", "keep", "income", "transfer", "correction"]
     assert first["proposals"] == [{"card": office.family(home).card, "why": ["phone"]}]
     assert (second["number"], second["difference_minor"], second["currency"]) == (lost, -1_500, "XOF")
     assert second["card"] == office.family(home).card
@@ -312,7 +312,7 @@ def test_what_can_t_be_settled_says_why_and_how_to_go_on(office: Village, home: 
     number = missing(office, home)
     for words, why in (
         (("settle", number, "assign"), "other choices: wait, confirmed, reverse, lost"),
-        (("settle", number, "wait"), "named: --until"),
+        (("settle", number, "wait"), "one more option: --until"),
         (("settle", "000000", "lost"), "no such difference"),
         (("undo", number), "nothing to undo"),
     ):

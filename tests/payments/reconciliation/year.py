@@ -26,8 +26,8 @@ from gateway.payments.providers.base import Paid
 from gateway.payments.reconciliation.kept import Kept, take_in
 from gateway.payments.reconciliation.wallets import Wallet, open_wallet
 from gateway.payments.settle import post_paid
-from gateway.payments.states import State
 from gateway.payments.statements.hints import Hints
+from gateway.payments.states import State
 from gateway.payments.unasked.fees import post_fee
 from gateway.payments.unasked.incoming import Seen, see
 from gateway.samples.ouake import UNION, load_ouake

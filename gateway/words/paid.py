@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gateway.kernel.card import BadCard, read_card
+from gateway.kernel.spelling import plain
 from gateway.ledger.chart import Chart
 from gateway.locale import Say
-from gateway.membership.households import Household
 from gateway.network.organisations import Tree
 from gateway.payments.unasked.declarations import (
     Confirmed,
@@ -22,16 +21,9 @@ from gateway.payments.unasked.declarations import (
 from gateway.sms import answers
 from gateway.sms.words import Asked, Reply, Word
 from gateway.store.unit import Unit
+from gateway.words import names
+from gateway.words.whose import own, split_card, without_fillers
 
-NAMES = (
-    "paye", "payee", "payer", "j ai paye", "jai paye", "j ai payee", "jai payee", "nous avons paye",
-    "paid", "i paid", "i have paid", "i ve paid", "ive paid", "we paid", "we have paid",
-)  # fmt: skip
-# What people write around a number.
-_FILLERS = frozenset(
-    ("n", "no", "nr", "num", "numero", "number", "id", "ref", "reference", "transaction", "carte", "card", "le", "the")
-)
-_CARD_DIGITS = 9
 _MOST_LETTERS_ALONE = 2  # as a number may begin: MP 260521.1433.A12345
 
 
@@ -41,7 +33,7 @@ def paid_word(chart: Chart) -> Word:
     def handle(unit: Unit, tree: Tree, asked: Asked) -> Reply | None:
         return _declare(unit, tree, chart, asked) if asked.households else None
 
-    return Word(NAMES, handle, lambda rest: _read(rest) is not None)
+    return Word(names.every(names.PAID), handle, lambda written: _read(written) is not None)
 
 
 @dataclass(frozen=True)
@@ -52,17 +44,16 @@ class _Paid:
     card: str | None
 
 
-def _read(rest: str) -> _Paid | None:
-    """What stands behind the word; None where that is no number, or more than one.
+def _read(written: str) -> _Paid | None:
+    """What is written behind the word; None where that is no number, or more than one.
 
     The last nine digits, alone or in three groups, are a card where their check digit says so and what stands before
     them is a number all the same.
     """
-    tokens = [token for token in rest.split() if token not in _FILLERS]
-    for length in (1, 3):
-        card, number = _card(tokens[-length:]), _number(tokens[:-length])
-        if card is not None and number is not None:
-            return _Paid(number, card)
+    tokens = without_fillers(plain(written))
+    before, card = split_card(tokens)
+    if card is not None and (number := _number(before)) is not None:
+        return _Paid(number, card)
     number = _number(tokens)
     return _Paid(number, None) if number is not None else None
 
@@ -75,32 +66,17 @@ def _number(tokens: Sequence[str]) -> str | None:
     return typed_number("".join(tokens))
 
 
-def _card(tokens: Sequence[str]) -> str | None:
-    if [len(token) for token in tokens] not in ([_CARD_DIGITS], [3, 3, 3]):
-        return None
-    try:
-        return read_card("".join(tokens))
-    except BadCard:
-        return None
-
-
 def _declare(unit: Unit, tree: Tree, chart: Chart, asked: Asked) -> Reply:
-    say, paid = Say(asked.language), _read(asked.rest)
+    say, paid = Say(asked.language), _read(asked.written)
     if paid is None:
         return Reply(answers.how_to_declare(say))
-    family = _family(asked.households, paid.card)
+    family = own(asked.households, paid.card)
     if family is None:
         return Reply(answers.which_card(say))
     if family.pin:
         return Reply(answers.locked(say), family)
     found = declare_by_phone(unit, tree, chart, family, asked.sender, asked.language, paid.number)
     return Reply(_said(say, found, paid.number), family)
-
-
-def _family(households: Sequence[Household], card: str | None) -> Household | None:
-    if card is None:
-        return households[0] if len(households) == 1 else None
-    return next((one for one in households if one.card == card), None)
 
 
 def _said(say: Say, found: Declared | Confirmed | NotANumber | TooMany, number: str) -> str:
