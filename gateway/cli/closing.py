@@ -52,7 +52,7 @@ def close_span(wallet: str, span: str, name: str, despite: str | None, pdf: Path
     done = close_wallet(parts.store, parts.network.tree(), one, kind, first_on, name, despite)
     if isinstance(done, StillOpen):
         why = "; ".join(_in_the_way(done, one.currency))
-        raise Fault(f"{wallet} {span}: {why}; settle it, or say --despite and why")
+        raise Fault(f"{wallet} {span}: {why}. Settle it, or say --despite and why")
     click.echo(f"{wallet} {done.span} is signed")
     click.echo(_figures_text(done, one.currency))
     if pdf is not None:
@@ -65,7 +65,7 @@ def _in_the_way(still: StillOpen, currency: str) -> list[str]:
         found.append(f"differences are open: {', '.join(still.differences)}")
     if still.gaps:
         gaps = ", ".join(f"{begin:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S}" for begin, end in still.gaps)
-        found.append(f"no statement covers (UTC) {gaps}")
+        found.append(f"no statement covers (UTC) {gaps}: take one in, or say its days (--from, --until)")
     if still.rest_minor:
         found.append(f"nothing explains {_shown(still.rest_minor, currency)} between the two closings")
     return found

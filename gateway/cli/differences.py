@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ from gateway.kernel.masking import mask_number
 from gateway.kernel.numbers import with_check_digit
 from gateway.locale import show_money
 from gateway.payments.receipts import receipt_number
-from gateway.payments.reconciliation.choices import CHOICES, choices_table
+from gateway.payments.reconciliation.choices import CHOICES, Choice, choices_table
 from gateway.payments.reconciliation.differences import KINDS, Kind
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def show_difference(number: str, as_json: bool) -> None:
         open_to = CHOICES[one.kind] if one.state == "open" else ()
         choices = [
             *(["choices:"] if open_to else []),
-            *(f"  {each.word}{f' --{each.needs} …' if each.needs else ''}: {each.does}" for each in open_to),
+            *(f"  {each.word}{_option(each)}: {each.does}" for each in open_to),
         ]
         return "\n".join((*about, steps, *_in_words(likely), *_may_be(payments), *choices))
 
@@ -145,9 +146,10 @@ def show_difference(number: str, as_json: bool) -> None:
 
 
 @click.command("choices")
-def show_choices() -> None:
+@json_option
+def show_choices(as_json: bool) -> None:
     """What may be chosen for each kind of difference, and what it posts: D is debit, C is credit."""
-    click.echo(choices_table())
+    show(as_json, lambda: {kind: [asdict(each) for each in CHOICES[kind]] for kind in KINDS}, choices_table)
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
@@ -258,3 +260,8 @@ def _as_step(each: Event) -> dict[str, Any]:
         "reason": each.reason,
         "entry": each.entry_key,
     }
+
+
+def _option(one: Choice) -> str:
+    """What a choice names, as it is typed."""
+    return f" --{one.needs} …" if one.needs else f" [--{one.may} …]" if one.may else ""

@@ -140,8 +140,9 @@ def household_leaves(card: str, on: datetime, because: LeavesWhole, name: str) -
 @click.option("--because", type=click.Choice(["death", "divorce", "departure"]), help="Why the head is one no more.")
 @click.option("--on", "on", type=_DAY, metavar="YYYY-MM-DD", help="The day it happened; else today.")
 @click.option("--by", "name", metavar="NAME", help="Who decides: it is kept.")
+@json_option
 def household_head(
-    card: str, person: int | None, because: Leaves | None, on: datetime | None, name: str | None
+    card: str, person: int | None, because: Leaves | None, on: datetime | None, name: str | None, as_json: bool
 ) -> None:
     """Another adult on the card becomes the head, as the head has died or left; without --person, list who is on it."""
     from gateway.membership.changes import By
@@ -156,10 +157,15 @@ def household_head(
     if person is None:
         able = heads_to_be(people, today.year)
         rows = [
-            (number, mask_name(each.name), each.birth_year, each.relation, "yes" if each in able else "")
+            (number, mask_name(each.name), each.birth_year, each.relation, each in able)
             for number, each in enumerate(people, 1)
         ]
-        click.echo(table(rows, ("number", "name", "born", "relation", "can be head"), numbers=(0, 2)))
+        heads = ("number", "name", "born", "relation", "can be head")
+        show(
+            as_json,
+            lambda: [dict(zip(("number", "name", "birth_year", "relation", "able"), row, strict=True)) for row in rows],
+            lambda: table([(*row[:4], "yes" if row[4] else "") for row in rows], heads, numbers=(0, 2)),
+        )
         return
     if because is None or not name:
         raise Fault("say --because, and --by whom it is decided")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -159,18 +160,37 @@ def settle_difference(
     --under and --wallet go with --all.
     """
     from gateway.payments.reconciliation.deals import NotSettled
+    from gateway.payments.reconciliation.listing import difference_numbered
     from gateway.payments.reconciliation.settling import Given
 
     parts = parts_of()
     given = Given(card, receipt, refund, until.date() if until else None)
     if whole:
-        found = found_in(parts, under, wallet, _kind(number, choice), False, _MOST)
+        kind = _kind(number, choice)
+        _check_options(kind, choice, given)
+        found = found_in(parts, under, wallet, kind, False, _MOST)
         _settle_all(parts, found, choice, given, name, reason)
         return
+    with parts.store.read() as connection:
+        one = difference_numbered(connection, number)
+    if one is not None:
+        _check_options(one.kind, choice, given)
     done = _settle(parts, number, choice, given, name, reason)
     if isinstance(done, NotSettled):
         raise Fault(_why(done))
     click.echo(_done(done))
+
+
+def _check_options(kind: Kind, choice: str, given: Given) -> None:
+    """Nothing that somebody says about a choice is passed over."""
+    chosen = choice_of(kind, choice)
+    beside = [
+        name
+        for name, said in asdict(given).items()
+        if said is not None and chosen and name not in (chosen.needs, chosen.may)
+    ]
+    if beside:
+        raise Fault(f"{kind} {choice} takes no --{beside[0]}: gateway reconcile choices says what each one takes")
 
 
 _MOST = 100_000

@@ -104,7 +104,7 @@ def show_invoice(number: str, file: Path | None, language: str | None, as_json: 
         items = list(items_of(connection, one))
     if file is not None:
         count = write(_sheet(one, items, Say(language or parts.defaults.language)), file, "csv")
-        click.echo(f"{file}: {count} lines")
+        click.echo(f"{file}: {count} {'line' if count == 1 else 'lines'}")
         return
 
     def as_value() -> dict[str, object]:

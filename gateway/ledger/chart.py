@@ -1,10 +1,10 @@
 """The chart of accounts: which account plays which role, in each organisation's books.
 
-Where the founding file says nothing else, codes follow SYSCEBNL, OHADA's plan for non-profit entities: 411 members, 419
-members in credit, 4495 operating subsidies to be received, 4711 sundry debtors, 4712 sundry creditors, 521 bank, 552
-electronic money on a phone, 571 cash, 572 cash at a branch (here: what animators hold until their treasurer has it), 585
-transfers of funds, 631 bank charges, 651 losses on members' debts, 701 members' contributions, 711 subsidies, 758
-sundry income (here: penalties).
+Where the founding file says nothing else, codes follow SYSCEBNL, OHADA's plan for non-profit entities: 411 members,
+419 members in credit, 4495 operating subsidies to be received, 4711 sundry debtors, 4712 sundry creditors, 521 bank,
+552 electronic money on a phone, 571 cash, 572 cash at a branch (here: what animators hold until their treasurer has
+it), 585 transfers of funds, 631 bank charges, 651 losses on members' debts, 701 members' contributions, 711
+subsidies, 758 sundry income (here: penalties).
 """
 
 from __future__ import annotations

@@ -82,10 +82,12 @@ def test_an_invoice_from_its_list_to_the_bank(village: Village, card: str, run: 
     assert "not paid" in told
     assert f"{show_card(card)}  vulnerable  2027-11-22  2028-11-21  2,900 F" in told
     file = tmp_path / "list.csv"
-    assert run("subsidy", "show", number, "--csv", str(file)) == f"{file}: 1 lines\n"
+    assert run("subsidy", "show", number, "--csv", str(file)) == f"{file}: 1 line\n"
     with file.open(encoding="utf-8", newline="") as lines:
         heads, row = csv.reader(lines, delimiter=";")
-    assert heads[0] == "Invoice"
+    assert heads[0] == "Facture"
+    run("subsidy", "show", number, "--csv", str(file), "--language", "en")
+    assert file.read_text(encoding="utf-8").startswith("Invoice;")
     assert row == [number, "'=1+1", card, "vulnerable", "2027-11-22", "2028-11-21", "2900", "XOF"]
     paid = run("subsidy", "paid", number, "--by", "Bio Sarre", "--on", "2027-11-01")
     assert paid == f"invoice {number} for project was paid on 2027-11-01: 2,900 F\n"
@@ -101,6 +103,8 @@ def test_an_invoice_from_its_list_to_the_bank(village: Village, card: str, run: 
 @ON_SQLITE
 def test_another_head_and_then_nobody(village: Village, card: str, run: Run) -> None:
     told = run("households", "head", card)
+    listed = json.loads(run("households", "head", card, "--json"))
+    assert [each["number"] for each in listed if each["able"]] == [2]
     assert "number" in told
     assert "Tchédré" not in told
     with pytest.raises(Fault, match="say --because"):

@@ -16,8 +16,8 @@ class Choice:
     """A way of settling a difference.
 
     ``does`` is for people; ``posts`` is its entry, by roles of the chart of accounts, debit before credit. ``needs`` is
-    what must be named with it. ``alone``: one person decides it whatever the amount, as nothing is lost by it, or as
-    what it asks for takes two people by itself.
+    what must be named with it, ``may`` what can be. ``alone``: one person decides it whatever the amount, as nothing is
+    lost by it, or as what it asks for takes two people by itself.
     """
 
     word: str
@@ -25,6 +25,7 @@ class Choice:
     posts: str = ""
     needs: Needs | None = None
     alone: bool = False
+    may: Needs | None = None
 
 
 _TAKEN_BACK = "it is taken back, and the member is told"
@@ -59,7 +60,7 @@ CHOICES: Mapping[Kind, tuple[Choice, ...]] = {
                "D wallet C suspense; of what left, or is ours: D unexplained C wallet"),
     ),
     "reversed": (
-        Choice("reverse", f"it is gone: {_TAKEN_BACK}", "D receivable, advance C wallet"),
+        Choice("reverse", f"it is gone: {_TAKEN_BACK}", "D receivable, advance C wallet", may="receipt"),
         Choice("keep", "it goes on counting, and the operator has to give it back", "D unexplained C wallet"),
     ),
     "fee": (
@@ -93,5 +94,6 @@ def choices_table() -> str:
 
 
 def _row(kind: Kind, one: Choice) -> str:
-    word = f"`{one.word}`" + (f" `--{one.needs}`" if one.needs else "")
+    named = f" `--{one.needs}`" if one.needs else f" (`--{one.may}`)" if one.may else ""
+    word = f"`{one.word}`{named}"
     return f"| {kind} | {word} | {one.does} | {one.posts or 'nothing'} | {'one' if one.alone else 'one, or two'} |"

@@ -33,7 +33,7 @@ from gateway.payments.unasked.incoming import Seen, put_on_suspense, write_seen
 from gateway.payments.unasked.suspense import being_assigned, being_refunded, reverse_suspense
 from gateway.payments.undoing import undone_of
 from gateway.sms.outgoing import queue_messages
-from gateway.store.schema import collection, incoming, money_case, refund
+from gateway.store.schema import account, collection, entry, incoming, line, money_case, refund
 from gateway.store.unit import Unit
 
 Why = Literal[
@@ -195,6 +195,21 @@ def tie_line(deal: Deal, collection_id: int | None = None, incoming_id: int | No
     its_id = incoming_id if incoming_id is not None else collection_id
     assert its_id is not None
     return tie(unit, one.statement_id, one.line, source, its_id)
+
+
+def tie_entry(deal: Deal, key: str | None) -> None:
+    """From now on the line is the movement that an entry made on the wallet."""
+    one, connection = deal.one, deal.unit.connection
+    row = connection.execute(
+        select(line.c.id, entry.c.key)
+        .join(entry, entry.c.id == line.c.entry_id)
+        .join(account, account.c.id == line.c.account_id)
+        .where(entry.c.key == (key or ""), account.c.role == one.role)
+    ).first()
+    if row is not None and one.statement_id is not None and one.line is not None:
+        tie(
+            deal.unit, one.statement_id, one.line, "returned" if row.key.startswith("returned:") else "reversal", row.id
+        )
 
 
 # --- what a person takes back -----------------------------------------------------------------------------------------

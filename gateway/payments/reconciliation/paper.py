@@ -79,10 +79,10 @@ class _Writer:
 
     @property
     def span(self) -> str:
-        span = self._paper.span
+        span, say = self._paper.span, self._say
         if span.kind == "day":
-            return self._say.show(span.first_on)
-        return self._say("From {first} to {last}", first=span.first_on, last=span.next_on - timedelta(days=1))
+            return say.show(span.first_on)
+        return say("From {first} to {last}", first=span.first_on, last=span.next_on - timedelta(days=1))
 
     def story(self, title: str) -> Iterator[Flowable]:
         yield printed(title, TITLE)

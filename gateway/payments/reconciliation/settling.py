@@ -213,7 +213,8 @@ def _named(unit: Unit, tree: Tree, one: Difference, chosen: Choice, given: Given
     """What a choice names, as the difference keeps it."""
     if chosen.needs is not None and getattr(given, chosen.needs) is None:
         return NotSettled("needs", f"--{chosen.needs}")
-    match chosen.needs:
+    may = chosen.may if chosen.may is not None and getattr(given, chosen.may) is not None else None
+    match chosen.needs or may:
         case "card":
             try:
                 return {"card": read_card(given.card or "")}

@@ -25,6 +25,7 @@ from gateway.payments.reconciliation.deals import (
     plain,
     still_counts,
     take_back_ours,
+    tie_entry,
     tie_line,
 )
 from gateway.payments.reconciliation.kept import hows_of
@@ -36,7 +37,6 @@ from gateway.payments.states import State
 from gateway.payments.unasked.assigning import Proposed, approve_assignment, assign
 from gateway.payments.unasked.incoming import Known, Seen, see
 from gateway.payments.unasked.suspense import NotAssigned
-from gateway.payments.unasked.taken_back import take_back
 from gateway.store.schema import account, assignment, collection, entry, household, incoming, line, refund
 from gateway.store.unit import Unit
 
@@ -141,14 +141,14 @@ def is_gone(deal: Deal) -> Did:
     look_again(deal)
     if one.collection_id is not None or one.incoming_id is not None:
         done = take_back_ours(deal, theirs.minor if theirs is not None else None)
-        ids = {"collection_id": one.collection_id, "incoming_id": one.incoming_id}
-        return done if isinstance(done, NotSettled) else replace(done, changes=ids)
+        if isinstance(done, NotSettled):
+            return done
+        tie_entry(deal, done.entry_key)
+        return replace(done, changes={"collection_id": one.collection_id, "incoming_id": one.incoming_id})
     if one.operator_id is None:
         return NotSettled("number")
-    # Nothing of it is known: the word is kept until the money is told of.
-    take_back(deal.unit, deal.tree, operator=one.operator, operator_id=one.operator_id, amount=theirs,
-              organisation_id=one.organisation_id, reversal_id=None, said=deal.words)  # fmt: skip
-    return Done()
+    # Its own number names nothing of ours, and the word of it is kept already, for money that is told of later.
+    return NotSettled("needs", "--receipt, of the payment that was taken back")
 
 
 def still_counts_here(deal: Deal) -> Did:

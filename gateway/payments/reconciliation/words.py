@@ -45,6 +45,7 @@ CHOICES = {
     "keep": mark("Left as it is"),
     "income": mark("Income"),
     "transfer": mark("Transfer of funds"),
+    "correction": mark("Operator's correction"),
     "wait": mark("To wait for"),
     "confirmed": mark("Confirmed by the operator"),
     "reverse": mark("Taken back"),

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.entries import Entry, Line, record
 from gateway.payments.collections import by_key_or_receipt
-from gateway.payments.reconciliation.deals import NotSettled
+from gateway.payments.reconciliation.deals import NotSettled, Why
 from gateway.payments.reconciliation.differences import (
     Found,
     Kind,
@@ -115,6 +115,11 @@ def choose(
     office.clock.move(_MINUTE)
     with office.store.write() as unit:
         return settle(unit, office.network.tree(), office.chart, number, choice, by, reason, Given(**given))
+
+
+def not_settled(done: object) -> Why:
+    assert isinstance(done, NotSettled), done
+    return done.why
 
 
 def settled(office: Village, number: str, choice: str, **given: Any) -> str | None:

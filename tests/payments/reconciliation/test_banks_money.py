@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
+from gateway.payments.collections import by_id
+from gateway.payments.reconciliation.kept import Kept, take_in
+from gateway.payments.reconciliation.listing import differences
+from gateway.payments.reconciliation.running import reconcile
+from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.refunds import Refund, approve, ask_refund, paid
+from gateway.payments.statements.hints import Hints
 from gateway.payments.unasked.assigning import Proposed, assign
 from gateway.payments.unasked.incoming import Posted, Suspense
 from gateway.payments.unasked.suspense import NotAssigned
+from gateway.store.schema import collection, incoming
 from tests.payments.deeds import came, taken_back, told
+from tests.payments.reconciliation.differing import settled
+from tests.payments.statements.writers import bank, csv, movements, with_balances
 from tests.payments.village import ON_SQLITE, Village, francs
 
 
@@ -20,8 +31,6 @@ def to_bank(office: Village, reference: str | None = None, number: str = "B00000
 
 
 def key_of(office: Village, collection_id: int) -> str:
-    from gateway.payments.collections import by_id
-
     with office.store.read() as connection:
         one = by_id(connection, collection_id)
     assert one is not None
@@ -42,8 +51,6 @@ def identified(office: Village, home: int) -> str:
         done = assign(unit, office.network.tree(), office.chart, kept.incoming_id, office.family(home), "Awa", "known")
     assert not isinstance(done, Proposed | NotAssigned)
     with office.store.read() as connection:
-        from gateway.store.schema import collection, incoming
-
         key = select(collection.c.key).join(incoming, incoming.c.collection_id == collection.c.id)
         return str(connection.scalar(key))
 
@@ -101,3 +108,30 @@ def test_a_wallets_money_leaves_the_wallet_still(office: Village, home: int) -> 
     with office.store.write() as unit:
         assign(unit, office.network.tree(), office.chart, kept.incoming_id, office.family(home), "Awa", "known")
     assert stands(office) == (0, 700)
+
+
+@ON_SQLITE
+def test_a_wallets_payment_that_the_bank_gives_back_leaves_the_bank(office: Village, home: int, tmp_path: Path) -> None:
+    key, tree = office.push(home, 2_000), office.network.tree()
+    at = office.clock.now()
+    rows = [
+        {"at": at, "amount": 5_000, "kind": "payment", "operator_id": "V0000001"},
+        {"at": at, "amount": -2_000, "kind": "other", "operator_id": "R0000001"},
+    ]
+    file = tmp_path / "bank.csv"
+    file.write_bytes(csv(bank(with_balances(movements(rows))), ";"))
+    with office.store.write() as unit:
+        one = open_wallet(unit, office.place.books, "ecobank", "bank")
+        asked = ask_refund(unit, tree, collection_key=key, amount=francs(2_000), reason="moved away", by="Awa")
+        assert isinstance(asked, Refund)
+        assert isinstance(approve(unit, asked.number, "Fati Bawa"), Refund)
+    taken = take_in(office.store, tree, one, file, Hints("XOF", "BJ", "Africa/Porto-Novo", date_order="dmy"), "Awa")
+    assert isinstance(taken, Kept)
+    reconcile(office.store, tree, office.chart, one)
+    assert stands(office) == (3_000, 2_000)
+    with office.store.read() as connection:
+        found = {each.kind: each.number for each in differences(connection, tree)}
+    assert sorted(found) == ["out", "unknown"]
+    settled(office, found["out"], "refund", refund=asked.number)
+    assert stands(office) == (3_000, 2_000)
+    assert "unexplained" not in office.balance()

@@ -64,8 +64,9 @@ def test_every_way_of_moving_has_one_row_and_all_of_them_are_what_the_books_hold
         reverse(unit, tree, third, "a part", francs(1_000), "R-99")
         gone = unit.connection.execute(select(incoming).where(incoming.c.operator_id == "A33333")).one()
         reverse_suspense(unit, tree, gone, "gateway", "taken back")
-        post_fee(unit, tree, village.chart, operator="MTN", operator_id="A22222", organisation_id=village.place.books.id,
-                 fee=francs(8), at=NOW)  # fmt: skip
+        own = village.place.books.id
+        post_fee(unit, tree, village.chart, operator="MTN", operator_id="A22222", organisation_id=own, fee=francs(8),
+                 at=NOW)  # fmt: skip
         asked = ask_refund(unit, tree, collection_key=first, amount=francs(200), reason="too much", by="Bio")
         assert isinstance(asked, Refund)
         assert isinstance(approve(unit, asked.number, "Awa"), Refund)

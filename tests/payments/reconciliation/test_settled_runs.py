@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from gateway.payments.reconciliation.kept import Kept, take_in
+from gateway.payments.reconciliation.kept import Kept, left_of, statements, take_in
 from gateway.payments.reconciliation.listing import Difference, differences
 from gateway.payments.reconciliation.running import reconcile
 from gateway.payments.reconciliation.settling import Settled
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.statements.hints import Hints
 from gateway.store.schema import collection
-from tests.payments.reconciliation.differing import settled, steps, take_up
+from tests.payments.reconciliation.differing import choose, not_settled, settled, steps, take_up
 from tests.payments.statements.writers import csv, movements, mtn_momo, with_balances
 from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, Village
 
@@ -188,3 +188,20 @@ def test_what_left_is_one_difference_whatever_it_was(office: Village, home: int,
     run(office, tmp_path)
     assert open_ones(office) == []
     assert (office.balance()["losses"], office.balance()["wallet"]) == (200, 1_300)
+
+
+@ON_SQLITE
+def test_what_was_taken_back_under_a_number_of_its_own_is_said_by_a_receipt(
+    office: Village, home: int, tmp_path: Path
+) -> None:
+    row = paid(office, home)
+    run(office, tmp_path, row, {"at": NOW, "amount": -1_500, "kind": "reversal", "operator_id": "R1"})
+    [one] = open_ones(office)
+    assert not_settled(choose(office, one.number, "reverse")) == "needs"
+    settled(office, one.number, "reverse", receipt=str(row["operator_id"]).removeprefix("op-"))
+    assert office.balance().get("wallet", 0) == 0
+    run(office, tmp_path)
+    assert open_ones(office) == []
+    with office.store.read() as connection:
+        [statement] = statements(connection, [1])
+        assert left_of(connection, statement.id) == 0

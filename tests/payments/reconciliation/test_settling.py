@@ -14,8 +14,9 @@ from sqlalchemy import select
 from gateway.ledger.closing import Closed, close_month
 from gateway.ledger.registers import closed_months, trial_balance
 from gateway.payments.collections import by_key, move
+from gateway.payments.receipts import receipt_number
 from gateway.payments.reconciliation.choices import CHOICES
-from gateway.payments.reconciliation.deals import NotSettled, Why
+from gateway.payments.reconciliation.deals import NotSettled
 from gateway.payments.reconciliation.differences import due_again
 from gateway.payments.reconciliation.doing import DEEDS
 from gateway.payments.reconciliation.settling import Asked, Settled, came_after_all, drop
@@ -38,6 +39,7 @@ from tests.payments.reconciliation.differing import (
     left_the_wallet,
     lines_of,
     missing,
+    not_settled,
     payment,
     settled,
     shown,
@@ -49,11 +51,6 @@ from tests.payments.reconciliation.differing import (
 from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, TREASURER, Village, at_once, francs
 
 Find = Callable[[Village, int], str]
-
-
-def not_settled(done: object) -> Why:
-    assert isinstance(done, NotSettled), done
-    return done.why
 
 
 def other_amount(theirs: int) -> Find:
@@ -435,13 +432,11 @@ def test_what_the_operator_took_back_is_found_by_its_number(office: Village, hom
 
 
 @ON_SQLITE
-def test_the_word_about_money_that_was_never_told_of_is_kept(office: Village, home: int) -> None:
-    seen = told(office, 1_500, office.family(home).card)
-    number = find(office, "reversed", theirs=1_500, operator_id=seen.operator_id)
-    assert settled(office, number, "reverse") is None
-    office.see(seen)
-    assert office.balance().get("suspense", 0) == -1_500  # and counts for nobody before somebody decides
-    assert not_settled(take_up(office, number)) == "reversed"
+def test_what_names_nothing_of_ours_is_named_by_a_person(office: Village, home: int) -> None:
+    number = find(office, "reversed", theirs=1_500, operator_id="R-1")
+    assert not_settled(choose(office, number, "reverse")) == "needs"
+    assert settled(office, number, "reverse", receipt=receipt_number(payment(office, home))) is not None
+    assert office.balance().get("wallet", 0) == 0
 
 
 @ON_SQLITE

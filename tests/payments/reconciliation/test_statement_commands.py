@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.numbers import with_check_digit
+from gateway.payments.reconciliation.differences import KINDS
 from gateway.store.schema import wallet
 from tests.payments.commands import Run, on_database_of
 from tests.payments.reconciliation.differing import id_of
@@ -224,8 +225,19 @@ def test_what_may_be_meant_is_shown_with_an_ambiguous_line(
         run("reconcile", "settle", first["number"], "match", "--receipt", small, "--by", "Awa", "--reason", "x")
     with pytest.raises(Fault, match="another line is this payment already"):
         run("reconcile", "settle", first["number"], "match", "--receipt", named, "--by", "Awa", "--reason", "x")
+    with pytest.raises(Fault, match="ambiguous unknown takes no --receipt: gateway reconcile choices says"):
+        run("reconcile", "settle", first["number"], "unknown", "--receipt", named, "--by", "Awa", "--reason", "x")
+    with pytest.raises(Fault, match="ambiguous unknown takes no --card"):
+        run("reconcile", "settle", "ambiguous", "unknown", "--all", "--card", "1", "--by", "Awa", "--reason", "x")
     settle = ("--receipt", shown["may_be"][0], "--by", "Awa", "--reason", "the payer told the minute")
     assert "is settled: match" in run("reconcile", "settle", first["number"], "match", *settle)
     run("reconcile")
     assert json.loads(run("reconcile", "show", second["number"], "--json"))["state"] == "settled"
     assert json.loads(run("reconcile", "show", first["number"], "--json"))["may_be"] == []
+
+
+def test_the_choices_are_listed_for_scripts(office: Village, run: Run) -> None:
+    choices = json.loads(run("reconcile", "choices", "--json"))
+    assert set(choices) == set(KINDS)
+    assert {each["word"]: each["needs"] for each in choices["ambiguous"]} == {"match": "receipt", "unknown": None}
+    assert run("reconcile", "choices").startswith("| kind | choice |")

@@ -503,7 +503,7 @@ def test_the_commands(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         (one,) = differences(connection, desk.tree)
     assert str(refused.value) == (
         f"m:mtn_momo 2026-11-20: differences are open: {one.number}; no statement covers (UTC) 2026-11-19 23:00:00 to "
-        "2026-11-20 07:00:00; settle it, or say --despite and why"
+        "2026-11-20 07:00:00: take one in, or say its days (--from, --until). Settle it, or say --despite and why"
     )
     pdf = tmp_path / "a.pdf"
     said = run(
