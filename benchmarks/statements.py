@@ -17,7 +17,7 @@ import polars as pl
 from benchmarks.hops import ROUNDS
 from benchmarks.place import Place, tell
 from gateway.payments.reconciliation.items import OURS
-from gateway.payments.reconciliation.matching import match
+from gateway.payments.reconciliation.matching.match import match
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.reading import read_statement
 

@@ -16,8 +16,8 @@ from gateway.kernel.money import Money
 from gateway.locale import show_money
 
 if TYPE_CHECKING:
-    from gateway.payments.reconciliation.closing import StillOpen, WalletClosed
-    from gateway.payments.reconciliation.figures import Kind
+    from gateway.payments.reconciliation.closing.figures import Kind
+    from gateway.payments.reconciliation.closing.signing import StillOpen, WalletClosed
     from gateway.payments.reconciliation.wallets import Wallet
     from gateway.wiring import Runtime
 
@@ -45,7 +45,7 @@ def _wallet_and_span(parts: Runtime, name: str, span: str) -> tuple[Wallet, Kind
 @click.option("--pdf", type=click.Path(path_type=Path), help="Print it to this file, too.")
 def close_span(wallet: str, span: str, name: str, despite: str | None, pdf: Path | None) -> None:
     """Sign a day or a month of WALLET (CODE:operator) for ever, with what stands between its operator and us."""
-    from gateway.payments.reconciliation.closing import StillOpen, close_wallet
+    from gateway.payments.reconciliation.closing.signing import StillOpen, close_wallet
 
     parts = parts_of()
     one, kind, first_on = _wallet_and_span(parts, wallet, span)
@@ -107,7 +107,7 @@ def _figures_text(done: WalletClosed, currency: str) -> str:
 @json_option
 def list_closed(under: str | None, as_json: bool) -> None:
     """The days and months that are signed, the last one first."""
-    from gateway.payments.reconciliation.closing import closed_spans
+    from gateway.payments.reconciliation.closing.signing import closed_spans
     from gateway.payments.reconciliation.wallets import wallet_name, wallets
 
     parts = parts_of()
@@ -162,7 +162,7 @@ def list_closed(under: str | None, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def print_span(wallet: str, span: str, file: Path) -> None:
     """Print a day or a month of WALLET that is signed to FILE (PDF), in the organisation's language."""
-    from gateway.payments.reconciliation.closing import closed_span
+    from gateway.payments.reconciliation.closing.signing import closed_span
 
     parts = parts_of()
     one, kind, first_on = _wallet_and_span(parts, wallet, span)
@@ -176,7 +176,7 @@ def print_span(wallet: str, span: str, file: Path) -> None:
 def _print(parts: Runtime, one: Wallet, done: WalletClosed, file: Path) -> None:
     from gateway.ledger.exports import whole
     from gateway.locale import Say
-    from gateway.payments.reconciliation.paper import Paper, as_pdf
+    from gateway.payments.reconciliation.closing.paper import Paper, as_pdf
     from gateway.payments.reconciliation.wallets import wallet_name
 
     tree = parts.network.tree()

@@ -16,14 +16,14 @@ from gateway.kernel.masking import mask_number
 from gateway.kernel.numbers import with_check_digit
 from gateway.locale import show_money
 from gateway.payments.receipts import receipt_number
-from gateway.payments.reconciliation.choices import CHOICES, Choice, choices_table
-from gateway.payments.reconciliation.differences import KINDS, Kind
+from gateway.payments.reconciliation.differences.choices import CHOICES, Choice, choices_table
+from gateway.payments.reconciliation.differences.found import KINDS, Kind
 
 if TYPE_CHECKING:
     from gateway.kernel.money import Money
     from gateway.payments.collections import Collection
-    from gateway.payments.reconciliation.differences import Event
-    from gateway.payments.reconciliation.listing import Difference
+    from gateway.payments.reconciliation.differences.found import Event
+    from gateway.payments.reconciliation.differences.listing import Difference
     from gateway.payments.unasked.proposals import Proposal
     from gateway.wiring import Runtime
 
@@ -37,7 +37,7 @@ def found_in(
     parts: Runtime, under: str | None, wallet: str | None, kind: Kind | None, every: bool, limit: int
 ) -> list[Difference]:
     """The differences that the options ask for."""
-    from gateway.payments.reconciliation.listing import differences
+    from gateway.payments.reconciliation.differences.listing import differences
     from gateway.payments.reconciliation.wallets import wallet_named
 
     tree = parts.network.tree()
@@ -95,9 +95,9 @@ def list_differences(
 @json_option
 def show_difference(number: str, as_json: bool) -> None:
     """One difference with its story, and the households or payments of ours that it may be of."""
-    from gateway.payments.reconciliation.candidates import candidates
-    from gateway.payments.reconciliation.differences import story
-    from gateway.payments.reconciliation.listing import difference_numbered
+    from gateway.payments.reconciliation.differences.candidates import candidates
+    from gateway.payments.reconciliation.differences.found import story
+    from gateway.payments.reconciliation.differences.listing import difference_numbered
 
     parts = parts_of()
     wallets = _wallets(parts)

@@ -86,7 +86,7 @@ def verify(noted: str | None) -> None:
     from gateway.ledger.chain import Broken, read_anchor, verify_chain
     from gateway.ledger.closing import first_changed_period
     from gateway.membership.recomputing import first_wrong_due
-    from gateway.payments.reconciliation.closing import first_changed_close
+    from gateway.payments.reconciliation.closing.signing import first_changed_close
 
     anchor = read_anchor(noted) if noted else None
     parts = parts_of()

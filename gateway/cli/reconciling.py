@@ -14,13 +14,13 @@ from gateway.cli.differences import found_in, list_differences, show_choices, sh
 from gateway.cli.given import by_option, parts_of, path_of, reason_option, under_option
 from gateway.cli.statements import HOW
 from gateway.kernel.faults import Fault
-from gateway.payments.reconciliation.choices import choice_of
-from gateway.payments.reconciliation.differences import KINDS, Kind
+from gateway.payments.reconciliation.differences.choices import choice_of
+from gateway.payments.reconciliation.differences.found import KINDS, Kind
 
 if TYPE_CHECKING:
-    from gateway.payments.reconciliation.deals import NotSettled
-    from gateway.payments.reconciliation.listing import Difference
-    from gateway.payments.reconciliation.settling import Asked, Given, Settled
+    from gateway.payments.reconciliation.differences.deals import NotSettled
+    from gateway.payments.reconciliation.differences.listing import Difference
+    from gateway.payments.reconciliation.differences.settling import Asked, Given, Settled
     from gateway.wiring import Runtime
 
 # Why a difference was not settled or not undone, for whoever tried.
@@ -159,9 +159,9 @@ def settle_difference(
 
     --under and --wallet go with --all.
     """
-    from gateway.payments.reconciliation.deals import NotSettled
-    from gateway.payments.reconciliation.listing import difference_numbered
-    from gateway.payments.reconciliation.settling import Given
+    from gateway.payments.reconciliation.differences.deals import NotSettled
+    from gateway.payments.reconciliation.differences.listing import difference_numbered
+    from gateway.payments.reconciliation.differences.settling import Given
 
     parts = parts_of()
     given = Given(card, receipt, refund, until.date() if until else None)
@@ -206,7 +206,7 @@ def _kind(typed: str, choice: str) -> Kind:
 def _settle(
     parts: Runtime, number: str, choice: str, given: Given, name: str, reason: str
 ) -> Settled | Asked | NotSettled:
-    from gateway.payments.reconciliation.settling import settle
+    from gateway.payments.reconciliation.differences.settling import settle
 
     with parts.store.write() as unit:
         return settle(unit, parts.network.tree(), parts.services.chart, number, choice, name, reason, given)
@@ -215,7 +215,7 @@ def _settle(
 def _settle_all(parts: Runtime, found: Sequence[Difference], choice: str, given: Given, name: str, reason: str) -> None:
     """Each in a transaction of its own; what is left is listed, and asked of nobody."""
     from gateway.payments.push.limits import largest_alone
-    from gateway.payments.reconciliation.deals import NotSettled
+    from gateway.payments.reconciliation.differences.deals import NotSettled
 
     count, left = 0, []
     for one in found:
@@ -239,8 +239,8 @@ def _settle_all(parts: Runtime, found: Sequence[Difference], choice: str, given:
 @by_option
 def approve_difference(number: str, name: str) -> None:
     """Approve, as another person, what somebody chose about a difference, or that it is undone."""
-    from gateway.payments.reconciliation.deals import NotSettled
-    from gateway.payments.reconciliation.settling import approve
+    from gateway.payments.reconciliation.differences.deals import NotSettled
+    from gateway.payments.reconciliation.differences.settling import approve
 
     parts = parts_of()
     with parts.store.write() as unit:
@@ -256,7 +256,7 @@ def approve_difference(number: str, name: str) -> None:
 @reason_option
 def drop_difference(number: str, name: str, reason: str) -> None:
     """Refuse what somebody asked about a difference, or drop it as whoever asked."""
-    from gateway.payments.reconciliation.settling import drop
+    from gateway.payments.reconciliation.differences.settling import drop
 
     with parts_of().store.write() as unit:
         refused = drop(unit, number, name, reason)
@@ -271,8 +271,8 @@ def drop_difference(number: str, name: str, reason: str) -> None:
 @reason_option
 def undo_difference(number: str, name: str, reason: str) -> None:
     """Undo how a difference was settled, by a new entry: it is open again."""
-    from gateway.payments.reconciliation.deals import NotSettled
-    from gateway.payments.reconciliation.settling import undo
+    from gateway.payments.reconciliation.differences.deals import NotSettled
+    from gateway.payments.reconciliation.differences.settling import undo
 
     parts = parts_of()
     with parts.store.write() as unit:
@@ -283,7 +283,7 @@ def undo_difference(number: str, name: str, reason: str) -> None:
 
 
 def _done(done: Settled | Asked) -> str:
-    from gateway.payments.reconciliation.settling import UNDO, Asked
+    from gateway.payments.reconciliation.differences.settling import UNDO, Asked
 
     if isinstance(done, Asked):
         return f"another person has to approve it: gateway reconcile approve {done.number}"

@@ -141,7 +141,7 @@ def _check_operator(parts: Runtime, provider: str) -> None:
     """A slip of the pen opens no account: an operator is one of the plan's, or one that has a wallet already."""
     from gateway.payments.names import operator_word
     from gateway.payments.reconciliation.wallets import wallets
-    from gateway.payments.statements.layouts import OPERATORS
+    from gateway.payments.statements.formats.layouts import OPERATORS
 
     known = OPERATORS | {operator_word(one.name) for one in parts.operators.all}
     with parts.store.read() as connection:

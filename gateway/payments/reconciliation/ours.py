@@ -32,8 +32,8 @@ from sqlalchemy import (
 from gateway.network.organisations import Tree
 from gateway.payments.names import PAWAPAY_CODES, carried, operator_number, operator_word
 from gateway.payments.payers.group_money import SHARE
+from gateway.payments.reconciliation.differences.reopening import UNASSIGNED
 from gateway.payments.reconciliation.items import OURS, Source
-from gateway.payments.reconciliation.reopening import UNASSIGNED
 from gateway.payments.reconciliation.wallets import Wallet, providers_of, whose_movements
 from gateway.payments.states import State
 from gateway.store.columns import read_columns

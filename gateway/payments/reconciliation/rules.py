@@ -24,7 +24,13 @@ from gateway.network.organisations import Organisation, Tree
 from gateway.payments.collections import by_id
 from gateway.payments.names import as_written_by, operator_number
 from gateway.payments.providers.base import Paid, keep_said
-from gateway.payments.reconciliation.differences import Found, Kind, difference_key, open_difference, settled_by_rule
+from gateway.payments.reconciliation.differences.found import (
+    Found,
+    Kind,
+    difference_key,
+    open_difference,
+    settled_by_rule,
+)
 from gateway.payments.reconciliation.items import Source
 from gateway.payments.reconciliation.wallets import Wallet
 from gateway.payments.settle import post_paid

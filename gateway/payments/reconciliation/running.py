@@ -24,7 +24,7 @@ from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation import kept
-from gateway.payments.reconciliation.differences import (
+from gateway.payments.reconciliation.differences.found import (
     AGAIN,
     Found,
     Kind,
@@ -33,13 +33,13 @@ from gateway.payments.reconciliation.differences import (
     due_again,
     open_differences,
 )
+from gateway.payments.reconciliation.differences.settling import came_after_all
 from gateway.payments.reconciliation.items import MATCHES
 from gateway.payments.reconciliation.kept import Kept, PartName
-from gateway.payments.reconciliation.matching import Matched, match
+from gateway.payments.reconciliation.matching.match import Matched, match
+from gateway.payments.reconciliation.matching.passes import NEAR
 from gateway.payments.reconciliation.ours import BESIDE, details, made_of, movements, told_since
-from gateway.payments.reconciliation.passes import NEAR
 from gateway.payments.reconciliation.rules import Original, Rules, day_of, rows_of
-from gateway.payments.reconciliation.settling import came_after_all
 from gateway.payments.reconciliation.wallets import Wallet
 from gateway.payments.statements.lines import LINES, MOMENT
 from gateway.payments.unasked.incoming import Known

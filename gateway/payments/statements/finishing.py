@@ -9,8 +9,8 @@ import polars as pl
 
 from gateway.kernel.spelling import plain
 from gateway.payments.statements.cells import quoted
-from gateway.payments.statements.headings import Table
-from gateway.payments.statements.layouts import COMING, LEAVING
+from gateway.payments.statements.formats.headings import Table
+from gateway.payments.statements.formats.layouts import COMING, LEAVING
 from gateway.payments.statements.lines import KINDS, BadStatement
 from gateway.payments.statements.profiles import Column, Signs
 

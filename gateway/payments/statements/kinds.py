@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from gateway.payments.statements.layouts import Rule
+from gateway.payments.statements.formats.layouts import Rule
 from gateway.payments.statements.lines import Kind
 
 

@@ -10,14 +10,14 @@ from typing import IO
 import polars as pl
 
 from gateway.payments.statements import cells, sheets
-from gateway.payments.statements.camt import read_camt
 from gateway.payments.statements.files import opened
-from gateway.payments.statements.headings import Table, find_table
+from gateway.payments.statements.formats.camt import read_camt
+from gateway.payments.statements.formats.headings import Table, find_table
+from gateway.payments.statements.formats.swift import read_mt940
+from gateway.payments.statements.formats.tables import Reading
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement, Heading, Read
 from gateway.payments.statements.running import finished
-from gateway.payments.statements.swift import read_mt940
-from gateway.payments.statements.tables import Reading
 
 __all__ = ["Hints", "read_statement"]
 

@@ -12,16 +12,16 @@ from sqlalchemy import func, select
 from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.entries import Entry, Line, record
 from gateway.payments.collections import by_key_or_receipt
-from gateway.payments.reconciliation.deals import NotSettled, Why
-from gateway.payments.reconciliation.differences import (
+from gateway.payments.reconciliation.differences.deals import NotSettled, Why
+from gateway.payments.reconciliation.differences.found import (
     Found,
     Kind,
     difference_key,
     open_difference,
     story,
 )
-from gateway.payments.reconciliation.listing import Difference, difference_numbered
-from gateway.payments.reconciliation.settling import Asked, Given, Settled, approve, settle, undo
+from gateway.payments.reconciliation.differences.listing import Difference, difference_numbered
+from gateway.payments.reconciliation.differences.settling import Asked, Given, Settled, approve, settle, undo
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.unasked.incoming import Suspense
 from gateway.store.schema import account, collection, entry, line

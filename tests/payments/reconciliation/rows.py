@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from gateway.payments.reconciliation.items import OURS
-from gateway.payments.reconciliation.matching import Matched
-from gateway.payments.reconciliation.passes import NEAR
+from gateway.payments.reconciliation.matching.match import Matched
+from gateway.payments.reconciliation.matching.passes import NEAR
 from gateway.payments.statements.lines import LINES
 
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.payments.decisions.report import by_person, decisions
-from gateway.payments.reconciliation.settling import Asked, Settled, drop
+from gateway.payments.reconciliation.differences.settling import Asked, Settled, drop
 from tests.payments.reconciliation.differing import (
     LARGE,
     ONE,

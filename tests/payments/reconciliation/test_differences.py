@@ -15,9 +15,9 @@ from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.locale import Say
 from gateway.network.organisations import add_organisation
-from gateway.payments.reconciliation.choices import choices_table
-from gateway.payments.reconciliation.deals import NotSettled, Why
-from gateway.payments.reconciliation.differences import (
+from gateway.payments.reconciliation.differences.choices import choices_table
+from gateway.payments.reconciliation.differences.deals import NotSettled, Why
+from gateway.payments.reconciliation.differences.found import (
     Found,
     all_gone,
     difference_key,
@@ -28,8 +28,8 @@ from gateway.payments.reconciliation.differences import (
     settled_by_rule,
     story,
 )
-from gateway.payments.reconciliation.listing import differences
-from gateway.payments.reconciliation.settling import Settled
+from gateway.payments.reconciliation.differences.listing import differences
+from gateway.payments.reconciliation.differences.settling import Settled
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.sms import notices
 from gateway.sms.gsm7 import parts

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.payments.reconciliation.matching import Matched, match
-from gateway.payments.reconciliation.passes import FEW, NEAR, Near
+from gateway.payments.reconciliation.matching.match import Matched, match
+from gateway.payments.reconciliation.matching.passes import FEW, NEAR, Near
 from gateway.payments.unasked.incoming import cards_in
 from tests.payments.reconciliation.rows import AWA, BIO, NINE, A, B, Some, after, check, found, ids, lines, own
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.kernel.card import new_card_number
 from gateway.payments.reconciliation.items import MATCHES
-from gateway.payments.reconciliation.matching import match
+from gateway.payments.reconciliation.matching.match import match
 from tests.payments.reconciliation.rows import AWA, BIO, A, B, Some, after, check, found, ids, lines, own
 
 # --- each pass --------------------------------------------------------------------------------------------------------

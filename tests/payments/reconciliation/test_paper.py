@@ -11,16 +11,16 @@ import pytest
 from pypdf import PdfReader
 
 from gateway.locale import Say
-from gateway.payments.reconciliation.balances import Break
-from gateway.payments.reconciliation.between import NAMES
-from gateway.payments.reconciliation.choices import CHOICES as EVERY_CHOICE
-from gateway.payments.reconciliation.differences import KINDS as EVERY_KIND
-from gateway.payments.reconciliation.differences import RULE
-from gateway.payments.reconciliation.figures import Figures, Item, Known, Late, Listed, Noted, Side, Span
+from gateway.payments.reconciliation.closing.balances import Break
+from gateway.payments.reconciliation.closing.between import NAMES
+from gateway.payments.reconciliation.closing.figures import Figures, Item, Known, Late, Listed, Noted, Side, Span
+from gateway.payments.reconciliation.closing.pages import in_font
+from gateway.payments.reconciliation.closing.paper import Paper, as_pdf
+from gateway.payments.reconciliation.closing.words import CHOICES, KINDS, LISTS, MOVED
+from gateway.payments.reconciliation.differences.choices import CHOICES as EVERY_CHOICE
+from gateway.payments.reconciliation.differences.found import KINDS as EVERY_KIND
+from gateway.payments.reconciliation.differences.found import RULE
 from gateway.payments.reconciliation.items import SOURCES
-from gateway.payments.reconciliation.pages import in_font
-from gateway.payments.reconciliation.paper import Paper, as_pdf
-from gateway.payments.reconciliation.words import CHOICES, KINDS, LISTS, MOVED
 from gateway.payments.statements.lines import KINDS as LINE_KINDS
 
 FIRST = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)  # midnight in Benin

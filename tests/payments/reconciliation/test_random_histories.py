@@ -14,8 +14,16 @@ from sqlalchemy import func, select, update
 from gateway.kernel.clock import FixedClock
 from gateway.ledger.accounts import first_difference
 from gateway.network.organisations import Network
-from gateway.payments.reconciliation.listing import Difference, differences
-from gateway.payments.reconciliation.settling import Asked, Given, NotSettled, Settled, approve, settle, undo
+from gateway.payments.reconciliation.differences.listing import Difference, differences
+from gateway.payments.reconciliation.differences.settling import (
+    Asked,
+    Given,
+    NotSettled,
+    Settled,
+    approve,
+    settle,
+    undo,
+)
 from gateway.store.schema import account, difference, difference_event, entry, line, statement, statement_part
 from gateway.store.unit import Store
 from tests.payments.reconciliation.histories import History, midnight

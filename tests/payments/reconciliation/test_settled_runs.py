@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from gateway.payments.reconciliation.differences.listing import Difference, differences
+from gateway.payments.reconciliation.differences.settling import Settled
 from gateway.payments.reconciliation.kept import Kept, left_of, statements, take_in
-from gateway.payments.reconciliation.listing import Difference, differences
 from gateway.payments.reconciliation.running import reconcile
-from gateway.payments.reconciliation.settling import Settled
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.statements.hints import Hints
 from gateway.store.schema import collection

@@ -15,11 +15,11 @@ from gateway.ledger.closing import Closed, close_month
 from gateway.ledger.registers import closed_months, trial_balance
 from gateway.payments.collections import by_key, move
 from gateway.payments.receipts import receipt_number
-from gateway.payments.reconciliation.choices import CHOICES
-from gateway.payments.reconciliation.deals import NotSettled
-from gateway.payments.reconciliation.differences import due_again
-from gateway.payments.reconciliation.doing import DEEDS
-from gateway.payments.reconciliation.settling import Asked, Settled, came_after_all, drop
+from gateway.payments.reconciliation.differences.choices import CHOICES
+from gateway.payments.reconciliation.differences.deals import NotSettled
+from gateway.payments.reconciliation.differences.doing import DEEDS
+from gateway.payments.reconciliation.differences.found import due_again
+from gateway.payments.reconciliation.differences.settling import Asked, Settled, came_after_all, drop
 from gateway.payments.refunds import Refund, ask_refund, refunds
 from gateway.payments.refunds import approve as approve_refund
 from gateway.payments.refunds import paid as refund_paid

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from gateway.kernel.faults import Fault
 from gateway.kernel.numbers import with_check_digit
-from gateway.payments.reconciliation.differences import KINDS
+from gateway.payments.reconciliation.differences.found import KINDS
 from gateway.store.schema import wallet
 from tests.payments.commands import Run, on_database_of
 from tests.payments.reconciliation.differing import id_of

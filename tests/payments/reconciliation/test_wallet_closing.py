@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import Tree
-from gateway.payments.reconciliation.choices import CHOICES
-from gateway.payments.reconciliation.closing import (
+from gateway.payments.reconciliation.closing.figures import Figures, Kind
+from gateway.payments.reconciliation.closing.signing import (
     StillOpen,
     WalletClosed,
     close_wallet,
@@ -27,11 +27,11 @@ from gateway.payments.reconciliation.closing import (
     closed_spans,
     first_changed_close,
 )
-from gateway.payments.reconciliation.figures import Figures, Kind
+from gateway.payments.reconciliation.differences.choices import CHOICES
+from gateway.payments.reconciliation.differences.listing import differences
+from gateway.payments.reconciliation.differences.settling import Given, Settled, settle
 from gateway.payments.reconciliation.kept import Kept, take_in
-from gateway.payments.reconciliation.listing import differences
 from gateway.payments.reconciliation.running import reconcile
-from gateway.payments.reconciliation.settling import Given, Settled, settle
 from gateway.payments.reconciliation.wallets import Wallet, open_wallet
 from gateway.payments.statements.hints import Hints
 from gateway.store.schema import account, entry, line, statement_part, wallet_close

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.payments.reconciliation.balances import MARKS, Break
-from gateway.payments.reconciliation.between import line_member, ours_member
-from gateway.payments.reconciliation.figures import (
+from gateway.payments.reconciliation.closing.balances import MARKS, Break
+from gateway.payments.reconciliation.closing.between import line_member, ours_member
+from gateway.payments.reconciliation.closing.figures import (
     SEEN_LINES,
     SEEN_MATCHES,
     SEEN_OURS,

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from gateway.kernel.clock import FixedClock
 from gateway.ledger.accounts import first_difference
 from gateway.network.organisations import Network
-from gateway.payments.reconciliation.closing import WalletClosed, close_wallet
-from gateway.payments.reconciliation.listing import Difference, differences
+from gateway.payments.reconciliation.closing.signing import WalletClosed, close_wallet
+from gateway.payments.reconciliation.differences.listing import Difference, differences
+from gateway.payments.reconciliation.differences.settling import Asked, Given, Settled, settle
 from gateway.payments.reconciliation.running import reconcile
-from gateway.payments.reconciliation.settling import Asked, Given, Settled, settle
 from gateway.store.schema import account, line
 from gateway.store.unit import Store
 from tests.payments.reconciliation.year import INJECTED, YEAR, Year

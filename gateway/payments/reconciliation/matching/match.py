@@ -1,6 +1,6 @@
 """Lines of a statement and our movements, brought together: by what names them first, and nothing by guessing.
 
-Pure: frames in, frames out. Seven passes, each over what those before it left (:data:`~.items.How` names them). The
+Pure: frames in, frames out. Seven passes, each over what those before it left (:data:`~..items.How` names them). The
 first two are joins over everything and look at few columns; the others (``passes``) touch only what is left. Where two
 lines or two movements compete, none of them is matched, and the lines are told of.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from gateway.payments.reconciliation.items import HOWS, MATCHES, OURS, SOURCES, How
-from gateway.payments.reconciliation.passes import (
+from gateway.payments.reconciliation.matching.passes import (
     NEAR,
     Fits,
     can_be,

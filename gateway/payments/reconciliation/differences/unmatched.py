@@ -13,7 +13,7 @@ from gateway.kernel.numbers import with_check_digit
 from gateway.membership.households import by_card
 from gateway.payments.names import as_providers_wrote, as_written_by, operator_number
 from gateway.payments.providers.base import Paid
-from gateway.payments.reconciliation.deals import (
+from gateway.payments.reconciliation.differences.deals import (
     Deal,
     Did,
     Done,
@@ -28,8 +28,8 @@ from gateway.payments.reconciliation.deals import (
     tie_entry,
     tie_line,
 )
+from gateway.payments.reconciliation.differences.listing import Difference
 from gateway.payments.reconciliation.kept import hows_of
-from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.refunds import NoRefund, ask_refund
 from gateway.payments.refunds import paid as refund_paid
 from gateway.payments.settle import post_paid

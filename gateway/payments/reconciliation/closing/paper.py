@@ -19,8 +19,8 @@ from gateway.kernel.clock import day_in
 from gateway.kernel.masking import mask_text
 from gateway.kernel.money import Money
 from gateway.locale import Say
-from gateway.payments.reconciliation.figures import Figures, Listed, Side, Span
-from gateway.payments.reconciliation.pages import (
+from gateway.payments.reconciliation.closing.figures import Figures, Listed, Side, Span
+from gateway.payments.reconciliation.closing.pages import (
     BOLD,
     MARGIN,
     RULE,
@@ -32,7 +32,7 @@ from gateway.payments.reconciliation.pages import (
     printed,
     table,
 )
-from gateway.payments.reconciliation.words import CHOICES, KINDS, LISTS, MOVED, SIDES
+from gateway.payments.reconciliation.closing.words import CHOICES, KINDS, LISTS, MOVED, SIDES
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from gateway.kernel.money import EXPONENT
 from gateway.kernel.spelling import plain
+from gateway.payments.statements.formats.layouts import Layout, layouts_of
 from gateway.payments.statements.hints import Hints
-from gateway.payments.statements.layouts import Layout, layouts_of
 from gateway.payments.statements.lines import BadStatement
 from gateway.payments.statements.profiles import Column, Mapping, Signs
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, select
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import read_number, with_check_digit
 from gateway.network.organisations import Tree
-from gateway.payments.reconciliation.differences import Kind, State
+from gateway.payments.reconciliation.differences.found import Kind, State
 from gateway.store.schema import collection, difference, household, incoming, refund, wallet
 from gateway.store.unit import Unit
 

@@ -14,7 +14,7 @@ from gateway.payments.statements.cells import quoted, tidy
 from gateway.payments.statements.countries import is_country
 from gateway.payments.statements.figures import STYLES, Style, read_figures
 from gateway.payments.statements.finishing import Finish
-from gateway.payments.statements.headings import Table
+from gateway.payments.statements.formats.headings import Table
 from gateway.payments.statements.hints import DateOrder, Hints
 from gateway.payments.statements.kinds import ruled
 from gateway.payments.statements.lines import KINDS, BadStatement

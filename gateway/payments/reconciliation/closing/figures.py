@@ -18,8 +18,8 @@ from pydantic import TypeAdapter
 
 from gateway.kernel.clock import day_in
 from gateway.ledger.rules import next_month
-from gateway.payments.reconciliation.balances import Break, Told, gaps, told
-from gateway.payments.reconciliation.between import NAMES, Name, explain
+from gateway.payments.reconciliation.closing.balances import Break, Told, gaps, told
+from gateway.payments.reconciliation.closing.between import NAMES, Name, explain
 from gateway.payments.reconciliation.items import MATCHES, OURS
 from gateway.payments.statements.lines import LINES
 

@@ -14,7 +14,7 @@ from gateway.ledger.entries import Entry, Line, record
 from gateway.ledger.rules import split_payment
 from gateway.membership.households import by_id, lock_household
 from gateway.payments.collections import Collection
-from gateway.payments.reconciliation.deals import (
+from gateway.payments.reconciliation.differences.deals import (
     Deal,
     Did,
     Done,
@@ -28,8 +28,8 @@ from gateway.payments.reconciliation.deals import (
     tell_household,
     tie_line,
 )
-from gateway.payments.reconciliation.differences import Kind
-from gateway.payments.reconciliation.unmatched import (
+from gateway.payments.reconciliation.differences.found import Kind
+from gateway.payments.reconciliation.differences.unmatched import (
     assign_it,
     from_suspense,
     give_back,

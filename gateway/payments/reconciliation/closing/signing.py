@@ -23,7 +23,7 @@ from gateway.ledger.rules import month_of
 from gateway.network.organisations import Tree
 from gateway.payments.decisions.two_people import REASON_CHARACTERS
 from gateway.payments.reconciliation import kept
-from gateway.payments.reconciliation.figures import (
+from gateway.payments.reconciliation.closing.figures import (
     Figures,
     Kind,
     Known,
@@ -33,7 +33,7 @@ from gateway.payments.reconciliation.figures import (
     from_json,
     moved,
 )
-from gateway.payments.reconciliation.seen import Looking, without
+from gateway.payments.reconciliation.closing.seen import Looking, without
 from gateway.payments.reconciliation.wallets import Wallet, wallet_with
 from gateway.store.schema import seal, statement, wallet_close
 from gateway.store.turn import take_turn

@@ -23,10 +23,10 @@ from gateway.payments.posting import message_of
 from gateway.payments.providers.base import keep_said
 from gateway.payments.readers import readers
 from gateway.payments.receipts import show_receipt
-from gateway.payments.reconciliation.differences import AGAIN
+from gateway.payments.reconciliation.differences.found import AGAIN
+from gateway.payments.reconciliation.differences.listing import Difference
 from gateway.payments.reconciliation.items import Source
 from gateway.payments.reconciliation.kept import release, tie
-from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.reversing import reversal_key, reverse
 from gateway.payments.states import REFUND_RUNNING, State
 from gateway.payments.unasked.incoming import Seen, put_on_suspense, write_seen

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from gateway.payments.statements.entries import Entry, Stretch, check_stretches, midnight, minor_units, parts_of
+from gateway.payments.statements.formats.entries import Entry, Stretch, check_stretches, midnight, minor_units, parts_of
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement, Heading, Read
 from gateway.payments.statements.running import finished

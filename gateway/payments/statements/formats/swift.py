@@ -11,7 +11,7 @@ from typing import IO, Any
 import mt940
 from mt940.models import Transactions
 
-from gateway.payments.statements.entries import Entry, Stretch, check_stretches, midnight, minor_units, parts_of
+from gateway.payments.statements.formats.entries import Entry, Stretch, check_stretches, midnight, minor_units, parts_of
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement, Heading, Read
 from gateway.payments.statements.running import finished

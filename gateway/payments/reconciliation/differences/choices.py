@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.payments.reconciliation.differences import Kind
+from gateway.payments.reconciliation.differences.found import Kind
 
 Needs = Literal["card", "receipt", "refund", "until"]
 

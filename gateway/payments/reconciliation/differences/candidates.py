@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from gateway.network.organisations import Tree
 from gateway.payments.collections import Collection, by_id
+from gateway.payments.reconciliation.differences.listing import Difference
 from gateway.payments.reconciliation.kept import matches_of, parts_of
-from gateway.payments.reconciliation.listing import Difference
 from gateway.payments.reconciliation.ours import movements
 from gateway.payments.reconciliation.wallets import wallet_with
 

@@ -11,7 +11,7 @@ from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
 from gateway.membership.households import by_id, lock_household
 from gateway.payments.collections import move
-from gateway.payments.reconciliation.deals import (
+from gateway.payments.reconciliation.differences.deals import (
     Deal,
     Did,
     Done,
@@ -24,7 +24,7 @@ from gateway.payments.reconciliation.deals import (
     payment_of,
     tell_household,
 )
-from gateway.payments.reconciliation.differences import RULE, Event
+from gateway.payments.reconciliation.differences.found import RULE, Event
 from gateway.payments.refunds import NoRefund, drop
 from gateway.payments.states import State
 from gateway.payments.unasked.incoming import post_whole

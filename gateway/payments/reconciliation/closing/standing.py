@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, Select, and_, or_, select
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.numbers import with_check_digit
-from gateway.payments.reconciliation.between import fees_member, line_member, ours_member
-from gateway.payments.reconciliation.figures import Noted, Span
+from gateway.payments.reconciliation.closing.between import fees_member, line_member, ours_member
+from gateway.payments.reconciliation.closing.figures import Noted, Span
 from gateway.payments.reconciliation.wallets import Wallet
 from gateway.store.schema import collection, difference, incoming
 

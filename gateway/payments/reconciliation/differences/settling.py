@@ -21,9 +21,10 @@ from gateway.payments.decisions.cases import GATEWAY, close_case, close_cases_of
 from gateway.payments.decisions.two_people import REASON_CHARACTERS, name_kept, same_person
 from gateway.payments.names import operator_number, provider_names
 from gateway.payments.push.limits import largest_alone
-from gateway.payments.reconciliation.choices import CHOICES, Choice, choice_of
-from gateway.payments.reconciliation.deals import Deal, NotSettled
-from gateway.payments.reconciliation.differences import (
+from gateway.payments.reconciliation.differences.choices import CHOICES, Choice, choice_of
+from gateway.payments.reconciliation.differences.deals import Deal, NotSettled
+from gateway.payments.reconciliation.differences.doing import DEEDS
+from gateway.payments.reconciliation.differences.found import (
     RULE,
     UNTIL,
     Event,
@@ -31,10 +32,9 @@ from gateway.payments.reconciliation.differences import (
     story,
     tell,
 )
-from gateway.payments.reconciliation.doing import DEEDS
-from gateway.payments.reconciliation.listing import Difference, difference_numbered, lock_difference
-from gateway.payments.reconciliation.reopening import undo_choice
-from gateway.payments.reconciliation.unmatched import is_still_said
+from gateway.payments.reconciliation.differences.listing import Difference, difference_numbered, lock_difference
+from gateway.payments.reconciliation.differences.reopening import undo_choice
+from gateway.payments.reconciliation.differences.unmatched import is_still_said
 from gateway.payments.unasked.assigning import drop_assignment
 from gateway.payments.unasked.early import early_key
 from gateway.payments.unasked.suspense import take_turn_of

@@ -12,8 +12,8 @@ import polars as pl
 
 from gateway.kernel.money import BadAmount, Money
 from gateway.payments.statements import parties
+from gateway.payments.statements.formats.layouts import BANK_RULES
 from gateway.payments.statements.kinds import ruled
-from gateway.payments.statements.layouts import BANK_RULES
 from gateway.payments.statements.lines import MOMENT, BadStatement, Kind
 
 _ROWS = 100_000

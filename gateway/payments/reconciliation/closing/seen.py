@@ -19,9 +19,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 from gateway.kernel.clock import day_in
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation import kept
-from gateway.payments.reconciliation.balances import MARKS
-from gateway.payments.reconciliation.between import FEES, LINE, ours_member
-from gateway.payments.reconciliation.figures import (
+from gateway.payments.reconciliation.closing.balances import MARKS
+from gateway.payments.reconciliation.closing.between import FEES, LINE, ours_member
+from gateway.payments.reconciliation.closing.figures import (
     SEEN_LINES,
     SEEN_MATCHES,
     SEEN_OURS,
@@ -33,9 +33,9 @@ from gateway.payments.reconciliation.figures import (
     begins,
     looked_from,
 )
+from gateway.payments.reconciliation.closing.standing import in_batches, noted_of, ties_of
 from gateway.payments.reconciliation.kept import PartName
 from gateway.payments.reconciliation.ours import BESIDE, movements
-from gateway.payments.reconciliation.standing import in_batches, noted_of, ties_of
 from gateway.payments.reconciliation.wallets import Wallet, whose_movements
 from gateway.store.schema import account, collection, entry, incoming, line, refund, seal, statement
 

@@ -1,0 +1,1 @@
+"""What doesn't agree: found once, listed, settled by people's choices, undone."""
