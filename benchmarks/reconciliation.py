@@ -29,8 +29,9 @@ from benchmarks.statements import write_theirs
 from gateway.kernel.clock import SystemClock
 from gateway.ledger.chart import Chart
 from gateway.network.organisations import Network, add_organisation
-from gateway.payments.reconciliation.kept import Kept, take_in
+from gateway.payments.reconciliation.kept import Kept
 from gateway.payments.reconciliation.running import reconcile
+from gateway.payments.reconciliation.taking_in import take_in
 from gateway.payments.reconciliation.wallets import open_wallet, wallet_named
 from gateway.payments.statements.hints import Hints
 from gateway.store import migrate

@@ -95,7 +95,7 @@ def import_statement(
 
 def bring_in(parts: Runtime, wallet: Wallet, file: Path, hints: Hints, by: str, days: tuple[date, date] | None) -> None:
     """Take a file in and say what came of it; raises :class:`Fault` where nothing was taken in."""
-    from gateway.payments.reconciliation.kept import Again, take_in
+    from gateway.payments.reconciliation.taking_in import Again, take_in
     from gateway.payments.statements.lines import BadStatement
 
     tree = parts.network.tree()

@@ -34,16 +34,17 @@ from gateway.payments.reconciliation.differences.found import (
     open_differences,
 )
 from gateway.payments.reconciliation.differences.settling import came_after_all
+from gateway.payments.reconciliation.fees import fees_of
 from gateway.payments.reconciliation.items import MATCHES
 from gateway.payments.reconciliation.kept import Kept, PartName
 from gateway.payments.reconciliation.matching.match import Matched, match
 from gateway.payments.reconciliation.matching.passes import NEAR
-from gateway.payments.reconciliation.ours import BESIDE, details, made_of, movements, told_since
-from gateway.payments.reconciliation.rules import Original, Rules, day_of, rows_of
+from gateway.payments.reconciliation.ours import details, made_of, movements, told_since
+from gateway.payments.reconciliation.rules import Original, Rules, rows_of
 from gateway.payments.reconciliation.wallets import Wallet
 from gateway.payments.statements.lines import LINES, MOMENT
 from gateway.payments.unasked.incoming import Known
-from gateway.store.schema import account, difference, entry, incoming, line, statement
+from gateway.store.schema import difference, incoming, statement
 from gateway.store.unit import Store, Unit
 
 REACH = timedelta(days=7)  # how far from a statement's time a movement of its lines may lie
@@ -271,75 +272,13 @@ class _Run:
         left = left.with_columns(its_amount="amount")
         self._open(self._twice(one, row, said) for row in left.iter_rows(named=True))
 
-    # --- fees ---------------------------------------------------------------------------------------------------------
-
     def _fees(self, one: Kept) -> None:
-        """The fees of a statement, a day at a time; those that an operator's SMS told of one by one are compared."""
+        """Post the fees of a statement, a day at a time, and write down those that differ from what SMS told of."""
         with self._store.read() as connection:
-            fees = self._fee_lines(connection)
-            if fees.is_empty():
-                return
-            posted = self._posted_fees(connection, one)
-        # What an SMS told of before the statement came is posted already.
-        before = posted.filter(pl.col("recorded_at") < one.imported_at)
-        alone = fees.join(before, on="number", how="anti")
-        for day, minor in alone.group_by("day").agg(pl.col("minor").sum()).sort("day").iter_rows():
+            found = fees_of(connection, self._tree, self._wallet, one, self._parts)
+        for day, minor in found.by_day:
             self._rules.fees(one.id, day, minor)
-        twice = posted.filter(pl.col("recorded_at") >= one.imported_at)
-        compared = pl.concat(
-            [
-                fees.join(before, on="number").filter(pl.col("minor") != pl.col("ours")),
-                fees.join(twice, on="number").with_columns(pl.col("ours") + pl.col("minor")),
-            ]
-        )
-        self._open(
-            Found(
-                "fee",
-                difference_key("fee", self._wallet.id, row["number"]),
-                self._wallet.id,
-                row["at"],
-                "the fee in the books isn't the statement's",
-                one.id,
-                row["line"],
-                row["number"],
-                theirs=self._money(row["minor"]),
-                ours=self._money(row["ours"]),
-            )
-            for row in compared.iter_rows(named=True)
-        )
-
-    def _fee_lines(self, connection: Connection) -> pl.DataFrame:
-        wanted = ["line", "at", "kind", "amount", "fee", "operator_id", "linked"]
-        own = pl.col("kind") == "fee"
-        frames = [kept.lines_of(connection, part, wanted) for part in self._parts]
-        if not frames:
-            return pl.DataFrame()
-        return pl.concat([frame.filter((pl.col("fee") != 0) | own) for frame in frames]).select(
-            "line",
-            "at",
-            day_of(pl.col("at"), self._zone).alias("day"),
-            pl.when(own).then(pl.col("linked")).otherwise(pl.col("operator_id")).alias("number"),
-            (pl.col("fee") - pl.when(own).then(pl.col("amount")).otherwise(0)).alias("minor"),
-        )
-
-    def _posted_fees(self, connection: Connection, one: Kept) -> pl.DataFrame:
-        """The fees that an operator's SMS told of: number, minor units, when they were recorded."""
-        rows = connection.execute(
-            select(entry.c.key, line.c.amount_minor, entry.c.recorded_at)
-            .join(line, line.c.entry_id == entry.c.id)
-            .join(account, account.c.id == line.c.account_id)
-            .where(
-                BESIDE,
-                account.c.role == "fees",
-                account.c.currency == self._wallet.currency,
-                entry.c.organisation_id == self._rules.books.id,
-                entry.c.key.startswith(f"fee:{self._wallet.operator}:"),
-                entry.c.happened_on.between((one.from_at - REACH).date(), (one.until_at + REACH).date()),
-            )
-        )
-        values = [(row.key.split(":")[2], row.amount_minor, row.recorded_at) for row in rows]
-        schema = {"number": pl.String(), "ours": pl.Int64(), "recorded_at": MOMENT}
-        return pl.DataFrame(values, schema=schema, orient="row")
+        self._open(found.differing)
 
     # --- what differs -------------------------------------------------------------------------------------------------
 

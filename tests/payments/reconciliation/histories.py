@@ -21,8 +21,8 @@ from gateway.membership.households import Household
 from gateway.membership.people import Person
 from gateway.payments.collections import create, move
 from gateway.payments.providers.base import Paid
-from gateway.payments.reconciliation.kept import take_in
 from gateway.payments.reconciliation.running import reconcile
+from gateway.payments.reconciliation.taking_in import take_in
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.refunds import Refund, approve, ask_refund, paid
 from gateway.payments.settle import post_paid

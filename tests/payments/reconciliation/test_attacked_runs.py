@@ -17,8 +17,9 @@ from gateway.payments.collections import by_key, move
 from gateway.payments.providers.base import Paid
 from gateway.payments.reconciliation import running
 from gateway.payments.reconciliation.differences.listing import Difference, differences
-from gateway.payments.reconciliation.kept import Kept, state_of_matches, take_in
+from gateway.payments.reconciliation.kept import Kept, state_of_matches
 from gateway.payments.reconciliation.running import reconcile
+from gateway.payments.reconciliation.taking_in import take_in
 from gateway.payments.reconciliation.wallets import Wallet, open_wallet
 from gateway.payments.refunds import Refund, approve, ask_refund
 from gateway.payments.refunds import paid as refund_paid

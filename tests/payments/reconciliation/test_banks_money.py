@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from gateway.payments.collections import by_id
 from gateway.payments.reconciliation.differences.listing import differences
-from gateway.payments.reconciliation.kept import Kept, take_in
+from gateway.payments.reconciliation.kept import Kept
 from gateway.payments.reconciliation.running import reconcile
+from gateway.payments.reconciliation.taking_in import take_in
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.refunds import Refund, approve, ask_refund, paid
 from gateway.payments.statements.hints import Hints

@@ -14,8 +14,9 @@ from gateway.ledger.accounts import first_difference
 from gateway.payments.reconciliation import kept
 from gateway.payments.reconciliation.differences.listing import Difference, differences
 from gateway.payments.reconciliation.explained import Explained, explained
-from gateway.payments.reconciliation.kept import Again, Kept, take_in
+from gateway.payments.reconciliation.kept import Kept
 from gateway.payments.reconciliation.running import Report, reconcile
+from gateway.payments.reconciliation.taking_in import Again, take_in
 from gateway.payments.reconciliation.wallets import Wallet, open_wallet
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement

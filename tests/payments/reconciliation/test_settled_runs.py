@@ -11,8 +11,9 @@ from sqlalchemy import update
 
 from gateway.payments.reconciliation.differences.listing import Difference, differences
 from gateway.payments.reconciliation.differences.settling import Settled
-from gateway.payments.reconciliation.kept import Kept, left_of, statements, take_in
+from gateway.payments.reconciliation.kept import Kept, left_of, statements
 from gateway.payments.reconciliation.running import reconcile
+from gateway.payments.reconciliation.taking_in import take_in
 from gateway.payments.reconciliation.wallets import open_wallet
 from gateway.payments.statements.hints import Hints
 from gateway.store.schema import collection

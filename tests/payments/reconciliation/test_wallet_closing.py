@@ -30,8 +30,9 @@ from gateway.payments.reconciliation.closing.signing import (
 from gateway.payments.reconciliation.differences.choices import CHOICES
 from gateway.payments.reconciliation.differences.listing import differences
 from gateway.payments.reconciliation.differences.settling import Given, Settled, settle
-from gateway.payments.reconciliation.kept import Kept, take_in
+from gateway.payments.reconciliation.kept import Kept
 from gateway.payments.reconciliation.running import reconcile
+from gateway.payments.reconciliation.taking_in import take_in
 from gateway.payments.reconciliation.wallets import Wallet, open_wallet
 from gateway.payments.statements.hints import Hints
 from gateway.store.schema import account, entry, line, statement_part, wallet_close

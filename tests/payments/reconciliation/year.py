@@ -23,7 +23,8 @@ from gateway.membership.households import Household, by_id
 from gateway.network.organisations import Network
 from gateway.payments.collections import create, move
 from gateway.payments.providers.base import Paid
-from gateway.payments.reconciliation.kept import Kept, take_in
+from gateway.payments.reconciliation.kept import Kept
+from gateway.payments.reconciliation.taking_in import take_in
 from gateway.payments.reconciliation.wallets import Wallet, open_wallet
 from gateway.payments.settle import post_paid
 from gateway.payments.statements.hints import Hints
