@@ -21,7 +21,7 @@ class AirtelPlay(Playing):
         self.country = country
         super().__init__("--country", country, *options)
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> AirtelMoney:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> AirtelMoney:
         values = {
             "client_id": standin.CLIENT_ID, "client_secret": standin.CLIENT_SECRET, "country": self.country, **more,
         }  # fmt: skip

@@ -16,7 +16,7 @@ class DarajaPlay(Playing):
 
     MODULE = "daraja"
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> Daraja:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> Daraja:
         values = {
             "consumer_key": standin.CONSUMER_KEY,
             "consumer_secret": standin.CONSUMER_SECRET,

@@ -16,7 +16,7 @@ class GsmaPlay(Playing):
 
     MODULE = "gsma"
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> Gsma:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> Gsma:
         values = {
             "api_key": standin.API_KEY,
             "client_id": standin.CLIENT_ID,

@@ -21,7 +21,7 @@ class MpesaPlay(Playing):
         super().__init__(*options)
         self.public_key: str = self.play("public-key")["key"]
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> MpesaOpenApi:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> MpesaOpenApi:
         values = {
             "api_key": standin.API_KEY,
             "public_key": self.public_key,

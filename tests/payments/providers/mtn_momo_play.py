@@ -19,10 +19,10 @@ class MomoPlay(Playing):
         self.environment = options[options.index("--target-environment") + 1] if options else "sandbox"
         super().__init__(*options)
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> MtnMomo:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> MtnMomo:
         return MtnMomo(**self._own(url, read_timeout_s) | more)
 
-    def both_ways(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> MtnMomoBothWays:
+    def both_ways(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> MtnMomoBothWays:
         """The provider that can give money back too."""
         return MtnMomoBothWays(
             disbursement_api_user=standin.API_USER,

@@ -22,7 +22,7 @@ class OrangePlay(Playing):
         self.country = country
         super().__init__("--country", country, *options)
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> OrangeMoney:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> OrangeMoney:
         values = {
             "client_id": standin.CLIENT_ID,
             "client_secret": standin.CLIENT_SECRET,
