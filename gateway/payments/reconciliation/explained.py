@@ -49,8 +49,8 @@ def explained(
     if one is None:
         return None
     rows: list[dict[str, Any]] = []
-    for part in kept.parts_of(connection, one.wallet_id):
-        if part.statement_id == one.id and len(rows) < limit and (part.left or not unmatched):
+    for part in kept.parts_of_statement(connection, one.id):
+        if len(rows) < limit and (part.left or not unmatched):
             rows += _rows(connection, part, number, unmatched, limit - len(rows))
     about = _differences(connection, one.id, [row["line"] for row in rows])
     found = [

@@ -110,6 +110,16 @@ def parts_of(
     return [PartName(*row) for row in connection.execute(query)]
 
 
+def parts_of_statement(connection: Connection, statement_id: int) -> list[PartName]:
+    """The parts of one statement, in order."""
+    rows = connection.execute(
+        select(statement_part.c.statement_id, statement_part.c.number, statement_part.c.left)
+        .where(statement_part.c.statement_id == statement_id)
+        .order_by(statement_part.c.number)
+    )
+    return [PartName(*row) for row in rows]
+
+
 def lines_of(connection: Connection, part: PartName, columns: list[str] | None = None) -> pl.DataFrame:
     """The lines of a part, as :data:`LINES` or some of its columns."""
     content = connection.scalar(select(statement_part.c.content).where(_its(part)))
@@ -183,13 +193,7 @@ def tie(unit: Unit, statement_id: int, number: int, source: Source, its_id: int)
     """Somebody says which movement a line is; False where there is no such line, or it is matched already."""
     _take_turn_at(unit, statement_id)
     match = {"line": [number], "how": ["person"], "source": [source], "id": [its_id]}
-    parts = (
-        select(statement_part.c.number, statement_part.c.left)
-        .where(statement_part.c.statement_id == statement_id)
-        .order_by(statement_part.c.number)
-    )
-    for row in unit.connection.execute(parts).all():
-        part = PartName(statement_id, row.number, row.left)
+    for part in parts_of_statement(unit.connection, statement_id):
         if number in lines_of(unit.connection, part, ["line"])["line"]:
             before = matches_of(unit.connection, part)
             add_matches(unit, part, pl.DataFrame(match, schema=MATCHES))
@@ -200,9 +204,7 @@ def tie(unit: Unit, statement_id: int, number: int, source: Source, its_id: int)
 def release(unit: Unit, statement_id: int, number: int) -> None:
     """A line is free again, and its statement is looked at by the next run."""
     _take_turn_at(unit, statement_id)
-    own = (statement_part.c.statement_id == statement_id) & (statement_part.c.matches.is_not(None))
-    for row in unit.connection.execute(select(statement_part.c.number, statement_part.c.left).where(own)).all():
-        part = PartName(statement_id, row.number, row.left)
+    for part in parts_of_statement(unit.connection, statement_id):
         known = matches_of(unit.connection, part)
         rest = known.filter(pl.col("line") != number)
         if rest.height < known.height:

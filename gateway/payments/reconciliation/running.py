@@ -152,7 +152,7 @@ class _Run:
         """Twice, as rules make movements that its lines are then matched with."""
         with self._store.read() as connection:
             self._seen = kept.state_of_matches(connection, self._wallet.id)
-            self._parts = [part for part in kept.parts_of(connection, self._wallet.id) if part.statement_id == one.id]
+            self._parts = kept.parts_of_statement(connection, one.id)
             from_at, until_at = one.from_at - REACH, max(one.until_at + REACH, self._now)
             lines = self._left_lines(connection, one)
             keyed = lines["our_id"].is_not_null().any()
@@ -462,8 +462,8 @@ class _Run:
         return {row for frame in frames for row in frame.iter_rows()}
 
     def _matched_lines(self, connection: Connection, rows: Sequence[Row[Any]]) -> set[tuple[int, int]]:
-        ids = {row.statement_id for row in rows if row.kind in ("ambiguous", "reversed")}
-        parts = [part for part in kept.parts_of(connection, self._wallet.id) if part.statement_id in ids]
+        ids = {row.statement_id for row in rows if row.kind in ("ambiguous", "reversed") and row.statement_id}
+        parts = [part for each in sorted(ids) for part in kept.parts_of_statement(connection, each)]
         return {
             (part.statement_id, number)
             for part in parts
