@@ -51,3 +51,11 @@ MATCHES = pl.Schema(
         "id": pl.Int64(),
     }
 )
+
+# What a line without an operator's number is called instead: nobody else knows of it.
+BY_PLACE = "^S[0-9]+L[0-9]+$"
+
+
+def name_by_place(statement_id: int, line: int | str) -> str:
+    """The name of a line by where it stands, which :data:`BY_PLACE` tells from an operator's number."""
+    return f"S{statement_id}L{line}"

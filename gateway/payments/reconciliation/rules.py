@@ -31,7 +31,7 @@ from gateway.payments.reconciliation.differences.found import (
     open_difference,
     settled_by_rule,
 )
-from gateway.payments.reconciliation.items import Source
+from gateway.payments.reconciliation.items import Source, name_by_place
 from gateway.payments.reconciliation.wallets import Wallet
 from gateway.payments.settle import post_paid
 from gateway.payments.unasked.incoming import Known, Posted, Seen, see
@@ -60,7 +60,7 @@ class Row(NamedTuple):
     @property
     def number(self) -> str:
         """What names it for ever: the operator's number, or else where it stands."""
-        return self.operator_id or f"S{self.statement_id}L{self.line}"
+        return self.operator_id or name_by_place(self.statement_id, self.line)
 
 
 def rows_of(statement_id: int, lines: pl.DataFrame) -> Iterator[Row]:

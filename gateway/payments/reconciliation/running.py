@@ -35,7 +35,7 @@ from gateway.payments.reconciliation.differences.found import (
 )
 from gateway.payments.reconciliation.differences.settling import came_after_all
 from gateway.payments.reconciliation.fees import fees_of
-from gateway.payments.reconciliation.items import MATCHES
+from gateway.payments.reconciliation.items import MATCHES, name_by_place
 from gateway.payments.reconciliation.kept import Kept, PartName
 from gateway.payments.reconciliation.matching.match import Matched, match
 from gateway.payments.reconciliation.matching.passes import NEAR
@@ -187,7 +187,7 @@ class _Run:
                 frames.append(lines.join(matched, on="line", how="anti", maintain_order="left"))
         if not frames:
             return pl.DataFrame(schema=LINES)
-        place = pl.format(f"S{one.id}L{{}}", pl.col("line"))
+        place = pl.format(name_by_place(one.id, "{}"), pl.col("line"))
         rest = [pl.lit(None, kind).alias(name) for name, kind in LINES.items() if name not in _MATCHED_BY]
         named = pl.coalesce("operator_id", place).alias("operator_id")
         return pl.concat(frames).with_columns(named, *rest).select(LINES.names())

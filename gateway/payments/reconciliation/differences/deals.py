@@ -25,7 +25,7 @@ from gateway.payments.readers import readers
 from gateway.payments.receipts import show_receipt
 from gateway.payments.reconciliation.differences.found import AGAIN
 from gateway.payments.reconciliation.differences.listing import Difference
-from gateway.payments.reconciliation.items import Source
+from gateway.payments.reconciliation.items import Source, name_by_place
 from gateway.payments.reconciliation.kept import release, tie
 from gateway.payments.reversing import reversal_key, reverse
 from gateway.payments.states import REFUND_RUNNING, State
@@ -105,7 +105,9 @@ class Deal:
         """What money that it brings is told apart by: the operator's number or the line, and from the second on how
         often."""
         one = self.one
-        place = f"S{one.statement_id}L{one.line}" if one.line is not None else f"D{one.id}"
+        place = f"D{one.id}"
+        if one.statement_id is not None and one.line is not None:
+            place = name_by_place(one.statement_id, one.line)
         number = operator_number(one.operator_id or place)
         again = self.times + (one.kind == "twice")
         return number if again == 1 else f"{number}{AGAIN}{again}"

@@ -15,7 +15,7 @@ from typing import Literal
 import polars as pl
 
 from gateway.kernel.card import BadCard, read_card
-from gateway.payments.reconciliation.items import How
+from gateway.payments.reconciliation.items import BY_PLACE, How
 from gateway.payments.unasked.incoming import cards_in
 
 # So many figures of a masked number must be known before it says whose it is.
@@ -46,7 +46,6 @@ def can_be() -> pl.Expr:
 
 _FIGURES = r"^[^0-9]*[0-9](?:[\s.\-/]{0,2}[0-9]){8}[^0-9]*$"  # one run of nine, and no other figure
 _NO_FIGURE = "[^0-9]"
-_BY_PLACE = "^S[0-9]+L[0-9]+$"  # what a line without an operator's number is called instead: nobody else knows of it
 
 
 def with_clues(lines: pl.DataFrame) -> pl.DataFrame:
@@ -60,7 +59,7 @@ def with_clues(lines: pl.DataFrame) -> pl.DataFrame:
         pl.when(known).then(shape).alias("shape"),
         _figures(pl.col("payer")),
         *_of_both(),
-        (pl.col("operator_id").is_not_null() & ~pl.col("operator_id").str.contains(_BY_PLACE)).alias("numbered"),
+        (pl.col("operator_id").is_not_null() & ~pl.col("operator_id").str.contains(BY_PLACE)).alias("numbered"),
     )
 
 
