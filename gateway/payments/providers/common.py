@@ -17,6 +17,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from gateway.kernel.money import BadAmount, Money
+from gateway.kernel.strict_json import Unreadable, read_json
 from gateway.payments.providers.base import BadNotice, FindAnswer, Reason, Refused, Unclear, keep_said
 from gateway.payments.providers.http import (
     MAX_ANSWER_BYTES,
@@ -24,8 +25,6 @@ from gateway.payments.providers.http import (
     Http,
     NoAnswer,
     Unreached,
-    Unreadable,
-    read_json,
 )
 from gateway.payments.providers.kept import Good, Kept
 

@@ -7,7 +7,6 @@ had died, and no redirect is followed.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -22,13 +21,10 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from gateway.kernel.atomic import require_outside
+from gateway.kernel.strict_json import Unreadable, read_json
 
 MAX_ANSWER_BYTES = 64 * 1024
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-class Unreadable(ValueError):
-    """Bytes that are not one unambiguous JSON text."""
 
 
 @dataclass(frozen=True)
@@ -159,34 +155,6 @@ class Http:
             self._own.pid, self._own.session = os.getpid(), session
         found: requests.Session = self._own.session
         return found
-
-
-def read_json(body: bytes) -> object:
-    """Read JSON strictly: UTF-8 with or without BOM, no repeated keys, no NaN, figures kept as their text.
-
-    Raises :class:`Unreadable`. Figures stay text so that no float is made and no giant number is computed.
-    """
-    try:
-        return json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=_without_repeats,
-            parse_float=str,
-            parse_int=str,
-            parse_constant=_no_constant,
-        )
-    except (ValueError, RecursionError):
-        raise Unreadable("not one unambiguous JSON text") from None
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Unreadable("repeated key")
-    return found
-
-
-def _no_constant(word: str) -> object:
-    raise Unreadable(word)
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

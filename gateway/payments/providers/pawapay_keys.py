@@ -14,8 +14,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from gateway.kernel.faults import Fault
+from gateway.kernel.strict_json import Unreadable, read_json
 from gateway.payments.providers.base import Refused, Unclear
-from gateway.payments.providers.http import Unreadable, read_json
 from gateway.payments.providers.signatures import BadKey, SigningKey, read_private_key, read_public_key
 
 GOOD_FOR_S = 6 * 3600.0  # then a key that pawaPay has taken back is missed

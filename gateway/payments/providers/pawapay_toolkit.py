@@ -14,9 +14,10 @@ from typing import Any, Never
 
 from gateway.kernel.money import EXPONENT, Money
 from gateway.kernel.msisdn import BadMsisdn, read_caller
+from gateway.kernel.strict_json import Unreadable, read_json
 from gateway.payments.providers.base import Availability, Order, Reason, Refused, Unclear, keep_said
 from gateway.payments.providers.common import REASK_S, json_body, read_figure
-from gateway.payments.providers.http import Answer, Http, Unreadable, read_json
+from gateway.payments.providers.http import Answer, Http
 from gateway.payments.providers.kept import Good, Kept
 from gateway.payments.providers.pawapay_words import (
     ACTIVE_CONF,

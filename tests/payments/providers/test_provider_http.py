@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.payments.providers.http import Answer, Http, NoAnswer, Unreached, Unreadable, read_json
+from gateway.payments.providers.http import Answer, Http, NoAnswer, Unreached
 
 
 @contextmanager
@@ -220,20 +220,3 @@ def _nothing(connection: socket.socket, _: bytes) -> None:
 def _elsewhere(url: str) -> str:
     """The same place by a name that isn't known as this machine's."""
     return url.replace("127.0.0.1", "127.1")
-
-
-@pytest.mark.parametrize(
-    ("body", "found"),
-    [
-        (b'{"a": 1.50, "b": [1e999999999, true, null]}', {"a": "1.50", "b": ["1e999999999", True, None]}),
-        (b'\xef\xbb\xbf{"a": "\xc3\xa9"}', {"a": "é"}),
-    ],
-)
-def test_figures_stay_text(body: bytes, found: object) -> None:
-    assert read_json(body) == found
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b'{"a": 1, "a": 1}', b"NaN", b"[-Infinity]", b"\xff", b"[" * 99_999])
-def test_what_is_ambiguous_is_unreadable(body: bytes) -> None:
-    with pytest.raises(Unreadable):
-        read_json(body)
