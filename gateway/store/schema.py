@@ -65,8 +65,11 @@ organisation = Table(
     Column("time_zone", String(40)),
     Column("languages", String(40)),  # "fr,en": what is offered, the first by default
     Column("merchant_code", String(20)),  # where members pay by reference
+    Column("quiet_from", SmallInteger),  # the hours of the day between which nobody is written to who didn't ask
+    Column("quiet_until", SmallInteger),
     Column("keeps_books", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("kind in ('platform', 'promoter', 'union', 'mutuelle', 'section')", name="kind"),
+    CheckConstraint("quiet_from between 0 and 23 and quiet_until between 0 and 23", name="quiet_hours"),
 )
 
 service_code = Table(
@@ -88,8 +91,11 @@ staff = Table(
     Column("language", String(2)),
     _ref("facility_id", "facility"),  # where an agent works
     Column("ended_on", Date),  # the row stays: what its holder did names it
+    Column("told", String(4)),  # of payments: each (NULL), all of an hour, or all of a day
+    Column("told_until", Instant),  # what was posted by then is told
     UniqueConstraint("organisation_id", "msisdn", "role"),
     CheckConstraint("role in ('treasurer', 'animator', 'agent', 'adviser')", name="role"),
+    CheckConstraint("told in ('hour', 'day')", name="told"),
 )
 
 # Health facilities (FOSA) and the organisation that has an agreement with each; every member of the network may go.
@@ -837,6 +843,128 @@ wallet_close = Table(
 
 # --- sms ------------------------------------------------------------------------------------------------------------
 
+# A text of ours that a mutuelle says in its own words, in one language: the newest version counts.
+sms_template = Table(
+    "sms_template",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("text", Text),  # NULL: ours again
+    Column("written_at", Instant, nullable=False),
+    Column("by_name", String(60), nullable=False),
+    UniqueConstraint("organisation_id", "event", "language", "version"),
+)
+
+# Who is reminded by itself, so many days from the day on which something is due (before it: below zero).
+reminder_rule = Table(
+    "reminder_rule",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("plan_code", String(20)),  # NULL: whatever the plan
+    Column("days", SmallInteger, nullable=False),
+    Column("texts", JSON, nullable=False),  # by language; what isn't there is said in the words of the event
+    Column("since", Date, nullable=False),
+    Column("ended_on", Date),
+    Column("by_name", String(60), nullable=False),
+    CheckConstraint("days between -60 and 180", name="days"),
+)
+
+# A text to many: who gets it, what it may cost, and how far it has come. Amounts are ten-thousandths of the currency.
+campaign = Table(
+    "campaign",
+    metadata,
+    _id(),
+    Column("key", String(80), nullable=False, unique=True),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("kind", String(8), nullable=False),
+    Column("title", String(60), nullable=False),
+    Column("who", JSON, nullable=False),
+    Column("texts", JSON, nullable=False),  # by language
+    Column("state", String(9), nullable=False),
+    Column("reason", String(40)),  # why it is paused
+    Column("currency", String(3), nullable=False),
+    Column("budget_e4", BigInteger),
+    Column("committed_e4", BigInteger, nullable=False, server_default=text("0")),  # spent, or may have been
+    Column("expected", JSON),  # what its preview said when it was started
+    Column("starts_at", Instant),
+    _ref("rule_id", "reminder_rule"),
+    Column("due_on", Date),  # of a rule: the dues that it reminds of
+    Column("cursor", BigInteger, nullable=False, server_default=text("0")),  # households up to this id are chosen
+    Column("slices", Integer, nullable=False, server_default=text("0")),
+    Column("chosen_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    CheckConstraint("kind in ('reminder', 'rule', 'news', 'list')", name="kind"),
+    CheckConstraint("state in ('draft', 'scheduled', 'running', 'paused', 'done', 'cancelled')", name="state"),
+    Index(
+        "ix_campaign_open",
+        "state",
+        sqlite_where=text("state in ('scheduled', 'running', 'paused')"),
+        postgresql_where=text("state in ('scheduled', 'running', 'paused')"),
+    ),
+)
+
+# What was done about a campaign, and by whom: never changed or deleted by the program.
+campaign_event = Table(
+    "campaign_event",
+    metadata,
+    _id(),
+    _ref("campaign_id", "campaign", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("what", String(12), nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("note", String(200)),
+)
+
+# Those who read a campaign's text before anybody else does.
+sms_guest = Table(
+    "sms_guest",
+    metadata,
+    _ref("organisation_id", "organisation", primary_key=True),
+    Column("msisdn", String(16), primary_key=True),
+    Column("name", String(60), nullable=False),
+    Column("language", String(2)),
+)
+
+# Who asked for the news of a part of the network, member or not.
+news_reader = Table(
+    "news_reader",
+    metadata,
+    Column("msisdn", String(16), primary_key=True),
+    _ref("organisation_id", "organisation", primary_key=True, index=True),
+    Column("since", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+# A number to which nothing was delivered lately: how often in a row, and why last.
+failing_number = Table(
+    "failing_number",
+    metadata,
+    Column("msisdn", String(16), primary_key=True),
+    Column("failures", SmallInteger, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("reason", String(40), nullable=False),
+)
+
+# How an aggregator answers: until when it is left alone, and why.
+aggregator_state = Table(
+    "aggregator_state",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("failures", SmallInteger, nullable=False),
+    Column("left_alone_until", Instant),
+    Column("reason", String(40), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("told_at", Instant),  # when somebody was woken about it
+)
+
 message = Table(
     "message",
     metadata,
@@ -845,25 +973,47 @@ message = Table(
     _ref("organisation_id", "organisation", nullable=False, index=True),
     _ref("household_id", "household"),
     Column("event", String(20), nullable=False),
-    Column("msisdn", String(16), nullable=False, index=True),
+    Column("msisdn", String(16), nullable=False, index=True),  # empty: of a household that has no phone
     Column("language", String(2), nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", Text, nullable=False),  # of a campaign's, empty until it is sent
     Column("parts", SmallInteger, nullable=False),
     Column("state", String(10), nullable=False),
     Column("reason", String(40)),
     Column("sends", SmallInteger, nullable=False, server_default=text("0")),
+    Column("aggregator", String(20)),  # who took it, or may have
     Column("aggregator_id", String(64), index=True),
-    Column("cost", String(20)),
+    Column("cost", String(20)),  # as the aggregator worded it
+    Column("cost_e4", BigInteger),  # the same, in ten-thousandths of its currency
+    Column("cost_currency", String(3)),
     Column("created_at", Instant, nullable=False),
     Column("handed_at", Instant),
     Column("report", String(30)),
     Column("reported_at", Instant),
-    CheckConstraint("state in ('waiting', 'sending', 'sent', 'delivered', 'failed', 'uncertain')", name="state"),
+    _ref("campaign_id", "campaign"),
+    Column("slice", Integer),  # of its campaign: what one worker sends in one go
+    CheckConstraint(
+        "state in ('waiting', 'sending', 'sent', 'delivered', 'failed', 'uncertain', 'unknown', 'skipped')",
+        name="state",
+    ),
     Index(
         "ix_message_open",
         "state",
         sqlite_where=text("state in ('waiting', 'sending', 'uncertain')"),
         postgresql_where=text("state in ('waiting', 'sending', 'uncertain')"),
+    ),
+    Index(
+        "ix_message_unreported",
+        "handed_at",
+        sqlite_where=text("state = 'sent'"),
+        postgresql_where=text("state = 'sent'"),
+    ),
+    Index(
+        "ix_message_campaign",
+        "campaign_id",
+        "slice",
+        "state",
+        sqlite_where=text("campaign_id is not null"),
+        postgresql_where=text("campaign_id is not null"),
     ),
 )
 
