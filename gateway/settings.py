@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -259,6 +260,29 @@ class Settings(BaseSettings):
             "with play money."
         ),
     ] = ""
+
+    quiet_from: Annotated[
+        int,
+        Field(ge=0, le=23, description="The hour of the day from which reminders wait, where a mutuelle says nothing."),
+    ] = 20
+    quiet_until: Annotated[
+        int, Field(ge=0, le=23, description="The hour until which they wait; the same hour: they never do.")
+    ] = 7
+    sms_per_second: Annotated[
+        float,
+        Field(gt=0, le=10_000, description="SMS a second that each aggregator takes of us, counted over all workers."),
+    ] = 30.0
+    sms_recipients: Annotated[
+        int, Field(ge=1, le=1000, description="How many numbers one request to the aggregator may name.")
+    ] = 100
+    sms_price: Annotated[
+        Decimal,
+        Field(
+            ge=0,
+            le=10_000,
+            description="What one part of an SMS costs, in CURRENCY, until the aggregator's own answers say it.",
+        ),
+    ] = Decimal(0)
 
     operators_file: Annotated[
         str, Field(description="A TOML file that replaces the built-in plan of countries, prefixes and operators.")

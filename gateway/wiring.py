@@ -66,6 +66,8 @@ class Runtime:
             time_zone=self.settings.time_zone,
             language=self.settings.default_language,
             septets=self.settings.ussd_septets,
+            quiet_from=self.settings.quiet_from,
+            quiet_until=self.settings.quiet_until,
         )
 
     @cached_property

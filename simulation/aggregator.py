@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from gateway.kernel.atomic import require_outside
@@ -42,6 +42,12 @@ class Aggregator:
         self._report(Report(its_id, News.DELIVERED, "Success", None, msisdn))
         machine.may_die("worker killed in a call", 0.5)
         return Unsure("silence") if chance.hit("sms answer lost") else Handed(its_id, None)
+
+    def send_many(self, text: str, msisdns: Sequence[str]) -> Sequence[Answer]:
+        return [self.send(text, one) for one in msisdns]
+
+    def wait(self) -> timedelta:
+        return timedelta(0)
 
     def _report(self, report: Report) -> None:
         chance = self._machine.chance

@@ -28,7 +28,6 @@ from gateway.payments.giving_back import GivingBack, who_gives_back
 from gateway.payments.payers.groups import Listed, add_group, ask_group
 from gateway.payments.push.asking import Cashier
 from gateway.payments.push.breaker import Breakers
-from gateway.payments.push.pace import Pace
 from gateway.payments.push.wishes import ask_for_payment
 from gateway.payments.refunds import GIVE, LOOK, Refund, approve, ask_refund
 from gateway.payments.unasked import declarations
@@ -41,6 +40,7 @@ from gateway.sms.reports import apply_report
 from gateway.sms.web import sms_blueprint
 from gateway.store.effects import Outcome, once
 from gateway.store.outbox import Handler
+from gateway.store.pace import Pace
 from gateway.store.schema import collection, notice, payer_group_member
 from gateway.store.unit import Unit
 from simulation.aggregator import Aggregator, write_report

@@ -34,6 +34,8 @@ class Defaults:
     time_zone: str
     language: str
     septets: int
+    quiet_from: int = 20
+    quiet_until: int = 7
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Organisation:
     merchant_code: str | None
     keeps_books: bool
     books_id: int  # the nearest one, itself or above, that keeps books; itself when none does
+    # The hours of its day from and until which nobody is written to who didn't ask; the same hour: at no time.
+    quiet_from: int = 20
+    quiet_until: int = 7
 
     def under(self, other: Organisation) -> bool:
         """True for ``other`` itself and everything below it."""
@@ -163,8 +168,15 @@ def read_tree(store: Store, defaults: Defaults) -> Tree:
             merchant_code=row.merchant_code or (above.merchant_code if above else None),
             keeps_books=row.keeps_books,
             books_id=row.id if row.keeps_books or above is None else _books(above, row.id),
+            quiet_from=_or_above(row.quiet_from, above.quiet_from if above else defaults.quiet_from),
+            quiet_until=_or_above(row.quiet_until, above.quiet_until if above else defaults.quiet_until),
         )
     return Tree(done.values(), (ServiceCode(r.code, r.organisation_id, r.septets or defaults.septets) for r in codes))
+
+
+def _or_above(own: int | None, above: int) -> int:
+    """An hour: midnight is one too."""
+    return above if own is None else own
 
 
 def _books(above: Organisation, own_id: int) -> int:

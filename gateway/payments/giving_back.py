@@ -34,10 +34,10 @@ from gateway.payments.providers.base import (
     keep_said,
 )
 from gateway.payments.push.breaker import Breakers, Line
-from gateway.payments.push.pace import Pace
 from gateway.payments.push.patience import FIRST_LOOK, LOOK_FOR_LOST_AFTER, look_after_refusal, look_again
 from gateway.payments.refunds import LOOK, Refund, by_key, move, no_longer, post
 from gateway.store.outbox import Ask, Task, put
+from gateway.store.pace import Pace
 from gateway.store.schema import collection, household
 from gateway.store.unit import Store, Unit
 

@@ -7,9 +7,9 @@ for: a connection that is kept, the HTTP status, and an answer whose content typ
 
 from __future__ import annotations
 
-import json
 import logging
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,15 +19,19 @@ import requests
 import urllib3
 from africastalking.Service import validate_phone
 from africastalking.SMS import SMSService
+from requests.adapters import HTTPAdapter
 
 from gateway.kernel.atomic import require_outside
 from gateway.kernel.masking import mask_text
 from gateway.kernel.msisdn import BadMsisdn, read_caller
+from gateway.kernel.strict_json import Unreadable, read_json
 from gateway.sms.port import UNTIL_SOMEBODY_ACTS, Answer, Handed, News, Refused, Report, TryAgain, Unsure
 
 log = logging.getLogger(__name__)
 
+NAME = "africastalking"
 SOON = timedelta(seconds=30)
+CONNECTIONS = 8  # that are kept, for as many threads
 ID_CHARACTERS = 64
 
 
@@ -121,16 +125,27 @@ class AfricasTalking:
 
     def send(self, text: str, msisdn: str) -> Answer:
         """Hand over one text. There is no idempotency key: what came back from a lost answer is :class:`Unsure`."""
+        [answer] = self.send_many(text, [msisdn])
+        return answer
+
+    def send_many(self, text: str, msisdns: Sequence[str]) -> Sequence[Answer]:
+        """Hand over one text for many numbers in one request; each has its own answer."""
         require_outside("Africa's Talking")
-        if not validate_phone(msisdn):
-            return Refused("bad_number")
+        good = [one for one in msisdns if validate_phone(one)]
+        found = dict(zip(good, self._post(text, good), strict=True)) if good else {}
+        return [found.get(one, Refused("bad_number")) for one in msisdns]
+
+    def wait(self) -> timedelta:
+        return timedelta(0)
+
+    def _post(self, text: str, msisdns: Sequence[str]) -> Sequence[Answer]:
         try:
-            response = self._service.send(text, [msisdn], self._sender_id, timeout=self._timeout_s)
+            response = self._service.send(text, list(msisdns), self._sender_id, timeout=self._timeout_s)
         except requests.RequestException as error:
-            return read_failure(error)
+            return [read_failure(error)] * len(msisdns)
         if not 200 <= response.status_code < 300:
-            return _read_http(response.status_code, response.text)
-        return read_answer(response.text)
+            return [_read_http(response.status_code, response.text)] * len(msisdns)
+        return read_answers(response.content, msisdns)
 
     def read_report(self, body: bytes) -> Report | None:
         return read_report(body)
@@ -144,6 +159,8 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK carries no types
         if base_url:
             self._baseUrl = f"{base_url.rstrip('/')}/version1"
         self._session = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
     def _make_request(
         self, url: str, method: str, headers: Any, data: Any, params: Any, callback: Any, timeout: Any
@@ -157,30 +174,43 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK carries no types
 # --- reading what comes back ------------------------------------------------------------------------------------------
 
 
-def read_answer(text: str) -> Answer:
-    """The answer in the body of a successful request for one recipient."""
+def read_answers(body: bytes, msisdns: Sequence[str]) -> list[Answer]:
+    """The answers in the body of a successful request, one for each number that was asked for.
+
+    A number that the answer leaves out may have been sent to or not.
+    """
     try:
-        data = json.loads(text)["SMSMessageData"]
+        data = read_json(body)["SMSMessageData"]  # type: ignore[index]
         recipients, said = data["Recipients"], str(data.get("Message", ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        log.error("Africa's Talking answered what can't be read: %s", mask_text(text[:200]))
-        return Unsure("unreadable_answer")
+    except (Unreadable, KeyError, TypeError, AttributeError):
+        log.error("Africa's Talking answered what can't be read: %s", mask_text(body[:200].decode("utf-8", "replace")))
+        return [_unsure("unreadable_answer")] * len(msisdns)
     if recipients == []:
-        return _read_no_recipient(said)
-    if isinstance(recipients, list) and len(recipients) == 1 and isinstance(recipients[0], dict):
-        return _read_recipient(recipients[0])
-    log.error("Africa's Talking answered for other recipients than the one that was asked: %s", mask_text(text[:200]))
-    return Unsure("unreadable_answer")
+        return [_read_no_recipient(said)] * len(msisdns)
+    if not isinstance(recipients, list):
+        return [_unsure("unreadable_answer")] * len(msisdns)
+    named: dict[str, Mapping[str, Any]] = {}
+    for one in recipients:
+        if isinstance(one, dict):
+            # Where one was asked for and one answers, it is the same, however the number is written there.
+            named.setdefault(msisdns[0] if len(msisdns) == len(recipients) == 1 else str(one.get("number")), one)
+    known: dict[tuple[str, str], Answer] = {}
+    found = [_read_recipient(named[one], known) if one in named else None for one in msisdns]
+    left_out = found.count(None)
+    if left_out:
+        log.error("Africa's Talking's answer leaves out %d of %d numbers that it was asked for", left_out, len(found))
+    return [one or _unsure("left_out") for one in found]
 
 
-def _read_recipient(recipient: dict[str, Any]) -> Answer:
+def _read_recipient(recipient: Mapping[str, Any], known: dict[tuple[str, str], Answer]) -> Answer:
+    """One recipient's answer; ``known`` are those that were told of already, by code and word."""
     code, word = str(recipient.get("statusCode")), str(recipient.get("status"))
-    status = STATUSES.get(int(code)) if code.isdecimal() else None
-    if status is None:
-        return _unknown(f"{code} {word}")
-    if status.then is None:
-        return Handed(_given(recipient.get("messageId"), ID_CHARACTERS), _given(recipient.get("cost"), 20))
-    return _follow(status, code)
+    status = STATUSES.get(int(code)) if code.isdecimal() and len(code) <= 6 else None
+    if status is not None and status.then is None:
+        return Handed(_given(recipient.get("messageId"), ID_CHARACTERS), _given(recipient.get("cost"), 20), NAME)
+    if (code, word) not in known:
+        known[code, word] = _follow(status, code) if status is not None else _unknown(f"{code} {word}")
+    return known[code, word]
 
 
 def _read_no_recipient(said: str) -> Answer:
@@ -208,7 +238,11 @@ def _follow(status: Status, said: str) -> Answer:
 
 def _unknown(said: str) -> Unsure:
     log.error("Africa's Talking answered a word that we don't know: %s", mask_text(said))
-    return Unsure(clean(said, 40))
+    return _unsure(clean(said, 40))
+
+
+def _unsure(reason: str) -> Unsure:
+    return Unsure(reason, NAME)
 
 
 def _given(value: object, characters: int) -> str | None:
@@ -227,7 +261,7 @@ def read_failure(error: requests.RequestException) -> Answer:
         log.warning("Africa's Talking was not reached: %s", type(cause).__name__)
         return TryAgain("not_reached", SOON)
     log.warning("Africa's Talking did not answer: %s", type(error).__name__)
-    return Unsure("no_answer")
+    return _unsure("no_answer")
 
 
 # --- what Africa's Talking posts to us --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from gateway.sms.costs import read_cost
 from gateway.sms.gsm7 import fold, parts
 from gateway.sms.port import Answer, Handed, Refused, SmsPort, TryAgain, Unsure
 from gateway.sms.reports import replay
@@ -169,12 +170,12 @@ class Sender:
         verdict = _verdict(letter, answer, task.claims)
         changes: dict[str, Any] = {"state": verdict.state, "reason": verdict.reason, "sends": verdict.sends}
         if isinstance(answer, Handed | Unsure):
-            changes["handed_at"] = unit.now
+            changes |= {"handed_at": unit.now, "aggregator": answer.by or None}
         # An id that is there already came with a report while we were sending (see reports.py).
         aggregator_id = row.aggregator_id if verdict.state in ("sent", "uncertain") else None
         if isinstance(answer, Handed):
             aggregator_id = answer.aggregator_id or aggregator_id
-            changes["cost"] = answer.cost
+            changes |= cost_columns(answer)
         changes["aggregator_id"] = aggregator_id
         if aggregator_id is not None:
             changes |= {"state": "sent", "reason": None}
@@ -183,6 +184,16 @@ class Sender:
         if changes["state"] == "uncertain":
             log.warning("message %s may or may not have been sent: %s", letter.id, verdict.reason)
         return verdict.wait if changes["state"] in ("waiting", "uncertain") else None
+
+
+def cost_columns(answer: Handed) -> dict[str, Any]:
+    """What the aggregator took for a message, as it worded it and as a count."""
+    cost = read_cost(answer.cost)
+    return {
+        "cost": answer.cost,
+        "cost_e4": cost.e4 if cost else None,
+        "cost_currency": cost.currency if cost else None,
+    }
 
 
 _LETTER = (message.c.id, message.c.event, message.c.msisdn, message.c.text, message.c.sends)

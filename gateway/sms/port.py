@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -16,10 +17,11 @@ UNTIL_SOMEBODY_ACTS = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Handed:
-    """The aggregator has accepted the message. ``cost`` is its own wording ("XOF 12.0000")."""
+    """The aggregator has accepted the message. ``cost`` is its own wording ("XOF 12.0000"), ``by`` its name."""
 
     aggregator_id: str | None
     cost: str | None
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,10 @@ class TryAgain:
 
 @dataclass(frozen=True)
 class Unsure:
-    """It may have been accepted or not; only a report can tell."""
+    """It may have been accepted or not, by the aggregator of this name; only a report can tell."""
 
     reason: str
+    by: str = ""
 
 
 Answer = Handed | Refused | TryAgain | Unsure
@@ -68,7 +71,7 @@ class Report:
 
 
 class SmsPort(Protocol):
-    """Hands one text to an aggregator, outside of any transaction. An answer is a value, never an exception."""
+    """Hands texts to an aggregator, outside of any transaction. An answer is a value, never an exception."""
 
     @property
     def reports(self) -> str:
@@ -76,6 +79,12 @@ class SmsPort(Protocol):
 
     def send(self, text: str, msisdn: str) -> Answer:
         """Hand over a folded text for an E.164 number."""
+
+    def send_many(self, text: str, msisdns: Sequence[str]) -> Sequence[Answer]:
+        """Hand over one folded text for many E.164 numbers, none of them twice: an answer for each, in their order."""
+
+    def wait(self) -> timedelta:
+        """How long nobody is to be called for what can wait; zero when they may be."""
 
     def read_report(self, body: bytes) -> Report | None:
         """The report in a notice's body, or None when it holds none."""
@@ -91,6 +100,12 @@ class NoSms:
 
     def send(self, text: str, msisdn: str) -> Answer:
         return TryAgain("no_aggregator", UNTIL_SOMEBODY_ACTS)
+
+    def send_many(self, text: str, msisdns: Sequence[str]) -> Sequence[Answer]:
+        return [self.send(text, one) for one in msisdns]
+
+    def wait(self) -> timedelta:
+        return UNTIL_SOMEBODY_ACTS
 
     def read_report(self, body: bytes) -> Report | None:
         return None

@@ -12,7 +12,9 @@ listens. What it is asked for on ``/_play/…``:
 A BEHAVIOUR is an object of any of: ``code`` (a recipient's status code), ``slow`` (seconds between accepting and
 answering), ``drop_before`` and ``drop_after`` (the connection breaks without an answer, before or after the message was
 accepted), ``http`` (an HTTP status instead of an answer, nothing accepted), ``empty_recipients`` (no recipient, this
-``Message``), ``text_answer`` (this text, as text/plain), ``reports`` (the statuses that are reported; ``[]``: none).
+``Message``), ``text_answer`` (this text, as text/plain), ``leave_out`` (so many of those that were sent to aren't in
+the answer), ``reports`` (the statuses that are reported; ``[]``: none). Of a number of several in one request only its
+``code`` counts.
 """
 
 from __future__ import annotations
@@ -163,9 +165,9 @@ class Handler(BaseHTTPRequestHandler):
             self._take(form, does)
 
     def _take(self, form: dict[str, str], does: dict[str, Any]) -> None:
-        code = int(does.get("code", 101))
         recipients = []
         for to in form["to"].split(","):
+            code = int((does or self.play.numbers.get(to, {})).get("code", 101))
             its_code = code if re.fullmatch(r"\+[1-9]\d{6,14}", to) else 403
             recipient = {"statusCode": its_code, "number": to, "status": WORDS.get(its_code, "Unheard"), "cost": "0"}
             recipient["messageId"] = "None"
@@ -176,6 +178,7 @@ class Handler(BaseHTTPRequestHandler):
             recipients.append(recipient)
         time.sleep(float(does.get("slow", 0)))
         taken = sum(1 for one in recipients if one["messageId"] != "None")
+        recipients = recipients[: len(recipients) - int(does.get("leave_out", 0))]
         if does.get("drop_after"):
             self._drop()
         elif "text_answer" in does:

@@ -24,10 +24,10 @@ from gateway.payments.providers.base import (
     Refused,
     Waiting,
 )
-from gateway.payments.push.pace import SHORT, Pace
 from gateway.payments.push.wishes import put_ask
 from gateway.payments.states import State
 from gateway.store.outbox import BATCH, drain
+from gateway.store.pace import SHORT, Pace
 from gateway.store.schema import collection, outbox
 from gateway.store.unit import Store
 from tests.payments.village import NEIGHBOUR, ON_SQLITE, PAYER, Village, francs

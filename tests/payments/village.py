@@ -33,12 +33,12 @@ from gateway.payments.providers.base import Paid, Provider
 from gateway.payments.push.asking import Cashier
 from gateway.payments.push.breaker import Breakers
 from gateway.payments.push.daily import Limited
-from gateway.payments.push.pace import Pace
 from gateway.payments.push.wishes import Asked, ask_for_payment
 from gateway.payments.settle import post_paid
 from gateway.payments.states import State
 from gateway.payments.unasked.incoming import Known, Posted, Seen, Suspense, see
 from gateway.store.outbox import Ask, Handler, Task, drain, put
+from gateway.store.pace import Pace
 from gateway.store.schema import caller, collection, entry, message, notice, phone
 from gateway.store.unit import Store
 

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,12 @@ class Around:
         answer = self.port.send(text, msisdn)
         self.after(answer)
         return answer
+
+    def send_many(self, text: str, msisdns: Sequence[str]) -> Sequence[Answer]:
+        return [self.send(text, one) for one in msisdns]
+
+    def wait(self) -> timedelta:
+        return timedelta(0)
 
     def read_report(self, body: bytes) -> Report | None:
         return self.port.read_report(body)

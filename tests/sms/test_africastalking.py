@@ -16,10 +16,11 @@ from urllib3.exceptions import MaxRetryError
 from gateway.kernel.faults import NetworkInsideTransaction
 from gateway.sms.africastalking import (
     HTTP_STATUSES,
+    NAME,
     STATUSES,
     UNTIL_SOMEBODY_ACTS,
     AfricasTalking,
-    read_answer,
+    read_answers,
     read_failure,
     read_report,
 )
@@ -28,6 +29,7 @@ from gateway.store.unit import Store
 from tests.sms.helpers import LOST, NUMBER, StandIn, on_sqlite
 
 SOON, LATER = timedelta(seconds=30), timedelta(minutes=15)
+SECOND, THIRD = "+2290100000002", "+2290100000003"
 
 
 ROWS: list[tuple[dict[str, Any], Answer, int]] = [
@@ -42,25 +44,25 @@ ROWS: list[tuple[dict[str, Any], Answer, int]] = [
     ({"code": 500}, TryAgain("aggregator_error", SOON), 0),
     ({"code": 501}, TryAgain("gateway_error", SOON), 0),
     ({"code": 502}, Refused("rejected_by_gateway"), 0),
-    ({"code": 408}, Unsure("408 Unheard"), 0),
+    ({"code": 408}, Unsure("408 Unheard", NAME), 0),
     ({"http": 400}, Refused("bad_request"), 0),
     ({"http": 401}, TryAgain("bad_credentials", LATER), 0),
     ({"http": 403}, TryAgain("bad_credentials", LATER), 0),
     ({"http": 404}, TryAgain("wrong_address", LATER), 0),
     ({"http": 429}, TryAgain("throttled", SOON), 0),
     ({"http": 503}, TryAgain("unavailable", SOON), 0),
-    ({"http": 500}, Unsure("HTTP 500"), 0),
-    ({"http": 502}, Unsure("HTTP 502"), 0),
-    ({"http": 307}, Unsure("HTTP 307"), 0),
+    ({"http": 500}, Unsure("HTTP 500", NAME), 0),
+    ({"http": 502}, Unsure("HTTP 502", NAME), 0),
+    ({"http": 307}, Unsure("HTTP 307", NAME), 0),
     ({"empty_recipients": "InvalidSenderId"}, TryAgain("invalid_sender", UNTIL_SOMEBODY_ACTS), 0),
     ({"empty_recipients": "InsufficientBalance"}, TryAgain("no_credit", LATER), 0),
     ({"empty_recipients": "Sent to 0/1 Total Cost: 0"}, Refused("not_accepted"), 0),
-    ({"empty_recipients": "Sent to 1/1 Total Cost: 0"}, Unsure("Sent to 1/1 Total Cost: 0"), 0),
-    ({"empty_recipients": "Come back on Monday"}, Unsure("Come back on Monday"), 0),
-    ({"text_answer": "Success"}, Unsure("unreadable_answer"), 1),
-    ({"drop_before": True}, Unsure("no_answer"), 0),
-    ({"drop_after": True}, Unsure("no_answer"), 1),
-    (LOST, Unsure("no_answer"), 1),
+    ({"empty_recipients": "Sent to 1/1 Total Cost: 0"}, Unsure("Sent to 1/1 Total Cost: 0", NAME), 0),
+    ({"empty_recipients": "Come back on Monday"}, Unsure("Come back on Monday", NAME), 0),
+    ({"text_answer": "Success"}, Unsure("unreadable_answer", NAME), 1),
+    ({"drop_before": True}, Unsure("no_answer", NAME), 0),
+    ({"drop_after": True}, Unsure("no_answer", NAME), 1),
+    (LOST, Unsure("no_answer", NAME), 1),
 ]
 ACCEPTED = [100, 101, 102]
 
@@ -84,7 +86,7 @@ def test_what_was_accepted_is_handed_over_with_its_id_and_cost(
     standin.script({"code": code})
     answer = port.send("Recu 12", NUMBER)
     (sent,) = standin.sent()
-    assert answer == Handed(sent["id"], "XOF 12.0000")
+    assert answer == Handed(sent["id"], "XOF 12.0000", NAME)
     assert (sent["to"], sent["message"], sent["from"]) == (NUMBER, "Recu 12", None)
 
 
@@ -122,7 +124,10 @@ def test_nobody_listening_means_that_nothing_was_sent() -> None:
     ("broken", "answer"),
     [
         (ssl.SSLCertVerificationError("certificate is not yet valid"), TryAgain("not_reached", SOON)),
-        (ssl.SSLError("wrong version number"), Unsure("no_answer")),  # in the middle of an answer it looks the same
+        (
+            ssl.SSLError("wrong version number"),
+            Unsure("no_answer", NAME),
+        ),  # in the middle of an answer it looks the same
     ],
 )
 def test_a_host_with_a_bad_certificate_was_sent_nothing(broken: ssl.SSLError, answer: Answer) -> None:
@@ -161,21 +166,56 @@ def test_no_call_is_made_inside_a_transaction(store: Store, standin: StandIn, po
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
-        ('{"SMSMessageData": {"Recipients": [{"statusCode": "101", "messageId": "x"}]}}', Handed("x", None)),
-        ('{"SMSMessageData": {"Recipients": [{"statusCode": 101, "messageId": "None"}]}}', Handed(None, None)),
-        ('{"SMSMessageData": {"Recipients": [{"statusCode": 101, "messageId": "a\\u0000b"}]}}', Handed("ab", None)),
-        ('{"SMSMessageData": {"Recipients": [{"status": "Success"}]}}', Unsure("None Success")),
-        ('{"SMSMessageData": {"Recipients": [{}, {}]}}', Unsure("unreadable_answer")),
-        ('{"SMSMessageData": {"Recipients": null}}', Unsure("unreadable_answer")),
-        ('{"SMSMessageData": []}', Unsure("unreadable_answer")),
-        ('{"SMSMessageData": {}}', Unsure("unreadable_answer")),
-        ("[]", Unsure("unreadable_answer")),
-        ("<html>", Unsure("unreadable_answer")),
-        ("", Unsure("unreadable_answer")),
+        ('{"SMSMessageData": {"Recipients": [{"statusCode": "101", "messageId": "x"}]}}', Handed("x", None, NAME)),
+        ('{"SMSMessageData": {"Recipients": [{"statusCode": 101, "messageId": "None"}]}}', Handed(None, None, NAME)),
+        (
+            '{"SMSMessageData": {"Recipients": [{"statusCode": 101, "messageId": "a\\u0000b"}]}}',
+            Handed("ab", None, NAME),
+        ),
+        ('{"SMSMessageData": {"Recipients": [{"status": "Success"}]}}', Unsure("None Success", NAME)),
+        ('{"SMSMessageData": {"Recipients": [{}, {}]}}', Unsure("left_out", NAME)),
+        ('{"SMSMessageData": {"Recipients": null}}', Unsure("unreadable_answer", NAME)),
+        ('{"SMSMessageData": []}', Unsure("unreadable_answer", NAME)),
+        ('{"SMSMessageData": {}}', Unsure("unreadable_answer", NAME)),
+        ("[]", Unsure("unreadable_answer", NAME)),
+        ("<html>", Unsure("unreadable_answer", NAME)),
+        ("", Unsure("unreadable_answer", NAME)),
     ],
 )
 def test_odd_answers(body: str, answer: Answer) -> None:
-    assert read_answer(body) == answer
+    assert read_answers(body.encode(), [NUMBER]) == [answer]
+
+
+def test_each_of_many_numbers_has_its_own_answer(standin: StandIn, port: AfricasTalking) -> None:
+    standin.play("script", {"numbers": {SECOND: {"code": 406}, THIRD: {"code": 405}}})
+    first, second, third, bad = port.send_many("Rappel", [NUMBER, SECOND, THIRD, "0100"])
+    (sent,) = standin.sent()
+    assert first == Handed(sent["id"], "XOF 12.0000", NAME)
+    assert (second, third, bad) == (Refused("opted_out"), TryAgain("no_credit", LATER), Refused("bad_number"))
+
+
+def test_whom_an_answer_leaves_out_may_have_been_sent_to(standin: StandIn, port: AfricasTalking) -> None:
+    standin.script({"leave_out": 2})
+    answers = port.send_many("Rappel", [NUMBER, SECOND, THIRD])
+    assert [type(one) for one in answers] == [Handed, Unsure, Unsure]
+    assert answers[1:] == [Unsure("left_out", NAME)] * 2
+    assert len(standin.sent()) == 3
+
+
+@pytest.mark.parametrize(
+    ("does", "answer"),
+    [
+        ({"drop_after": True}, Unsure("no_answer", NAME)),
+        ({"text_answer": "<html>Gateway time-out</html>"}, Unsure("unreadable_answer", NAME)),
+        ({"empty_recipients": "InsufficientBalance"}, TryAgain("no_credit", LATER)),
+        ({"http": 429}, TryAgain("throttled", SOON)),
+    ],
+)
+def test_one_answer_for_a_whole_request_is_that_of_each(
+    standin: StandIn, port: AfricasTalking, does: dict[str, Any], answer: Answer
+) -> None:
+    standin.script(does)
+    assert port.send_many("Rappel", [NUMBER, SECOND]) == [answer] * 2
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,6 @@ from gateway.payments.providers.base import (
     Waiting,
 )
 from gateway.payments.push.breaker import Breakers, Line
-from gateway.payments.push.pace import FURTHEST, SHORT, Pace
 from gateway.payments.push.patience import (
     FIRST_LOOK,
     LOOK_FOR_LOST_AFTER,
@@ -49,6 +48,7 @@ from gateway.payments.push.patience import (
 from gateway.payments.settle import post_paid
 from gateway.payments.states import UNDECIDED, State
 from gateway.store.outbox import Ask, Task, done, patience, put
+from gateway.store.pace import FURTHEST, SHORT, Pace
 from gateway.store.schema import household, payer_group
 from gateway.store.unit import Store, Unit
 

@@ -1,6 +1,7 @@
-"""An operator's quota of questions: each takes the next free slot, in one row that all workers share.
+"""How fast somebody outside may be called: each call takes the next free slot, in one row that all workers share.
 
-A quota counts what became of orders (``find``); new orders are few beside it, and never wait for it. The time is the
+Of an operator it counts the questions what became of orders (``find``): new orders are few beside them, and never wait.
+Of an aggregator it counts SMS: what people wait for takes its slots too, and doesn't wait for them. The time is the
 store's clock, so that a simulated hour is paced like a real one.
 """
 
@@ -63,9 +64,12 @@ class Pace:
     usual_per_s: float = USUAL_PER_S
     sleep: Callable[[float], None] = time.sleep
 
-    def reserve(self, unit: Unit, provider: str) -> datetime:
-        """Take the next slot at which ``provider`` may be asked, now or later; it is taken, used or not."""
-        step = timedelta(seconds=1 / self.per_s.get(provider, self.usual_per_s))
+    def reserve(self, unit: Unit, provider: str, count: int = 1) -> datetime:
+        """Take the next ``count`` slots at which ``provider`` may be called: when the first one is, now or later.
+
+        They are taken, used or not.
+        """
+        step = count * timedelta(seconds=1 / self.per_s.get(provider, self.usual_per_s))
         row: dict[str, Any] = {"provider": provider, "free_at": unit.now + step, "furthest": unit.now + FURTHEST}
         if unit.connection.dialect.name == "postgresql":
             row["step"] = step

@@ -1,0 +1,55 @@
+"""What stands in braces in a text of a mutuelle's own: names alone, and never anything that reaches into a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from string import Formatter
+
+from gateway.kernel.faults import Fault
+from gateway.locale import Say
+from gateway.sms.gsm7 import fold
+
+LONGEST_TEMPLATE = 1000
+
+
+class BadTemplate(Fault):
+    """A text that can't be used: a brace is left open, or a placeholder is unknown, misspelt or missing."""
+
+
+def placeholders(text: str) -> list[str]:
+    """The placeholders of a text, in their order, each once. ``{{`` and ``}}`` stand for a brace.
+
+    Raises :class:`BadTemplate` for braces that don't belong together, and for anything but a plain name in them: what
+    Python's own formatting would make of ``{card.x}`` or ``{card:>20}`` is nothing that a text may ask for.
+    """
+    if len(text) > LONGEST_TEMPLATE:
+        raise BadTemplate(f"the text is longer than {LONGEST_TEMPLATE} letters")
+    try:
+        pieces = list(Formatter().parse(text))
+    except ValueError:
+        raise BadTemplate("a brace stands alone: a placeholder is written {name}, a brace itself {{ or }}") from None
+    found: dict[str, None] = {}
+    for _, name, form, conversion in pieces:
+        if name is None:
+            continue
+        if form or conversion or not (name.isascii() and name.isidentifier()):
+            raise BadTemplate(f"{{{name}}} is no placeholder: between braces stands a name and nothing else")
+        found[name] = None
+    return list(found)
+
+
+def fill(text: str, say: Say, values: Mapping[str, object]) -> str:
+    """The text with its placeholders filled in, money and dates as the language writes them, in letters of SMS.
+
+    Raises :class:`BadTemplate` for a placeholder that has no value.
+    """
+    shown = {name: say.show(values[name]) for name in _known(text, values)}
+    return fold(text.format(**shown))
+
+
+def _known(text: str, values: Mapping[str, object]) -> list[str]:
+    found = placeholders(text)
+    for name in found:
+        if name not in values:
+            raise BadTemplate(f"{{{name}}} is unknown: there are {', '.join(f'{{{one}}}' for one in sorted(values))}")
+    return found
