@@ -37,7 +37,7 @@ def drain(queue: str) -> int:
     while not stopping.is_set() and time.monotonic() - begun < LONGEST_JOB_S:
         count = outbox.drain(parts.store, queue, parts.handlers, _tell, stopping=stopping.is_set)
         total += count
-        if count < outbox.BATCH:
+        if count < outbox.batch_of(queue):
             break
     return total
 

@@ -16,16 +16,17 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, func, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, or_, select
 
 from gateway.kernel.money import Money
 from gateway.ledger.accounts import ask_statement, read_statement
 from gateway.ledger.chart import HOUSEHOLD_ROLES
 from gateway.membership.households import ask_enrolments, last_of, read_enrolments
 from gateway.membership.rules import Cover, State, cover, not_paid_for
+from gateway.membership.several import by_household, of_several
 from gateway.network.organisations import Tree
 from gateway.store.schema import account, beneficiary, household, line, membership, organisation
-from gateway.store.together import Ask, together
+from gateway.store.together import together
 
 BATCH = 2_000  # households that are read at a time: a few tens of megabytes
 
@@ -72,7 +73,7 @@ def everyone(
         bounds["last"] = families[-1].id
         asks = (_PEOPLE, bounds | {"on": on}), (_ENROLMENTS, bounds), (_LINES, bounds)
         people, enrolments, lines = together(connection, *asks)
-        on_cards, years, moves = _by_household(people), _by_household(enrolments), _by_household(lines)
+        on_cards, years, moves = by_household(people), by_household(enrolments), by_household(lines)
         for one in families:
             if one.registered_at < ends.of(one.section_id):
                 yield _standing(tree, one, on_cards[one.id], years[one.id], moves[one.id], on)
@@ -94,13 +95,6 @@ class _Ends:
             found = datetime.combine(self._next_day, time_of_day(), zone).astimezone(UTC)
             self._known[section_id] = found
         return found
-
-
-def _by_household(rows: Iterable[Any]) -> defaultdict[int, list[Any]]:
-    found: defaultdict[int, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[row.household_id].append(row)
-    return found
 
 
 def _standing(
@@ -145,20 +139,10 @@ _PEOPLE = select(beneficiary.c.household_id, beneficiary.c.id, beneficiary.c.cov
 )
 
 
-def _of_batch(ask: Ask, whose: ColumnElement[int]) -> Select[Any]:
-    """What is asked of one household, asked of a batch, with whose each row is before its other columns.
-
-    Its conditions aren't taken over, but for the household's.
-    """
-    one, _ = ask
-    assert isinstance(one, Select)
-    return select(whose, *one.selected_columns).select_from(*one.get_final_froms()).where(whose.in_(_IDS))
-
-
-_ENROLMENTS = _of_batch(ask_enrolments(0), membership.c.household_id).order_by(
+_ENROLMENTS = of_several(ask_enrolments(0), membership.c.household_id, _IDS).order_by(
     membership.c.household_id, membership.c.starts_on
 )
-_LINES = _of_batch(ask_statement(0), line.c.household_id).where(
+_LINES = of_several(ask_statement(0), line.c.household_id, _IDS).where(
     or_(*(account.c.role == role for role in HOUSEHOLD_ROLES))
 )
 

@@ -25,6 +25,7 @@ QUEUES = ("money", "receipts", "replies", "reminders")
 CLAIM = timedelta(seconds=125)
 LONGEST_CALL = timedelta(seconds=95)  # a token and an order, each at the slowest operator's slowest, and its record
 BATCH = 100
+BATCHES = {"reminders": 2}  # there a row is hundreds of messages: many workers find some to do
 LOOK_UP_EVERY = timedelta(milliseconds=500)  # in a batch: has something come that goes before all else?
 # What is waited after each try that came to nothing; the last one repeats.
 RETRY_AFTER_S = (2, 10, 60, 300, 900)
@@ -127,14 +128,19 @@ def _free(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def claim(store: Store, queue: str, limit: int = BATCH) -> Sequence[Task]:
+def batch_of(queue: str) -> int:
+    """How many rows of a queue one worker claims at a time."""
+    return BATCHES.get(queue, BATCH)
+
+
+def claim(store: Store, queue: str, limit: int | None = None) -> Sequence[Task]:
     """Claim up to ``limit`` due rows of ``queue``; nobody else gets them until the claim runs out."""
     with store.write() as unit:
         open_rows = (
             select(outbox.c.id)
             .where(outbox.c.queue == queue, _free(unit.now))
             .order_by(outbox.c.rank, outbox.c.due_at)
-            .limit(limit)
+            .limit(limit or batch_of(queue))
         )
         if store.is_postgresql:
             open_rows = open_rows.with_for_update(skip_locked=True)
@@ -172,6 +178,11 @@ def again(unit: Unit, task: Task, after: timedelta, fault: str | None = None) ->
     )
 
 
+def is_ours(unit: Unit, task: Task) -> bool:
+    """Is a claimed row still ours to work on? Where nobody else could take it meanwhile, until the transaction ends."""
+    return unit.connection.scalar(select(outbox.c.id).where(_still_ours(task)).with_for_update()) is not None
+
+
 def _still_ours(task: Task) -> ColumnElement[bool]:
     """Whoever was so slow that another took the row over leaves it to them."""
     return and_(outbox.c.id == task.id, outbox.c.claims == task.claims, outbox.c.done_at.is_(None))
@@ -185,7 +196,7 @@ def drain(
     queue: str,
     handlers: Mapping[str, Handler],
     told: Callable[[Task, Exception], None],
-    limit: int = BATCH,
+    limit: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> int:
     """Claim one batch and work through it; returns how many rows were claimed.
