@@ -94,6 +94,7 @@ In another terminal:
 
 STAND_INS = (
     "africastalking", "airtel-money", "daraja", "gsma", "mpesa-openapi", "mtn-momo", "orange-money", "pawapay",
+    "smsc",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Select, TextClause, case, func, select, text
 
 from gateway.kernel.faults import Unavailable
 from gateway.payments.states import UNDECIDED, State
+from gateway.sms.aggregators import Trouble, troubles
 from gateway.store import migrate, outbox
 from gateway.store.schema import collection, collection_event, message
 from gateway.store.unit import Store
@@ -33,10 +34,10 @@ class Part:
 
 
 def look(store: Store, client: redis.Redis) -> list[Part]:
-    """The state of the database, its version, Redis and the queues."""
+    """The state of the database, its version, Redis, the queues, and the aggregators that are in trouble."""
     database = _try("database", lambda: _database(store))
     parts = [database, _try("redis", lambda: _redis(client))]
-    return [*parts, *_queues(store)] if database.state == "ok" else parts
+    return [*parts, *_queues(store), *_aggregators(store)] if database.state == "ok" else parts
 
 
 def _try(name: str, ask: Callable[[], Part]) -> Part:
@@ -77,6 +78,23 @@ def _queues(store: Store) -> list[Part]:
     return parts
 
 
+def left_alone(store: Store) -> list[Trouble]:
+    """The SMS aggregators that are left alone, or are about to be tried again."""
+    with store.read() as connection:
+        return [one for one in troubles(connection) if one.until is not None]
+
+
+def _aggregators(store: Store) -> list[Part]:
+    try:
+        found = left_alone(store)
+    except Unavailable:
+        return [Part("sms", "down", "no answer")]
+    return [
+        Part(f"sms {one.name}", "late", f"{one.reason} since {one.since:%Y-%m-%d %H:%M} UTC, tried again by itself")
+        for one in found
+    ]
+
+
 # The states that aren't an end; a partial index holds the rows of just these.
 _OPEN = {
     "collections": (collection.c.state, tuple(sorted(UNDECIDED))),
@@ -91,6 +109,9 @@ def figures(store: Store) -> dict[str, dict[str, int]]:
         for name, (state, states) in _OPEN.items():
             counted = {str(row.state): int(row.many) for row in connection.execute(_count(state, states))}
             found[name] = {str(each): counted.get(str(each), 0) for each in states}
+        # No end either: their reports are waited for. They have a partial index of their own.
+        unreported = select(func.count()).select_from(message).where(text("state = 'sent'"))
+        found["messages"]["sent"] = connection.scalar(unreported) or 0
     return found
 
 

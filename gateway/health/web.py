@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from gateway.health import state
 from gateway.kernel.faults import Unavailable
+from gateway.sms.aggregators import Trouble
 from gateway.store.unit import Store
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class _Figures(Collector):
             return
         try:
             found, late = state.figures(self._store), state.lag(self._store)
+            alone = state.left_alone(self._store)
         except Unavailable:
             return
         for name, counts in found.items():
@@ -62,6 +65,18 @@ class _Figures(Collector):
                 family.add_metric([each], count)
             yield family
         yield from _lag(late)
+        yield _left_alone(alone, self._store.clock.now())
+
+
+def _left_alone(troubles: list[Trouble], now: datetime) -> Metric:
+    family = GaugeMetricFamily(
+        "cotisa_sms_trouble_seconds",
+        "For how long an SMS aggregator has been in trouble that is left alone, by why",
+        labels=["aggregator", "reason"],
+    )
+    for one in troubles:
+        family.add_metric([one.name, one.reason], (now - one.since).total_seconds())
+    return family
 
 
 def _lag(late: state.Lag) -> Iterable[Metric]:

@@ -1,7 +1,8 @@
 """An SMS is written with its cause, handed over outside of any transaction, and never twice without our deciding so.
 
 ``waiting → sending → sent → delivered | failed``, and ``uncertain`` when nobody can tell whether the aggregator took
-it: docs/decisions/0003-uncertain-sms.md says what becomes of those.
+it: docs/decisions/0003-uncertain-sms.md says what becomes of those. ``sent`` becomes ``unknown`` when no report comes
+(delivery.py), and ``waiting`` becomes ``skipped`` where its reader wants no SMS any more (optout.py).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from gateway.sms.costs import read_cost
 from gateway.sms.gsm7 import fold, parts
-from gateway.sms.port import Answer, Handed, Refused, SmsPort, TryAgain, Unsure
-from gateway.sms.reports import replay
+from gateway.sms.optout import may_be_sent, unless_stopped
+from gateway.sms.port import Answer, SmsPort, TryAgain, Unsure
+from gateway.sms.recording import record_all, worth_another
 from gateway.store.if_new import if_new
 from gateway.store.outbox import Ask, Task, ask_put, patience
+from gateway.store.pace import Pace
 from gateway.store.schema import message
 from gateway.store.together import Ask as Rows
 from gateway.store.together import together
@@ -28,10 +30,8 @@ from gateway.store.unit import Store, Unit
 log = logging.getLogger(__name__)
 
 TOPIC = "sms.send"
-# Texts that people wait for, and that say the same when they come twice: worth one more try when one is uncertain.
-RECEIPT_EVENTS = frozenset({"receipt", "treasurer", "not_paid", "registered"})
+PACE = "sms"  # the slots that all SMS share
 RESEND_AFTER = timedelta(minutes=10)
-MOST_SENDS = 2
 
 
 @dataclass(frozen=True)
@@ -103,27 +103,21 @@ class _Letter:
     text: str
     sends: int
 
-    @property
-    def worth_another(self) -> bool:
-        return self.event in RECEIPT_EVENTS and self.sends < MOST_SENDS
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """What an answer makes of a message: its state, why, how often it may have been sent, when to look again."""
-
-    state: str
-    reason: str | None
-    sends: int
-    wait: timedelta | None
-
 
 class Sender:
-    """The outbox's handler for :data:`TOPIC`; the task's subject is the message's id."""
+    """The outbox's handler for :data:`TOPIC`; the task's subject is the message's id.
 
-    def __init__(self, store: Store, port: SmsPort) -> None:
+    ``receipts_after_stop``: do people who stopped SMS get receipts and what concerns their money all the same?
+    ``pace``: a slot of it is taken for each, and not waited for: campaigns wait for what is left of it.
+    """
+
+    def __init__(
+        self, store: Store, port: SmsPort, receipts_after_stop: bool = True, pace: Pace | None = None
+    ) -> None:
         self._store = store
         self._port = port
+        self._receipts_after_stop = receipts_after_stop
+        self._pace = pace or Pace()
 
     def __call__(self, task: Task) -> timedelta | None:
         claimed = self._claim(task)
@@ -137,11 +131,16 @@ class Sender:
         """The message to hand over now, or how long to wait with it, or None when nothing is left to do."""
         its_id = uuid.UUID(task.subject)
         with self._store.write() as unit:
-            waiting = (message.c.id == its_id) & (message.c.state == "waiting")
             row = unit.connection.execute(
-                update(message).where(waiting).values(state="sending").returning(*_LETTER)
+                update(message)
+                .where(message.c.id == its_id, message.c.state == "waiting")
+                .values(unless_stopped(self._receipts_after_stop))
+                .returning(*_LETTER, message.c.state)
             ).first()
             if row is not None:
+                if row.state != "sending":
+                    return None
+                self._pace.reserve(unit, PACE)
                 return _letter(row)
             row = unit.connection.execute(
                 select(*_LETTER, message.c.state, message.c.handed_at).where(message.c.id == its_id).with_for_update()
@@ -153,47 +152,17 @@ class Sender:
             if row.state == "sending":
                 # Whoever was sending it is gone, and with it the answer.
                 return self._record(unit, task, letter, Unsure("interrupted"))
-            if row.state != "uncertain" or not letter.worth_another:
+            if row.state != "uncertain" or not worth_another(row.event, row.sends):
                 return None
             wait: timedelta = row.handed_at + RESEND_AFTER - unit.now
             if wait > timedelta(0):
                 return wait
-            unit.connection.execute(update(message).where(message.c.id == its_id).values(state="sending"))
-            return letter
+            again = update(message).where(message.c.id == its_id, may_be_sent(self._receipts_after_stop))
+            return letter if unit.connection.execute(again.values(state="sending")).rowcount else None
 
     def _record(self, unit: Unit, task: Task, letter: _Letter, answer: Answer) -> timedelta | None:
-        row = unit.connection.execute(
-            select(message.c.state, message.c.aggregator_id).where(message.c.id == letter.id).with_for_update()
-        ).one()
-        if row.state not in ("sending", "uncertain"):
-            return None  # settled meanwhile, by a report or by whoever thought us gone
-        verdict = _verdict(letter, answer, task.claims)
-        changes: dict[str, Any] = {"state": verdict.state, "reason": verdict.reason, "sends": verdict.sends}
-        if isinstance(answer, Handed | Unsure):
-            changes |= {"handed_at": unit.now, "aggregator": answer.by or None}
-        # An id that is there already came with a report while we were sending (see reports.py).
-        aggregator_id = row.aggregator_id if verdict.state in ("sent", "uncertain") else None
-        if isinstance(answer, Handed):
-            aggregator_id = answer.aggregator_id or aggregator_id
-            changes |= cost_columns(answer)
-        changes["aggregator_id"] = aggregator_id
-        if aggregator_id is not None:
-            changes |= {"state": "sent", "reason": None}
-            changes |= replay(unit.connection, self._port.reports, aggregator_id, self._port.read_report)
-        unit.connection.execute(update(message).where(message.c.id == letter.id).values(changes))
-        if changes["state"] == "uncertain":
-            log.warning("message %s may or may not have been sent: %s", letter.id, verdict.reason)
-        return verdict.wait if changes["state"] in ("waiting", "uncertain") else None
-
-
-def cost_columns(answer: Handed) -> dict[str, Any]:
-    """What the aggregator took for a message, as it worded it and as a count."""
-    cost = read_cost(answer.cost)
-    return {
-        "cost": answer.cost,
-        "cost_e4": cost.e4 if cost else None,
-        "cost_currency": cost.currency if cost else None,
-    }
+        state = record_all(unit, self._port, [(letter.id, answer)])[letter.id]
+        return _wait(letter, answer, task.claims) if state in ("waiting", "uncertain") else None
 
 
 _LETTER = (message.c.id, message.c.event, message.c.msisdn, message.c.text, message.c.sends)
@@ -203,16 +172,12 @@ def _letter(row: Row[Any]) -> _Letter:
     return _Letter(row.id, row.event, row.msisdn, row.text, row.sends)
 
 
-def _verdict(letter: _Letter, answer: Answer, claims: int) -> _Verdict:
-    """What follows from an answer. After an uncertain send nothing makes it certain that nobody got the message."""
-    first = letter.sends == 0
+def _wait(letter: _Letter, answer: Answer, claims: int) -> timedelta | None:
+    """When to look again at a message that isn't settled by its answer."""
     match answer:
-        case Handed():
-            return _Verdict("sent", None, letter.sends + 1, None)
-        case Unsure(reason):
-            more = letter.event in RECEIPT_EVENTS and letter.sends + 1 < MOST_SENDS
-            return _Verdict("uncertain", reason, letter.sends + 1, RESEND_AFTER if more else None)
-        case Refused(reason):
-            return _Verdict("failed" if first else "uncertain", reason, letter.sends, None)
-        case TryAgain(reason, after):
-            return _Verdict("waiting" if first else "uncertain", reason, letter.sends, max(after, patience(claims)))
+        case TryAgain(_, after):
+            return max(after, patience(claims))
+        case Unsure():
+            return RESEND_AFTER if worth_another(letter.event, letter.sends + 1) else None
+        case _:
+            return None

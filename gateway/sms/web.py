@@ -12,13 +12,15 @@ from sqlalchemy import insert, select
 from gateway.kernel.faults import Unavailable
 from gateway.kernel.msisdn import BadMsisdn, read_caller
 from gateway.membership.households import stop_sms
-from gateway.sms.africastalking import ID_CHARACTERS, clean, read_form, read_report
-from gateway.sms.reports import apply_report
+from gateway.sms.africastalking import ID_CHARACTERS, NAME, clean, read_form, read_report
+from gateway.sms.reports import Source, apply_report
+from gateway.sms.settling import heard_from
 from gateway.store.outbox import Ask, put
 from gateway.store.schema import notice
 from gateway.store.unit import Store, Unit
 
 LARGEST_NOTICE = 16 * 1024
+DELIVERY = Source("at.delivery", read_report)
 
 
 def sms_blueprint(store: Store, secret: str) -> Blueprint:
@@ -45,9 +47,9 @@ def sms_blueprint(store: Store, secret: str) -> Blueprint:
 
 def _take_delivery(unit: Unit, body: bytes) -> None:
     report = read_report(body)
-    _keep(unit, "at.delivery", report.aggregator_id if report else "", body)
+    _keep(unit, DELIVERY.name, report.aggregator_id if report else "", body)
     if report:
-        apply_report(unit, report)
+        apply_report(unit, report, NAME, DELIVERY)
 
 
 def _take_inbound(unit: Unit, body: bytes) -> None:
@@ -62,6 +64,7 @@ def _take_inbound(unit: Unit, body: bytes) -> None:
     if _said(form) not in [_said(read_form(bytes(each))) for each in before]:
         kept = _keep(unit, "at.inbound", its_id, body)
         put(unit, Ask("replies", "sms.read", str(kept), f"sms.read:{kept}"))
+        heard_from(unit, form.get("from", ""))
 
 
 def _said(form: Mapping[str, str]) -> tuple[str, str]:

@@ -33,6 +33,7 @@ from gateway.payments.takings import Collected, Payment, Takings
 from gateway.payments.unasked import declarations
 from gateway.payments.unasked.declarations import Told
 from gateway.services import Services
+from gateway.sms import failing
 from gateway.store.together import together
 from gateway.store.unit import telling_unavailable
 from gateway.ussd.screen import Role
@@ -226,6 +227,9 @@ class Reads:
         sections = [one.id for one in self.sections_of_staff(staff)]
         until = add_months(self.today.replace(day=1), 1) - timedelta(days=1)
         return self._once(("due", staff), lambda c: arrears.in_section_due(c, sections, until, MOST_DUE))
+
+    def unreachable(self, *cards: str) -> set[str]:
+        return self._once(("unreachable", *cards), lambda c: failing.unreachable(c, cards))
 
     def collected_today(self, staff: int) -> Collected:
         own = staff if self._member(staff) is not None else 0

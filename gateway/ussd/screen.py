@@ -179,6 +179,9 @@ class See(Protocol):
     def due_this_month(self, staff: int) -> list[DueRow]:
         """Who has something to pay by the end of the month, the longest due first."""
 
+    def unreachable(self, *cards: str) -> set[str]:
+        """The cards, of some, whose households no SMS reaches."""
+
     def collected_today(self, staff: int) -> Collected:
         """The cash that a member of staff took today."""
 

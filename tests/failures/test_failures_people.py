@@ -233,7 +233,7 @@ def test_of_one_key_one_sms_is_handed_over_and_what_is_uncertain_is_counted_in_t
         office.clock.move(timedelta(hours=1))
     assert office.faults == []
     assert len(aggregator.sent()) == 1
-    assert figures(office.store)["messages"] == {"sending": 0, "uncertain": 1, "waiting": 0}
+    assert figures(office.store)["messages"] == {"sending": 0, "sent": 0, "uncertain": 1, "waiting": 0}
 
 
 # H5: a number that is somebody else's now

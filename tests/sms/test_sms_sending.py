@@ -12,8 +12,9 @@ from sqlalchemy import Row, delete, select
 
 from gateway.kernel.clock import FixedClock
 from gateway.sms.africastalking import AfricasTalking
-from gateway.sms.outgoing import RECEIPT_EVENTS, TOPIC, Outgoing, Sender, queue_messages
+from gateway.sms.outgoing import TOPIC, Outgoing, Sender, queue_messages
 from gateway.sms.port import Answer, NoSms, SmsPort
+from gateway.sms.recording import RECEIPT_EVENTS
 from gateway.store.outbox import CLAIM, Ask, ages, claim, put
 from gateway.store.schema import message, outbox
 from gateway.store.unit import Store
@@ -101,9 +102,9 @@ def test_a_message_is_undone_with_its_cause(store: Store, books: int) -> None:
 def test_a_thousand_are_queued_at_once(store: Store, books: int) -> None:
     many = [Outgoing("reminder", NUMBER, "fr", "Bonjour", books, None, f"r:{n}") for n in range(1500)]
     with store.write() as unit:
-        queue_messages(unit, "reminders", *many)
+        queue_messages(unit, "receipts", *many)
     assert len(set(subjects(store))) == 1500
-    assert len(claim(store, "reminders")) == 100
+    assert len(claim(store, "receipts")) == 100
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------

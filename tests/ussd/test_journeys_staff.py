@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import select
 
 from gateway.ledger.accounts import balances
+from gateway.locale import Say
 from gateway.membership.people import Person
+from gateway.sms.failing import count_failures
+from gateway.sms.gsm7 import fold
 from gateway.store.schema import beneficiary, closing, collection, handover, phone, request, visit
 from tests.ussd.handset import Handset
 from tests.ussd.test_journeys_member import shown
@@ -251,6 +254,27 @@ def test_who_is_due_this_month_and_their_cash(any_place: Place) -> None:
     # What falls due only next month isn't asked for yet.
     any_place.wait(days=90)
     assert "3 Adjara Tchédré 2 300 F" in at_work(any_place).picks("Qui doit payer ce mois").reads()
+
+
+def test_a_family_that_no_sms_reaches_is_marked_until_it_has_a_phone_again(any_place: Place) -> None:
+    card = staffed(any_place)
+    with any_place.runtime.store.write() as unit:
+        count_failures(unit, [(MEMBER, "absent")] * 3)
+    say = Say("fr")
+    phone, row = "01 50 00 00 01", "Adjara Tchédré 3 300 F 01 50 00 00 01"
+    out_of_reach = say("SMS do not reach this family.")
+    at_work(any_place).picks("Qui doit payer ce mois").picks("Adjara").sees(out_of_reach)
+    listed = at_work(any_place).picks("Qui doit payer ce mois").reads()
+    assert fold(say("{family} (no SMS gets there)", family=row)) in listed
+    family(any_place, card).sees(out_of_reach).picks("Ajouter un téléphone").types(phone).picks("Oui")
+    family(any_place, card).sees_not(out_of_reach)
+    member = in_french(any_place.phone())
+    with any_place.runtime.store.write() as unit:
+        count_failures(unit, [(MEMBER, "absent")] * 3)
+    member.dial().picks("Ma couverture")  # looking alone changes nothing
+    family(any_place, card).sees(out_of_reach)
+    member.dial().picks("Autres services", "Rappels par SMS", "Arrêter les rappels")
+    family(any_place, card).sees_not(out_of_reach)
 
 
 def test_who_pays_while_the_list_is_read_is_no_longer_in_it(place: Place, card: str) -> None:

@@ -554,6 +554,9 @@ class Imagined:
     def is_mine(self, staff: int, card: str) -> bool:
         return self._once(yes_or_no, "mine")
 
+    def unreachable(self, *cards: str) -> set[str]:
+        return set(cards) if self._once(yes_or_no, "unreachable") else set()
+
     def due_this_month(self, staff: int) -> list[DueRow]:
         return self._some(due_row, MOST_DUE)
 

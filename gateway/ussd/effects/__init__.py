@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.network.organisations import Organisation
 from gateway.services import Services
+from gateway.sms.failing import forgive_if_counted
 from gateway.store.effects import once
 from gateway.store.unit import Unit
 from gateway.ussd.effects.doing import Doing, Effect, NotAllowed
@@ -34,6 +35,8 @@ def perform(
     """
 
     def do(unit: Unit) -> dict[str, object]:
+        if not effect.QUIET:
+            forgive_if_counted(unit, caller)
         return encode_value(effect.do(Doing(services, unit, key, caller, language, root, opened)))
 
     stored = once(services.store, key, type(effect).__name__, do)

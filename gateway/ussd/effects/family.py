@@ -12,6 +12,7 @@ from gateway.membership import family, households, renewal
 from gateway.membership.households import Household
 from gateway.membership.people import Person
 from gateway.sms import notices
+from gateway.sms.failing import forgive_if_counted
 from gateway.ussd.effects.doing import Doing
 
 
@@ -155,6 +156,7 @@ class AddPhone:
         household = _whose(doing, self.card, self.staff)
         first = not households.main_phones(doing.unit.connection, household.id)
         added = households.add_phone(doing.unit, household.id, self.phone, doing.by(self.staff), main=first)
+        forgive_if_counted(doing.unit, self.phone)
         if added:
             doing.tell_family("phone", household, partial(notices.phone_added, phone=self.phone))
         return PhoneAdded(not added)

@@ -10,7 +10,7 @@ from gateway.kernel.money import Money
 from gateway.locale import Say
 from gateway.membership.households import NotTaken, choose_language, register
 from gateway.membership.people import Person
-from gateway.sms.texts import registered
+from gateway.sms.templates.wording import Wording
 from gateway.ussd.effects.doing import Doing, NotAllowed
 
 
@@ -90,6 +90,7 @@ class RegisterHousehold:
             return RegisteredAs("", nothing, nothing, refused=why.args[0], opens_on=why.opens_on)
         if not made.known and phone:
             mutuelle = tree.books_of(self.section_id)
-            text = registered(Say(doing.language), mutuelle.name, made.card, made.total, made.first)
+            own = Wording(unit.connection, tree, mutuelle.id)
+            text = own.registered(Say(doing.language), made.card, self.people[0].name, made.total, made.first)
             doing.tell("registered", phone, doing.language, text, mutuelle.id, made.household_id)
         return RegisteredAs(made.card, made.total, made.first, made.known)

@@ -105,7 +105,10 @@ class FamilyDesk:
             say("Give it a phone"),
             say("Remove its PIN"),
         ]
-        return Page(say("{name}, card {card}", name=name, card=say.card(self.household)), choices)
+        text = say("{name}, card {card}", name=name, card=say.card(self.household))
+        if see.unreachable(self.household):
+            text = "\n".join((text, say("SMS do not reach this family.")))
+        return Page(text, choices)
 
     def take(self, choice: Choice, see: See) -> CashWhat | MyFamily | GivePhone | ForgetPin | GoHome:
         household = see.household(self.household)
@@ -195,12 +198,14 @@ class DueHere:
         if not due:
             return Page(say("Nobody is due this month."), [say("Home")])
         counted = say.many("{count} family is due:", "{count} families are due:", len(due))
-        return Page(counted, [self._row(say, one) for one in due])
+        unreachable = see.unreachable(*(one.card for one in due))
+        return Page(counted, [self._row(say, one, one.card in unreachable) for one in due])
 
     @staticmethod
-    def _row(say: Say, one: DueRow) -> str:
+    def _row(say: Say, one: DueRow, unreachable: bool) -> str:
         phone = f" {show_national(one.msisdn)}" if one.msisdn else ""
-        return f"{one.head} {say.show(one.amount)}{phone}"
+        row = f"{one.head} {say.show(one.amount)}{phone}"
+        return say("{family} (no SMS gets there)", family=row) if unreachable else row
 
     def take(self, choice: Choice, see: See) -> FamilyDesk | DueHere | GoHome:
         due = see.due_this_month(self.staff)
