@@ -46,7 +46,8 @@ COMMANDS = {
     "plans": "dues",
     "subsidy": "subsidies",
     "phone": "phones",
-    "sms": "phones",
+    "sms": "sms",
+    "campaign": "campaigns",
     "menu-map": "phones",
     "docs": "docs",
     "demo": "demo",
@@ -78,7 +79,9 @@ JOINS = {
     "groups",
     "plans",
     "subsidy",
+    "campaign",
     "phone",
+    "sms",
 }
 
 

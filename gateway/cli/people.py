@@ -9,7 +9,7 @@ from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_name, mask_number
 from gateway.locale import show_money
-from gateway.network.staff import ROLES
+from gateway.network.staff import ROLES, TOLD
 from gateway.settings import Settings
 from gateway.wiring import Runtime
 
@@ -74,7 +74,7 @@ def _told_once(pin: str) -> str:
 @staff.command("list")
 @json_option
 def list_staff(as_json: bool) -> None:
-    """Everybody who has a role, masked."""
+    """Everybody who has a role, masked; of treasurers also how they are told of payments."""
     from gateway.network.facilities import everywhere
     from gateway.network.staff import everybody
 
@@ -83,7 +83,7 @@ def list_staff(as_json: bool) -> None:
     with parts.store.read() as connection:
         found = everybody(connection)
         facilities = {one.id: one.code for one in everywhere(connection)}
-    heads = ("organisation", "role", "name", "phone", "facility")
+    heads = ("organisation", "role", "name", "phone", "facility", "told")
     rows = [
         (
             tree[one.organisation_id].code,
@@ -91,6 +91,7 @@ def list_staff(as_json: bool) -> None:
             mask_name(one.name),
             mask_number(one.msisdn),
             facilities[one.facility_id] if one.facility_id is not None else "",
+            (one.told or "each") if one.role == "treasurer" else "",
         )
         for one in found
     ]
@@ -123,6 +124,39 @@ def end_staff(phone: str, role: str, organisation: str) -> None:
     click.echo(f"no longer {role} of {one.name}: {mask_name(ending[0].name)} {mask_number(number)}")
     for each in handed:
         click.echo(f"cash still to be confirmed by the treasurer: {show_money(each.amount, 'en')}")
+
+
+@staff.command("told")
+@click.argument("phone")
+@click.argument("organisation")
+@click.argument("how", type=click.Choice(TOLD))
+def tell_staff(phone: str, organisation: str, how: str) -> None:
+    """Tell a treasurer of each payment, or of those of an hour or a day together, by SMS.
+
+    What was kept for them so far is told with the next; nothing is lost or told twice.
+    """
+    from gateway.network.staff import choose_told, roles_of
+
+    parts = _parts()
+    one = parts.network.tree().named(organisation)
+    number = _number(phone, one.country)
+    with parts.store.write() as unit:
+        own = [
+            each
+            for each in roles_of(unit.connection, number)
+            if (each.role, each.organisation_id) == ("treasurer", one.id)
+        ]
+        if not own:
+            raise Fault(f"{mask_number(number)} is not treasurer of {organisation}")
+        choose_told(unit, own[0].id, how)
+    click.echo(f"{mask_name(own[0].name)} {mask_number(number)}, treasurer of {one.name}: told {_HOW[how]}")
+
+
+_HOW = {
+    "each": "of each payment, and of those of the quiet hours together",
+    "hour": "of the payments of each hour together",
+    "day": "of the payments of a day together, with the ledger's total",
+}
 
 
 @staff.command("pin")

@@ -1,8 +1,6 @@
-"""Commands around the phone: one in the terminal, the map of its menu, and what an SMS costs."""
+"""Commands around the phone: one in the terminal, and the map of its menu."""
 
 from __future__ import annotations
-
-import json
 
 import click
 
@@ -56,26 +54,6 @@ def _code_for(parts: object, msisdn: str) -> str:
     if not codes:
         raise Fault("no short code is known: load a sample, or name one with --dial")
     return own[0] if own else codes[0][0]
-
-
-@click.group()
-def sms() -> None:
-    """What becomes of a text on its way."""
-
-
-@sms.command()
-@click.argument("text")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def check(text: str, as_json: bool) -> None:
-    """A text as it would leave, its septets and its parts."""
-    from gateway.sms.gsm7 import fold, parts, septets
-
-    folded = fold(text)
-    found = {"text": folded, "septets": septets(folded), "parts": parts(folded)}
-    if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
-    else:
-        click.echo(f"{folded}\n{found['septets']} septets, {found['parts']} part(s)")
 
 
 @click.command()

@@ -17,6 +17,8 @@ from gateway.store.unit import Unit
 # The treasurer keeps the money, the animator registers households, the agent of a health facility asks who is covered,
 # the medical adviser (médecin-conseil) checks what facilities bill.
 ROLES = ("treasurer", "animator", "agent", "adviser")
+# How a treasurer is told of payments: of each at once (NULL in the row), or of all of an hour or a day together.
+TOLD = ("each", "hour", "day")
 
 
 class BadRole(Fault):
@@ -25,7 +27,10 @@ class BadRole(Fault):
 
 @dataclass(frozen=True)
 class Member:
-    """Somebody with a role; an agent with the health facility where they work."""
+    """Somebody with a role; an agent with the health facility where they work.
+
+    ``told``: a treasurer is told of the payments of an hour or a day together; None: of each.
+    """
 
     id: int
     organisation_id: int
@@ -34,6 +39,7 @@ class Member:
     msisdn: str
     language: str | None
     facility_id: int | None = None
+    told: str | None = None
 
 
 _MEMBER = select(*(staff.c[one.name] for one in fields(Member)))
@@ -120,3 +126,18 @@ def add(
 def end(unit: Unit, staff_id: int, on: date) -> None:
     """End a role: its holder is told of nothing any more and has no right that came of it. ``on`` is for the record."""
     unit.connection.execute(update(staff).where(staff.c.id == staff_id).values(ended_on=on))
+
+
+def choose_told(unit: Unit, staff_id: int, told: str) -> None:
+    """How a treasurer is told of payments from now on, one of :data:`TOLD`; nothing where it is so already.
+
+    What is kept for them by now stays kept, and is told with the next.
+    """
+    if told not in TOLD:
+        raise BadRole(f"a treasurer is told {', '.join(TOLD)}")
+    kept = None if told == "each" else told
+    unit.connection.execute(
+        update(staff)
+        .where(staff.c.id == staff_id, staff.c.told.is_distinct_from(kept))
+        .values(told=kept, told_until=unit.now)
+    )

@@ -22,9 +22,10 @@ from gateway.payments.providers.base import keep_said
 from gateway.payments.readers import Reader, message_to, readers
 from gateway.payments.receipts import names_receipt, receipt_number, show_receipt
 from gateway.payments.states import REFUND_RUNNING, State
+from gateway.payments.telling import Word, queue_told
 from gateway.payments.undoing import undo_entry
 from gateway.sms import notices
-from gateway.sms.outgoing import queue_messages
+from gateway.sms.outgoing import Outgoing
 from gateway.store.schema import cash_taking, collection, handover, refund
 from gateway.store.unit import Unit
 
@@ -157,9 +158,15 @@ def _tell_corrected(
         staff.append(Reader(recorder.msisdn, recorder.language or books.languages[0]))
     number, amount = show_receipt(row.id, row.receipt_code), Money(row.paid_minor, row.paid_currency)
     texts = [(each, notices.cash_corrected(Say(each.language), number, amount, family.card)) for each in told.members]
-    texts += [
+    by_whom = [
         (each, notices.cash_corrected_by(Say(each.language), number, amount, family.card, name_kept(by_name)))
         for each in staff
     ]
-    words = (message_to(each, CORRECTED, row.key, text, row.organisation_id, family.id, text) for each, text in texts)
-    queue_messages(unit, "receipts", *words)
+
+    def write(each: Reader, text: str) -> Outgoing:
+        return message_to(each, CORRECTED, row.key, text, row.organisation_id, family.id, text)
+
+    # Whoever recorded it, where that was no treasurer, reads no digest.
+    words = [Word(each, "back", amount, write(each, text)) for each, text in by_whom if each in told.treasurers]
+    texts += [(each, text) for each, text in by_whom if each not in told.treasurers]
+    queue_told(unit, tree, [write(each, text) for each, text in texts], words)

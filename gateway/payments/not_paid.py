@@ -12,6 +12,7 @@ from gateway.payments.push.daily import BY_FAMILY
 from gateway.payments.readers import Reader, readers
 from gateway.sms import texts
 from gateway.sms.outgoing import queue_messages
+from gateway.sms.templates.wording import Wording
 from gateway.store.unit import Unit
 
 
@@ -26,7 +27,8 @@ def tell_not_paid(unit: Unit, tree: Tree, one: Collection, reason: str) -> None:
         others: list[tuple[Reader, str]] = []
     else:
         family, payer, rest = _family(unit, tree, one)
-        text = texts.not_paid(Say(payer.language), one.amount, family.card, reason)
+        own = Wording(unit.connection, tree, one.organisation_id)
+        text = own.not_paid(Say(payer.language), one.amount, family, reason)
         told = rest if who_asked(unit.connection, one) == BY_FAMILY else []
         others = [(each, texts.not_paid_elsewhere(Say(each.language), one.amount, family.card)) for each in told]
     queue_messages(unit, "receipts", *(message_of(one, "not_paid", *each) for each in ((payer, text), *others)))

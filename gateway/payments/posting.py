@@ -22,8 +22,10 @@ from gateway.payments.collections import Collection, ask_story
 from gateway.payments.readers import Reader, Readers, ask_readers, message_to, read_readers
 from gateway.payments.receipts import show_receipt
 from gateway.payments.states import State, check
+from gateway.payments.telling import Word, ask_told, payment
 from gateway.sms import texts
-from gateway.sms.outgoing import Outgoing, ask_messages
+from gateway.sms.outgoing import Outgoing
+from gateway.sms.templates.wording import Wording
 from gateway.store.schema import collection
 from gateway.store.together import together
 from gateway.store.unit import Unit
@@ -82,7 +84,9 @@ def post(unit: Unit, tree: Tree, chart: Chart, one: Collection, family: Househol
     to_dues, to_advance = split_payment(before.dues, before.credits, came.amount.minor)
     advance = Money(to_advance, came.amount.currency)
     told_of = _told(read_readers(told, tree, books, family.language), came)
-    receipts = tuple(_receipts(one, came.amount, advance, now, told_of))
+    own = Wording(unit.connection, tree, one.organisation_id)
+    receipts = _receipts(own, one, came.amount, advance, now, told_of)
+    words = _confirmations(own, one, came.amount, now, told_of)
     together(
         unit.connection,
         (
@@ -100,7 +104,7 @@ def post(unit: Unit, tree: Tree, chart: Chart, one: Collection, family: Househol
         ),
         ask_story(unit, one.id, one.state, State.PAID, came.reason, came.said),
         *ask_record(unit, _entry(unit, chart, one, came, happened_on, (to_dues, to_advance))),
-        *(ask_messages(unit, "receipts", *receipts) if receipts else ()),
+        *ask_told(unit, tree, receipts, words),
     )
     return now
 
@@ -138,19 +142,30 @@ def _told(told: Readers, came: Came) -> Readers:
     )
 
 
-def _receipts(one: Collection, amount: Money, advance: Money, now: Standing, told: Readers) -> Iterator[Outgoing]:
-    """The members' receipts and the treasurers' confirmations."""
+def _receipts(
+    own: Wording, one: Collection, amount: Money, advance: Money, now: Standing, told: Readers
+) -> Iterator[Outgoing]:
+    """The members' receipts."""
     family, number, asked = now.household, show_receipt(one.id, one.receipt_code), one.amount
     for each in told.members:
         say = Say(each.language)
         if amount.currency == asked.currency:
-            text = texts.receipt(say, number, amount, family.card, now.cover, now.left, asked, advance)
+            text = own.receipt(say, number, amount, now, asked, advance)
         else:
             text = texts.other_currency(say, number, amount, asked, family.card)
         yield message_of(one, "receipt", each, text)
+
+
+def _confirmations(own: Wording, one: Collection, amount: Money, now: Standing, told: Readers) -> Iterator[Word]:
+    """The treasurers' confirmations. Money of another currency is on suspense."""
+    number, asked = show_receipt(one.id, one.receipt_code), one.amount
     for each in told.treasurers:
-        text = texts.treasurer(Say(each.language), number, amount, one.way, family.head, family.card, now.left, asked)
-        yield message_of(one, "treasurer", each, text)
+        text = own.treasurer(Say(each.language), number, amount, one.way, now, asked)
+        message = message_of(one, "treasurer", each, text)
+        if amount.currency == asked.currency:
+            yield payment(each, one.way, amount, message)
+        else:
+            yield Word(each, "suspense", amount, message)
 
 
 def message_of(one: Collection, event: str, reader: Reader, text: str, which: str = "") -> Outgoing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, String, bindparam, cast, literal, null, select, union_all
@@ -17,10 +17,16 @@ from gateway.store.together import Ask
 
 @dataclass(frozen=True)
 class Reader:
-    """One phone that is written to."""
+    """One phone that is written to, which is all that makes two readers the same.
+
+    Of a treasurer also which of the staff it is, where, and how they are told of payments (None: of each).
+    """
 
     msisdn: str
     language: str
+    staff_id: int | None = field(default=None, compare=False)
+    office_id: int | None = field(default=None, compare=False)
+    told: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class Readers:
     treasurers: tuple[Reader, ...]
 
 
-_NOWHERE, _UNSAID = cast(null(), BigInteger), cast(null(), String(2))
+_NOBODY = _NOWHERE = cast(null(), BigInteger)
+_UNSAID, _UNCHOSEN = cast(null(), String(2)), cast(null(), String(4))
 
 _ALL = union_all(
     select(
@@ -39,11 +46,13 @@ _ALL = union_all(
         bindparam("payer", type_=String(16)).label("msisdn"),
         _NOWHERE.label("organisation_id"),
         _UNSAID.label("language"),
+        _NOBODY.label("staff_id"),
+        _UNCHOSEN.label("told"),
     ),
-    select(literal("member"), phone.c.msisdn, _NOWHERE, _UNSAID).where(
+    select(literal("member"), phone.c.msisdn, _NOWHERE, _UNSAID, _NOBODY, _UNCHOSEN).where(
         phone.c.household_id == bindparam("household_id"), phone.c.main
     ),
-    select(literal("treasurer"), staff.c.msisdn, staff.c.organisation_id, staff.c.language)
+    select(literal("treasurer"), staff.c.msisdn, staff.c.organisation_id, staff.c.language, staff.c.id, staff.c.told)
     .join(organisation, organisation.c.id == staff.c.organisation_id)
     .where(
         bindparam("books_path", type_=String(200)).startswith(organisation.c.path),
@@ -53,8 +62,9 @@ _ALL = union_all(
 ).subquery("reader")
 
 _READERS = select(
-    _ALL.c.role, _ALL.c.msisdn, _ALL.c.organisation_id, _ALL.c.language, caller.c.language.label("chosen")
-).outerjoin(caller, caller.c.msisdn == _ALL.c.msisdn)
+    _ALL.c.role, _ALL.c.msisdn, _ALL.c.organisation_id, _ALL.c.language, _ALL.c.staff_id, _ALL.c.told,
+    caller.c.language.label("chosen"),
+).outerjoin(caller, caller.c.msisdn == _ALL.c.msisdn)  # fmt: skip
 
 
 def ask_readers(books: Organisation, household_id: int, payer: str) -> Ask:
@@ -78,7 +88,7 @@ def read_readers(rows: Sequence[Any], tree: Tree, books: Organisation, family_la
     above = [one.id for one in tree.upward(books.id)]
     nearest = min((above.index(row.organisation_id) for row in keepers), default=None)
     treasurers = {
-        row.msisdn: Reader(row.msisdn, row.language or row.chosen or usual)
+        row.msisdn: Reader(row.msisdn, row.language or row.chosen or usual, row.staff_id, row.organisation_id, row.told)
         for row in keepers
         if above.index(row.organisation_id) == nearest
     }

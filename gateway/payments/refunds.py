@@ -32,10 +32,10 @@ from gateway.payments.names import read_number
 from gateway.payments.paid_into import paid_into
 from gateway.payments.readers import message_to, readers
 from gateway.payments.states import REFUND_RUNNING, State
+from gateway.payments.telling import Word, queue_told
 from gateway.payments.unasked.suspense import being_assigned, stood_on, take_turn_of
 from gateway.payments.undoing import undone_of
 from gateway.sms import notices
-from gateway.sms.outgoing import queue_messages
 from gateway.store.outbox import Ask, put
 from gateway.store.schema import collection, incoming, organisation, refund
 from gateway.store.unit import Unit
@@ -280,7 +280,7 @@ def _tell(unit: Unit, tree: Tree, one: Refund, row: Row[Any], number: str) -> No
     family = by_id(unit.connection, tree, row.household_id) if one.collection_id is not None else None
     its_id, language, card = (family.id, family.language, family.card) if family else (None, None, None)
     told = readers(unit.connection, tree, books, its_id or 0, language, row.payer or "")
-    messages = []
+    messages, words = [], []
     for each in told.members:
         text = notices.refunded(Say(each.language), number, one.amount, card)
         messages.append(message_to(each, "refund", one.key, text, one.organisation_id, its_id))
@@ -289,8 +289,9 @@ def _tell(unit: Unit, tree: Tree, one: Refund, row: Row[Any], number: str) -> No
             Say(each.language), number, one.amount, card, one.asked_by, one.approved_by or one.asked_by
         )
         # A treasurer who is also the payer reads both.
-        messages.append(message_to(each, "refund", one.key, text, one.organisation_id, its_id, "treasurer"))
-    queue_messages(unit, "receipts", *messages)
+        own = message_to(each, "refund", one.key, text, one.organisation_id, its_id, "treasurer")
+        words.append(Word(each, "given", one.amount, own))
+    queue_told(unit, tree, messages, words)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from gateway.payments.decisions.cases import GATEWAY, open_case
 from gateway.payments.paid_into import paid_into
 from gateway.payments.payers import group_money
 from gateway.payments.posting import message_of
-from gateway.payments.readers import readers
+from gateway.payments.readers import Reader, readers
 from gateway.payments.receipts import show_receipt
 from gateway.payments.states import State, check
+from gateway.payments.telling import Word, queue_told
 from gateway.payments.unasked.early import ID_CHARACTERS
 from gateway.payments.unasked.suspense import reverse_suspense
 from gateway.sms import notices
-from gateway.sms.outgoing import queue_messages
+from gateway.sms.outgoing import Outgoing
 from gateway.store.schema import account, entry, incoming, line
 from gateway.store.unit import Unit
 
@@ -153,8 +154,10 @@ def _tell_reversed(unit: Unit, tree: Tree, one: Collection, taken: Money, its_ke
     payer = "" if share else one.payer
     told = readers(unit.connection, tree, tree[one.organisation_id], family.id, family.language, payer)
     number = show_receipt(one.id, one.receipt_code)
-    words = (
-        message_of(one, "reversed", each, notices.taken_back(Say(each.language), number, taken, family.card), its_key)
-        for each in (told.members if share else (*told.members, *told.treasurers))
-    )
-    queue_messages(unit, "receipts", *words)
+
+    def write(each: Reader) -> Outgoing:
+        text = notices.taken_back(Say(each.language), number, taken, family.card)
+        return message_of(one, "reversed", each, text, its_key)
+
+    words = [Word(each, "back", taken, write(each)) for each in (() if share else told.treasurers)]
+    queue_told(unit, tree, [write(each) for each in told.members], words)

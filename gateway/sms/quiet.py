@@ -13,6 +13,30 @@ def quiet_for(now: datetime, place: Organisation) -> timedelta:
     return _quiet_for(now, ZoneInfo(place.time_zone), place.quiet_from, place.quiet_until)
 
 
+def last_at(now: datetime, place: Organisation, hour: int) -> datetime:
+    """The last moment, by now, at which it was a full hour of the day in a place; in UTC.
+
+    Of an hour that comes twice it is the first; one that a change of clocks leaves out is that of the change.
+    """
+    return _last_at(now, ZoneInfo(place.time_zone), hour)
+
+
+def _last_at(now: datetime, zone: ZoneInfo, hour: int) -> datetime:
+    day = now.astimezone(zone).date()
+    today, before = (datetime.combine(each, time(hour), zone).astimezone(UTC) for each in (day, day - timedelta(1)))
+    return today if today <= now else before
+
+
+def last_full_hour(now: datetime, place: Organisation) -> datetime:
+    """The last moment, by now, at which an hour began in a place; in UTC."""
+    return _last_full_hour(now, ZoneInfo(place.time_zone))
+
+
+def _last_full_hour(now: datetime, zone: ZoneInfo) -> datetime:
+    # An hour that comes twice begins twice: the floor keeps which of the two it is.
+    return now.astimezone(zone).replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+
+
 def _quiet_for(now: datetime, zone: ZoneInfo, quiet_from: int, quiet_until: int) -> timedelta:
     """The hours may stand around midnight (20 to 7) or not (12 to 14); the same hour twice is no time at all.
 

@@ -22,7 +22,7 @@ WAYS = {"push": mark("by phone"), "reference": mark("merchant code"), "cash": ma
 
 # Why no money came, and what to do now, by the stable reasons of a collection.
 _AGAIN = mark("To try again, dial the same code.")
-_NOT_PAID = {
+NOT_PAID = {
     "insufficient": (mark("Not enough money on the account."), mark("Top up, then try again.")),
     "rejected": (mark("It was refused on the phone."), _AGAIN),
     "limit": (mark("The account's limit is reached."), mark("Pay less, or try tomorrow.")),
@@ -41,12 +41,17 @@ def registered(say: Say, mutuelle: str, card: str, total: Money, first: Money) -
             (
                 say("Card {card}, {mutuelle}.", card=say.card(card), mutuelle=name),
                 say("For the year: {amount}.", amount=total),
-                say("To pay now: {amount}.", amount=first) if first else say("Nothing to pay now."),
+                to_pay_now(say, first),
                 say("To pay, dial the same code."),
             )
         )
 
     return fit(write, mutuelle)
+
+
+def to_pay_now(say: Say, first: Money) -> str:
+    """The sentence that tells a new member what is due at once."""
+    return say("To pay now: {amount}.", amount=first) if first else say("Nothing to pay now.")
 
 
 def receipt(
@@ -62,14 +67,14 @@ def receipt(
         opening = say(
             "Receipt {number}: {amount} paid, card {card}.", number=number, amount=amount, card=say.card(card)
         )
-        return fold(" ".join(filter(None, (opening, _cover(say, cover, left), _left(say, left)))))
+        return fold(" ".join(filter(None, (opening, covered(say, cover, left), remaining(say, left)))))
     opening, rest = _other(say, number, amount, asked, card), ""
     if amount.minor > asked.minor:
         rest = say("In advance: {amount}.", amount=advance) if advance else say("It all counts.")
     return first_that_fits(
-        (opening, rest, _cover(say, cover, left), _left(say, left)),
-        (opening, rest, _left(say, left)),
-        (opening, _left(say, left)),
+        (opening, rest, covered(say, cover, left), remaining(say, left)),
+        (opening, rest, remaining(say, left)),
+        (opening, remaining(say, left)),
     )
 
 
@@ -94,19 +99,20 @@ def treasurer(
     """
 
     def write(name: str) -> str:
-        first = say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=_way(say, way))
+        first = say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=way_of(say, way))
         whose = say("{head}, card {card}.", head=name, card=say.card(card))
         if asked is None or asked == amount:
-            return " ".join((first, whose, _left(say, left)))
+            return " ".join((first, whose, remaining(say, left)))
         second = say("Asked: {amount}.", amount=asked)
         if asked.currency != amount.currency:
             return " ".join((first, second, whose, say("To identify.")))
-        return first_that_fits((first, second, whose, _left(say, left)), (first, second, whose))
+        return first_that_fits((first, second, whose, remaining(say, left)), (first, second, whose))
 
     return fit(write, head)
 
 
-def _way(say: Say, way: str) -> str:
+def way_of(say: Say, way: str) -> str:
+    """How a payment came, for whoever keeps the accounts."""
     return say(WAYS[way]) if way in WAYS else way[:NUMBER_CHARACTERS]
 
 
@@ -122,14 +128,20 @@ def link(say: Say, amount: Money, card: str, address: str) -> str:
     return fold(text)
 
 
+def why_not(say: Say, reason: str) -> tuple[str, str]:
+    """Why no money came, and what to do now: two sentences, by a stable reason word."""
+    why, what_now = NOT_PAID.get(reason, NOT_PAID["other"])
+    return say(why), say(what_now)
+
+
 def not_paid(say: Say, amount: Money, card: str, reason: str) -> str:
     """To the payer: no money came, why as far as the operator told (a stable reason word), and what to do now."""
-    why, what_now = _NOT_PAID.get(reason, _NOT_PAID["other"])
+    why, what_now = why_not(say, reason)
     sentences = (
         say("Not paid: {amount}, card {card}.", amount=amount, card=say.card(card)),
-        say(why),
+        why,
         say("Nothing was received."),
-        say(what_now),
+        what_now,
     )
     return fold(" ".join(sentences))
 
@@ -173,7 +185,7 @@ def group_treasurer(
 
     def write(shown: str) -> str:
         sentences = [
-            say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=_way(say, way)),
+            say("Receipt {number}: {amount}, {way}.", number=number, amount=amount, way=way_of(say, way)),
             say.many("{name}: {count} household.", "{name}: {count} households.", count, name=shown),
         ]
         if asked is not None and asked != amount:
@@ -185,13 +197,13 @@ def group_treasurer(
 
 def group_not_paid(say: Say, amount: Money, name: str, reason: str) -> str:
     """To a group's phone: no money came, and why as far as the operator told."""
-    why, _ = _NOT_PAID.get(reason, _NOT_PAID["other"])
+    why, _ = why_not(say, reason)
 
     def write(shown: str) -> str:
         return " ".join(
             (
                 say("Not paid: {amount}, {name}.", amount=amount, name=shown),
-                say(why),
+                why,
                 say("Nothing was received."),
                 say("To try again, tell your mutuelle."),
             )
@@ -207,7 +219,8 @@ def group_link(say: Say, amount: Money, name: str, address: str) -> str:
     )
 
 
-def _cover(say: Say, cover: Cover, left: Money) -> str:
+def covered(say: Say, cover: Cover, left: Money) -> str:
+    """The sentence of a receipt that says where the household's cover stands; nothing where it has no membership."""
     match cover.state:
         case State.NONE:
             return ""
@@ -227,7 +240,8 @@ def _cover(say: Say, cover: Cover, left: Money) -> str:
             return say("The year is over: renew by phone.")
 
 
-def _left(say: Say, left: Money) -> str:
+def remaining(say: Say, left: Money) -> str:
+    """The sentence that says what is left to pay."""
     return say("Left to pay: {amount}.", amount=left) if left else say("All is paid.")
 
 

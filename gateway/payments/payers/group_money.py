@@ -29,10 +29,11 @@ from gateway.payments.providers.base import Paid
 from gateway.payments.readers import Reader, Readers, readers
 from gateway.payments.receipts import receipt_number
 from gateway.payments.states import State
+from gateway.payments.telling import Word, payment, queue_told
 from gateway.payments.unasked.incoming import Seen, put_on_suspense, write_seen
 from gateway.payments.unasked.suspense import being_refunded, identify, identify_by_operator, leave_suspense
 from gateway.sms import notices, texts
-from gateway.sms.outgoing import Outgoing, queue_messages
+from gateway.sms.outgoing import Outgoing
 from gateway.store.schema import collection, declaration, incoming
 from gateway.store.unit import Unit
 
@@ -246,11 +247,13 @@ def _keep(unit: Unit, tree: Tree, one: Collection, group: Group, kept: Row[Any],
         message_of(one, "group_kept", each, notices.group_kept(Say(each.language), amount, number, group.name))
         for each in told.members
     ]
-    words += [
-        message_of(one, "to_divide", each, notices.group_to_divide(Say(each.language), amount, number, group.name))
+    alerts = [
+        Word(each, "suspense", amount, message_of(
+            one, "to_divide", each, notices.group_to_divide(Say(each.language), amount, number, group.name)
+        ))
         for each in told.treasurers
-    ]
-    queue_messages(unit, "receipts", *words)
+    ]  # fmt: skip
+    queue_told(unit, tree, words, alerts)
 
 
 # --- who is told ------------------------------------------------------------------------------------------------------
@@ -278,12 +281,10 @@ def tell_paid(unit: Unit, tree: Tree, one: Collection, group: Group, amount: Mon
         )
         for each in _readers(unit.connection, tree, one).members
     ]
-    queue_messages(unit, "receipts", *words, *_to_treasurers(unit, tree, one, group, shares))
+    queue_told(unit, tree, words, list(_to_treasurers(unit, tree, one, group, shares)))
 
 
-def _to_treasurers(
-    unit: Unit, tree: Tree, one: Collection, group: Group, shares: Sequence[Share]
-) -> Iterator[Outgoing]:
+def _to_treasurers(unit: Unit, tree: Tree, one: Collection, group: Group, shares: Sequence[Share]) -> Iterator[Word]:
     parts: dict[int, list[Money]] = {}
     for family, share in shares:
         parts.setdefault(tree.books_of(family.section_id).id, []).append(share)
@@ -294,20 +295,16 @@ def _to_treasurers(
             text = texts.group_treasurer(
                 Say(each.language), receipt_number(one.id), total, one.way, len(amounts), group.name, asked
             )
-            yield message_of(one, "treasurer", each, text, str(books_id))
+            yield payment(each, one.way, total, message_of(one, "treasurer", each, text, str(books_id)))
 
 
 def tell_taken_back(unit: Unit, tree: Tree, one: Collection, taken: Money, its_key: str) -> None:
     """The group's phone and the treasurers, once for the whole."""
     group, told = group_of(unit.connection, one), _readers(unit.connection, tree, one)
-    words = [
-        message_of(
-            one,
-            "reversed",
-            each,
-            notices.group_taken_back(Say(each.language), receipt_number(one.id), taken, group.name),
-            its_key,
-        )
-        for each in (*told.members, *told.treasurers)
-    ]
-    queue_messages(unit, "receipts", *words)
+
+    def write(each: Reader) -> Outgoing:
+        text = notices.group_taken_back(Say(each.language), receipt_number(one.id), taken, group.name)
+        return message_of(one, "reversed", each, text, its_key)
+
+    words = [Word(each, "back", taken, write(each)) for each in told.treasurers]
+    queue_told(unit, tree, [write(each) for each in told.members], words)

@@ -27,12 +27,13 @@ from gateway.payments.decisions.cases import Kind, open_case
 from gateway.payments.names import LONGEST, as_providers_wrote, operator_number, operator_word
 from gateway.payments.posting import Came, post
 from gateway.payments.push.limits import largest_alone
-from gateway.payments.readers import message_to, readers
+from gateway.payments.readers import Reader, message_to, readers
+from gateway.payments.telling import Word, queue_told
 from gateway.payments.unasked.early import told_early
 from gateway.payments.unasked.fees import post_fee
 from gateway.payments.unasked.suspense import entry_key, identify, reaches
 from gateway.sms import notices
-from gateway.sms.outgoing import queue_messages
+from gateway.sms.outgoing import Outgoing
 from gateway.store.schema import collection, declaration, incoming
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
@@ -300,10 +301,17 @@ def _suspend(unit: Unit, tree: Tree, chart: Chart, one: Row[Any], seen: Seen, ki
 def _tell_unidentified(unit: Unit, tree: Tree, books: Organisation, one: Row[Any], seen: Seen) -> None:
     amount, number = seen.amount, one.operator_id[:LONGEST]
     told = readers(unit.connection, tree, books, 0, None, seen.payer or "")
-    texts = [
-        ("to_identify", each, notices.to_identify(Say(each.language), amount, seen.operator[:20], number))
+
+    def write(event: str, each: Reader, text: str) -> Outgoing:
+        return message_to(each, event, str(one.id), text, books.id)
+
+    alerts = [
+        Word(each, "suspense", amount, write(
+            "to_identify", each, notices.to_identify(Say(each.language), amount, seen.operator[:20], number)
+        ))
         for each in told.treasurers
+    ]  # fmt: skip
+    others = [
+        write("unidentified", each, notices.unidentified(Say(each.language), amount, number)) for each in told.members
     ]
-    texts += [("unidentified", each, notices.unidentified(Say(each.language), amount, number)) for each in told.members]
-    words = (message_to(each, event, str(one.id), text, books.id) for event, each, text in texts)
-    queue_messages(unit, "receipts", *words)
+    queue_told(unit, tree, others, alerts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from string import Formatter
 
 from gateway.kernel.faults import Fault
@@ -16,26 +17,18 @@ class BadTemplate(Fault):
     """A text that can't be used: a brace is left open, or a placeholder is unknown, misspelt or missing."""
 
 
+def plain(text: str) -> str:
+    """A text as it is kept and sent: in letters of SMS, on one line."""
+    return " ".join(fold(text).split())
+
+
 def placeholders(text: str) -> list[str]:
     """The placeholders of a text, in their order, each once. ``{{`` and ``}}`` stand for a brace.
 
     Raises :class:`BadTemplate` for braces that don't belong together, and for anything but a plain name in them: what
     Python's own formatting would make of ``{card.x}`` or ``{card:>20}`` is nothing that a text may ask for.
     """
-    if len(text) > LONGEST_TEMPLATE:
-        raise BadTemplate(f"the text is longer than {LONGEST_TEMPLATE} letters")
-    try:
-        pieces = list(Formatter().parse(text))
-    except ValueError:
-        raise BadTemplate("a brace stands alone: a placeholder is written {name}, a brace itself {{ or }}") from None
-    found: dict[str, None] = {}
-    for _, name, form, conversion in pieces:
-        if name is None:
-            continue
-        if form or conversion or not (name.isascii() and name.isidentifier()):
-            raise BadTemplate(f"{{{name}}} is no placeholder: between braces stands a name and nothing else")
-        found[name] = None
-    return list(found)
+    return list(_read(text)[1])
 
 
 def fill(text: str, say: Say, values: Mapping[str, object]) -> str:
@@ -43,13 +36,32 @@ def fill(text: str, say: Say, values: Mapping[str, object]) -> str:
 
     Raises :class:`BadTemplate` for a placeholder that has no value.
     """
-    shown = {name: say.show(values[name]) for name in _known(text, values)}
-    return fold(text.format(**shown))
-
-
-def _known(text: str, values: Mapping[str, object]) -> list[str]:
-    found = placeholders(text)
-    for name in found:
+    folded, names = _read(text)
+    for name in names:
         if name not in values:
             raise BadTemplate(f"{{{name}}} is unknown: there are {', '.join(f'{{{one}}}' for one in sorted(values))}")
-    return found
+        if values[name] is None:
+            raise BadTemplate(f"{{{name}}} stands for nothing here")
+    return plain(folded.format(**{name: say.show(values[name]) for name in names}))
+
+
+# A campaign fills one text in thousands of times.
+@lru_cache(maxsize=256)
+def _read(text: str) -> tuple[str, tuple[str, ...]]:
+    """A text in letters of SMS, and its placeholders. A brace of another script becomes one of ours before it is read:
+    whatever looks like a placeholder is one, or is refused."""
+    if len(text) > LONGEST_TEMPLATE:
+        raise BadTemplate(f"the text is longer than {LONGEST_TEMPLATE} letters")
+    folded = plain(text)
+    try:
+        pieces = list(Formatter().parse(folded))
+    except ValueError:
+        raise BadTemplate("a brace stands alone: a placeholder is written {name}, a brace itself {{ or }}") from None
+    found: dict[str, None] = {}
+    for _, name, form, conversion in pieces:
+        if name is None:
+            continue
+        if form or conversion or not (name.isascii() and name.isidentifier()):
+            raise BadTemplate(f"{{{name[:40]}}} is no placeholder: between braces stands a name and nothing else")
+        found[name] = None
+    return folded, tuple(found)

@@ -1,0 +1,123 @@
+"""A text of a mutuelle's own, checked before it is kept: what would go wrong with it is told before anybody gets it."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from gateway.kernel.faults import Fault
+from gateway.network.organisations import Tree
+from gateway.sms.gsm7 import fold, parts, septets
+from gateway.sms.templates.events import NAME_KEPT, Event, Setting, Values, filled
+from gateway.sms.templates.placeholders import BadTemplate, fill, placeholders, plain
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A text as it would leave."""
+
+    text: str
+
+    @property
+    def septets(self) -> int:
+        return septets(self.text)
+
+    @property
+    def parts(self) -> int:
+        return parts(self.text)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A text that may be kept, as it is kept; what became of its letters; and an ordinary and the longest case of it.
+
+    ``folded``: letters that would double the cost, and what is written instead. ``left_out``: signs that nothing can
+    stand for.
+    """
+
+    text: str
+    example: Leaving
+    longest: Leaving
+    folded: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def must_speak(tree: Tree, organisation_id: int) -> None:
+    """Raises :class:`Fault` for a section: its mutuelle speaks for it."""
+    one = tree[organisation_id]
+    if one.books_id != one.id:
+        raise Fault(f"{one.code}: what is said there is what {tree[one.books_id].code} says")
+
+
+def setting_of(tree: Tree, organisation_id: int, language: str) -> Setting:
+    """Where an organisation says something in a language; raises :class:`Fault` for a language that it doesn't offer.
+
+    What a union says is said in the currencies of all below it.
+    """
+    must_speak(tree, organisation_id)
+    one = tree[organisation_id]
+    if language not in one.languages:
+        raise Fault(f"{one.code} does not offer {language}: it offers {', '.join(one.languages)}")
+    below = sorted({each.currency for each in tree.by_id.values() if each.under(one)} - {one.currency})
+    return Setting(language, one.name, (one.currency, *below))
+
+
+def check(event: Event, text: str, setting: Setting) -> Checked:
+    """A text for an event, with what is to be known before it is kept; raises :class:`BadTemplate` with the reason."""
+    folded, left_out = _letters(text)
+    _check_placeholders(event, placeholders(text))
+    kept = plain(text)
+    if not kept:
+        raise BadTemplate("the text is empty")
+    longest = _longest(event, kept, setting)
+    example = filled(event, kept, setting.say, event.example(setting))
+    return Checked(kept, Leaving(example), Leaving(longest), folded, left_out)
+
+
+def _check_placeholders(event: Event, found: list[str]) -> None:
+    known = [one.name for one in event.placeholders]
+    unknown = [name for name in found if name not in known]
+    if unknown:
+        raise BadTemplate(f"{_braced(unknown)} is unknown in {event.name}: there are {_braced(known)}")
+    for one_of in event.needed:
+        if not set(one_of).intersection(found):
+            raise BadTemplate(f"{event.name} must hold {' or '.join(f'{{{name}}}' for name in one_of)}")
+
+
+def _braced(names: list[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in names)
+
+
+def _longest(event: Event, text: str, setting: Setting) -> str:
+    """The longest that a text can become, its names cut as far as they may be; raises :class:`BadTemplate` if that is
+    too long."""
+    say, names = setting.say, [one.name for one in event.placeholders if one.gives_way]
+
+    def with_short_names(values: Values) -> str:
+        return fill(text, say, {**values, **{name: str(values[name])[:NAME_KEPT] for name in names}})
+
+    worst = max(event.longest(setting), key=lambda values: septets(with_short_names(values)))
+    shortest = with_short_names(worst)
+    if parts(shortest) > event.most_parts:
+        raise BadTemplate(
+            f"with the longest data it has {septets(shortest)} septets and {parts(shortest)} parts, "
+            f"{event.name} may have {event.most_parts}: {shortest}"
+        )
+    return filled(event, text, say, worst)
+
+
+def _letters(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """What becomes of the letters that would double the cost; raises :class:`BadTemplate` for writing that is lost."""
+    folded: dict[str, str] = {}
+    left_out: dict[str, None] = {}
+    for letter in unicodedata.normalize("NFC", text):
+        written = fold(letter)
+        if not written.strip() and not letter.isspace():
+            left_out[letter] = None
+        elif written != letter and not letter.isspace():
+            folded[letter] = written
+    lost = [letter for letter in left_out if unicodedata.category(letter)[0] in "LN"]
+    if lost:
+        raise BadTemplate(f"an SMS of GSM's letters can't say {' '.join(lost[:10])}")
+    shown = [letter for letter in left_out if unicodedata.category(letter)[0] == "S"]
+    return tuple(folded.items()), tuple(shown)
