@@ -11,10 +11,10 @@ import argparse
 import os
 import platform
 
-from benchmarks import cover, hops, memory, money, reconciliation, statements
+from benchmarks import cover, hops, memory, money, reconciliation, sms, statements
 from benchmarks.place import place, tell
 
-PARTS = ("hops", "money", "growth", "memory", "cover", "statements")
+PARTS = ("hops", "money", "growth", "memory", "cover", "statements", "sms")
 
 
 def main() -> None:
@@ -31,7 +31,9 @@ def main() -> None:
             sizes = statements.FULL if chosen.full else statements.SIZES
             _section("Statements read and matched", statements.measure(here, sizes))
             _section("Statements reconciled with the books", reconciliation.measure(here, sizes))
-        if set(chosen.parts) <= {"cover", "statements"}:
+        if "sms" in chosen.parts:
+            _section("Campaigns", sms.measure(here))
+        if set(chosen.parts) <= {"cover", "statements", "sms"}:
             return
         usual = here.database("usual", 1)
         if "hops" in chosen.parts:

@@ -102,6 +102,66 @@ class Settings(BaseSettings):
     ] = ""
     africastalking_base_url: Annotated[str, Field(description="The SDK's API host; empty for the real one.")] = ""
 
+    smpp_host: Annotated[
+        str,
+        Field(
+            pattern=r"^[\w.:-]*$",
+            description="The host of a message centre or aggregator that speaks SMPP 3.4; empty: there is none.",
+        ),
+    ] = ""
+    smpp_port: Annotated[int, Field(ge=1, le=65535, description="Its port.")] = 2775
+    smpp_system_id: Annotated[
+        str, Field(max_length=15, pattern=r"^[ -~]*$", description="As whom we bind to it: its `system_id`.")
+    ] = ""
+    smpp_password: Annotated[
+        SecretStr, Field(max_length=8, description="The password of that; SMPP allows 8 characters.")
+    ] = SecretStr("")
+    smpp_system_type: Annotated[
+        str, Field(max_length=12, pattern=r"^[ -~]*$", description="Its `system_type`, where it asks for one.")
+    ] = ""
+    smpp_sender: Annotated[
+        str,
+        Field(
+            pattern=r"^(\+[0-9]{7,15}|[0-9]{1,8}|[A-Za-z0-9 ._&-]{1,11})?$",
+            description="From whom SMS come: a registered name, a short code, or a number with its `+`. Empty: as the "
+            "centre has it.",
+        ),
+    ] = ""
+    smpp_tls: Annotated[
+        bool,
+        Field(
+            description="Whether the line is TLS. Where it isn't, texts and numbers can be read on the way: for use "
+            "inside a VPN, or with a stand-in."
+        ),
+    ] = True
+    smpp_price: Annotated[
+        Decimal,
+        Field(
+            ge=0,
+            le=10_000,
+            description="What it bills for one part, in CURRENCY; its answers don't say it. 0: unknown.",
+        ),
+    ] = Decimal(0)
+    smpp_ids: Annotated[
+        Literal["same", "hex-decimal", "decimal-hex"],
+        Field(
+            description="How it writes a message's id in its answer and in its receipts: `same`, or one of them in "
+            "hexadecimal: `hex-decimal`, `decimal-hex`."
+        ),
+    ] = "same"
+    smpp_no_credit_statuses: Annotated[
+        str,
+        Field(
+            pattern=r"^(0x[0-9A-Fa-f]{1,8}(,0x[0-9A-Fa-f]{1,8})*)?$",
+            description="The `command_status` by which it says that credit has run out, e.g. `0x401,0x511`: SMPP has "
+            "none for that, its documents name it.",
+        ),
+    ] = ""
+    sms_first: Annotated[
+        Literal["africastalking", "smpp"],
+        Field(description="Which aggregator gets SMS first, where there are two; the other steps in."),
+    ] = "africastalking"
+
     mtn_momo_api_user: Annotated[str, Field(description="MTN MoMo Collections API user (a UUID).")] = ""
     mtn_momo_api_key: Annotated[SecretStr, Field(description="MTN MoMo Collections API key.")] = SecretStr("")
     mtn_momo_subscription_key: Annotated[
@@ -283,6 +343,13 @@ class Settings(BaseSettings):
             description="What one part of an SMS costs, in CURRENCY, until the aggregator's own answers say it.",
         ),
     ] = Decimal(0)
+    receipts_after_stop: Annotated[
+        bool,
+        Field(
+            description="Who stopped SMS still gets receipts and what concerns their money and household; without it, "
+            "only answers to what they asked themselves."
+        ),
+    ] = True
 
     operators_file: Annotated[
         str, Field(description="A TOML file that replaces the built-in plan of countries, prefixes and operators.")
@@ -460,6 +527,7 @@ def _at_odds(given: Mapping[str, str]) -> list[str]:
     wrong += _incomplete(given, "daraja", ("consumer_key", "consumer_secret", "short_code", "passkey", "base_url"))
     if bool(given.get("africastalking_username")) != bool(given.get("africastalking_api_key")):
         wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
+    wrong += _incomplete(given, "smpp", ("host", "system_id", "password"))
     for name in ("operators_file", "pawapay_callback_keys_file", "pawapay_signing_key_file"):
         if given.get(name) and not Path(given[name]).is_file():
             wrong.append(f"{name.upper()} {given[name]} doesn't exist")

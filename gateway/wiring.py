@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +13,7 @@ from pathlib import Path
 import redis
 
 from gateway.kernel.clock import Clock, ShiftedClock, SystemClock
-from gateway.kernel.faults import Fault
+from gateway.kernel.faults import Fault, Unavailable
 from gateway.kernel.sources import Sources, read_by_name, read_networks
 from gateway.network.organisations import Defaults, Network
 from gateway.payments.giving_back import GivingBack
@@ -25,11 +26,19 @@ from gateway.payments.unasked.forwarded import Forwarded
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.sms.africastalking import AfricasTalking
-from gateway.sms.outgoing import Sender
+from gateway.sms.aggregators import Aggregators
+from gateway.sms.campaigns import keeping
+from gateway.sms.campaigns.choosing import Choosing
+from gateway.sms.campaigns.sending import Sending
+from gateway.sms.outgoing import PACE, TOPIC, Sender
 from gateway.sms.port import NoSms, SmsPort
+from gateway.sms.relay import Relay
+from gateway.sms.smpp.line import Centre
+from gateway.sms.smpp.port import Price, Smpp
 from gateway.store.bell import RqBell
 from gateway.store.engine import open_engine
 from gateway.store.outbox import Handler
+from gateway.store.pace import Pace
 from gateway.store.unit import Store
 from gateway.ussd.engine import Engine
 from gateway.ussd.sessions import Sessions, open_redis
@@ -130,15 +139,61 @@ class Runtime:
 
     @cached_property
     def sms(self) -> SmsPort:
+        """The aggregators that this installation has keys for, behind one port."""
+        every = (("africastalking", self._africastalking()), ("smpp", self._smpp()))
+        ports = {name: port for name, port in every if port is not None}
+        if not ports:
+            return NoSms()
+        first = sorted(ports, key=lambda name: name != self.settings.sms_first)
+        aggregators = Aggregators(self.store, self.network, (TOPIC, keeping.SEND))
+        return Relay(aggregators, *((name, ports[name]) for name in first))
+
+    def _africastalking(self) -> SmsPort | None:
         settings = self.settings
         if not settings.africastalking_username:
-            return NoSms()
+            return None
         return AfricasTalking(
             settings.africastalking_username,
             settings.africastalking_api_key.get_secret_value(),
             settings.africastalking_sender_id,
             settings.africastalking_base_url,
         )
+
+    def _smpp(self) -> SmsPort | None:
+        settings = self.settings
+        if not settings.smpp_host:
+            return None
+        centre = Centre(
+            settings.smpp_host,
+            settings.smpp_port,
+            settings.smpp_system_id,
+            settings.smpp_password.get_secret_value(),
+            settings.smpp_system_type,
+            ssl.create_default_context() if settings.smpp_tls else None,
+        )
+        return Smpp(
+            centre,
+            self.store,
+            sender=settings.smpp_sender,
+            price=Price(settings.smpp_price, settings.currency),
+            ids=settings.smpp_ids,
+            no_credit=frozenset(int(code, 16) for code in settings.smpp_no_credit_statuses.split(",") if code),
+        )
+
+    def keep_sms_lines(self) -> None:
+        """See to it that what aggregators deliver over a line of ours finds one; never raises."""
+        if isinstance(self.sms, Relay):
+            try:
+                self.sms.keep()
+            except Unavailable as down:
+                log.warning("how the SMS lines are can't be kept: %s", down)
+            except Exception:
+                log.exception("the SMS lines aren't looked after: a defect")
+
+    @cached_property
+    def pace(self) -> Pace:
+        """How fast SMS may be handed over, by all workers together."""
+        return Pace(per_s={PACE: self.settings.sms_per_second})
 
     @cached_property
     def cashier(self) -> Cashier:
@@ -164,7 +219,9 @@ class Runtime:
             "collection.ask": cashier.ask,
             "collection.look": cashier.look,
             "collection.hint": cashier.hint,
-            "sms.send": Sender(self.store, self.sms),
+            "sms.send": Sender(self.store, self.sms, self.settings.receipts_after_stop, self.pace),
+            keeping.CHOOSE: Choosing(self.store, self.network),
+            keeping.SEND: Sending(self.store, self.network, self.sms, self.pace, self.settings.sms_recipients),
             "sms.read": Forwarded(self.store, self.network, self.services.chart, words=every_word(self.services)),
         }
 

@@ -18,9 +18,11 @@ from functools import partial
 from gateway.kernel.faults import Unavailable
 from gateway.ledger import chain
 from gateway.membership import penalties
+from gateway.payments import digests
 from gateway.payments.decisions import cases
 from gateway.payments.push import availability
-from gateway.payments.unasked import declarations
+from gateway.payments.unasked import declarations, standing
+from gateway.sms import delivery
 from gateway.store import lease, outbox
 from gateway.store.bell import RqBell
 from gateway.store.unit import Store
@@ -36,8 +38,12 @@ FORGET_EVERY_S = 3600
 ESCALATE_EVERY_S = 600
 EXPIRE_EVERY_S = 6 * 3600
 ASK_WHO_WORKS_EVERY_S = 60
+KEEP_SMS_LINES_EVERY_S = 10
 SEAL_EVERY_S = 60
 SEAL_LATE_EVERY_S = 3600
+TELL_TREASURERS_EVERY_S = 60
+REMIND_OF_SUSPENSE_EVERY_S = 3600
+UNKNOWN_EVERY_S = 600
 PENALISE_EVERY_S = 24 * 3600
 
 
@@ -92,13 +98,21 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     kept = timedelta(days=parts.settings.ussd_calls_kept_days)
     ask_who_works = partial(availability.tell, parts.breakers, parts.asked)
     penalise = partial(penalties.posting, store, parts.network, parts.services.chart)
+    digest, alert, remind = (
+        partial(do, store, parts.network) for do in (digests.telling, standing.alerting, standing.reminding)
+    )
     return [
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
         Round(store, holder, "escalate cases", ESCALATE_EVERY_S, lambda _: _once(cases.escalate, store)),
         Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(declarations.expire, store)),
         Round(store, holder, "ask who works", ASK_WHO_WORKS_EVERY_S, lambda _: aside(ask_who_works)),
+        Round(store, holder, "keep SMS lines", KEEP_SMS_LINES_EVERY_S, lambda _: aside(parts.keep_sms_lines)),
         Round(store, holder, "seal entries", SEAL_EVERY_S, lambda _: chain.sealing(store)),
+        Round(store, holder, "unknown messages", UNKNOWN_EVERY_S, lambda now: delivery.give_up_waiting(store, now)),
+        Round(store, holder, "tell treasurers", TELL_TREASURERS_EVERY_S, lambda _: digest()),
+        Round(store, holder, "alert treasurers", TELL_TREASURERS_EVERY_S, lambda _: alert()),
+        Round(store, holder, "remind treasurers", REMIND_OF_SUSPENSE_EVERY_S, lambda _: remind()),
         Round(store, holder, "penalties", PENALISE_EVERY_S, lambda _: penalise()),
         Round(store, holder, "seal late entries", SEAL_LATE_EVERY_S, lambda _: chain.sealing(store, everything=True)),
     ]

@@ -1,0 +1,302 @@
+"""Campaigns in the database: made as drafts, started, paused, gone on with, cancelled; each act with who did it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, exists, insert, select, update
+
+from gateway.kernel.faults import Fault
+from gateway.network.organisations import Tree
+from gateway.sms.campaigns.states import EDGES, State
+from gateway.sms.campaigns.who import Who, read_who
+from gateway.sms.gsm7 import fold
+from gateway.sms.templates.events import EVENTS
+from gateway.sms.templates.placeholders import placeholders
+from gateway.store.if_new import if_new
+from gateway.store.outbox import CLAIM, Ask, put_again
+from gateway.store.schema import campaign, campaign_event, message
+from gateway.store.unit import Unit
+
+QUEUE = "reminders"
+CHOOSE, SEND = "campaign.choose", "campaign.send"
+GATEWAY = "gateway"  # who did what nobody did by hand
+TITLE_CHARACTERS = BY_CHARACTERS = 60
+NOTE_CHARACTERS = 200
+
+Kind = Literal["reminder", "rule", "news", "list"]
+
+
+class BadCampaign(Fault):
+    """A campaign can't be made so, or what is asked of it isn't possible in its state."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign as it is kept. ``texts`` by language; ``budget_e4`` and ``committed_e4`` in ten-thousandths.
+
+    ``committed_e4`` is what was spent and what may have been: of messages that are on their way, or uncertain, what
+    they are expected to cost. ``expected`` is what its preview said when it was started.
+    """
+
+    id: int
+    organisation_id: int
+    kind: Kind
+    title: str
+    who: Who
+    texts: Mapping[str, str]
+    state: State
+    reason: str | None
+    currency: str
+    budget_e4: int | None
+    committed_e4: int
+    expected: Mapping[str, Any]
+    starts_at: datetime | None
+    rule_id: int | None
+    due_on: date | None
+    cursor: int
+    slices: int
+    chosen_at: datetime | None
+    created_at: datetime
+    by_name: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def price_e4(self) -> int:
+        """What one part is expected to cost."""
+        return int(self.expected.get("price_e4", 0))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A campaign to be. ``key`` makes it single, where the same one may be asked for more than once."""
+
+    kind: Kind
+    organisation_id: int
+    title: str
+    who: Who
+    texts: Mapping[str, str]
+    by_name: str
+    budget_e4: int | None = None
+    key: str = ""
+    rule_id: int | None = None
+    due_on: date | None = None
+
+
+_NEW = if_new(campaign, "key")
+
+
+def create(unit: Unit, tree: Tree, draft: Draft) -> int:
+    """Keep a draft; returns its id, also where its key is known. Raises :class:`BadCampaign`."""
+    place = tree[draft.organisation_id]
+    title, by_name = " ".join(draft.title.split()), " ".join(draft.by_name.split())
+    if not 1 <= len(title) <= TITLE_CHARACTERS:
+        raise BadCampaign(f"a title has 1 to {TITLE_CHARACTERS} letters")
+    if not 1 <= len(by_name) <= BY_CHARACTERS:
+        raise BadCampaign("say who makes it: --by NAME")
+    _check_texts(draft)
+    if draft.budget_e4 is not None and draft.budget_e4 <= 0:
+        raise BadCampaign("a budget is more than nothing")
+    if not tree.named(draft.who.under).under(place):
+        raise BadCampaign(f"{draft.who.under} isn't at or below {place.code}")
+    row = {
+        "key": draft.key or f"campaign:{secrets.token_hex(8)}",
+        "organisation_id": place.id,
+        "kind": draft.kind,
+        "title": title,
+        "who": draft.who.as_json(),
+        "texts": dict(draft.texts),
+        "state": State.DRAFT.value,
+        "currency": place.currency,
+        "budget_e4": draft.budget_e4,
+        "rule_id": draft.rule_id,
+        "due_on": draft.due_on,
+        "created_at": unit.now,
+        "by_name": by_name,
+    }
+    if unit.connection.scalar(_NEW[unit.connection.dialect.name], row) is not None:
+        its_id = _id_of(unit.connection, row["key"])
+        tell(unit, its_id, "made", by_name)
+        return its_id
+    return _id_of(unit.connection, row["key"])
+
+
+def _check_texts(draft: Draft) -> None:
+    if not draft.texts or not all(fold(text).strip() for text in draft.texts.values()):
+        raise BadCampaign("a text is missing")
+    known = [one.name for one in EVENTS["news" if draft.kind == "news" else "campaign"].placeholders]
+    for text in draft.texts.values():
+        for name in placeholders(text) if draft.kind != "list" else ():
+            if name not in known:
+                raise BadCampaign(f"{{{name}}} is unknown: there are {', '.join(f'{{{one}}}' for one in known)}")
+
+
+def _id_of(connection: Connection, key: object) -> int:
+    return int(connection.execute(select(campaign.c.id).where(campaign.c.key == key)).scalar_one())
+
+
+def tell(unit: Unit, campaign_id: int, what: str, by_name: str, note: str | None = None) -> None:
+    """Write down what was done about a campaign."""
+    unit.connection.execute(
+        insert(campaign_event).values(
+            campaign_id=campaign_id, at=unit.now, what=what, by_name=by_name[:BY_CHARACTERS],
+            note=note[:NOTE_CHARACTERS] if note else None,
+        )
+    )  # fmt: skip
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def by_id(connection: Connection, campaign_id: int) -> Campaign | None:
+    """The campaign with an id."""
+    row = connection.execute(select(campaign).where(campaign.c.id == campaign_id)).first()
+    return _read(row) if row is not None else None
+
+
+def locked(unit: Unit, campaign_id: int) -> Campaign | None:
+    """The same, kept from being changed by others until the transaction ends."""
+    query = select(campaign).where(campaign.c.id == campaign_id).with_for_update()
+    row = unit.connection.execute(query).first()
+    return _read(row) if row is not None else None
+
+
+def newest(connection: Connection, tree: Tree, under_path: str, limit: int) -> list[Campaign]:
+    """The newest campaigns of the organisations at or below a path."""
+    places = [one.id for one in tree.by_id.values() if one.path.startswith(under_path)]
+    query = select(campaign).where(campaign.c.organisation_id.in_(places)).order_by(campaign.c.id.desc()).limit(limit)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def _read(row: Any) -> Campaign:
+    return Campaign(
+        row.id, row.organisation_id, row.kind, row.title, read_who(row.who), row.texts, State(row.state), row.reason,
+        row.currency, row.budget_e4, row.committed_e4, row.expected or {}, row.starts_at, row.rule_id, row.due_on,
+        row.cursor, row.slices, row.chosen_at, row.created_at, row.by_name, row.started_at, row.finished_at,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of a campaign's story."""
+
+    at: datetime
+    what: str
+    by_name: str
+    note: str | None
+
+
+def story(connection: Connection, campaign_id: int) -> list[Event]:
+    """What was done about a campaign, the oldest first."""
+    own = campaign_event.c.campaign_id == campaign_id
+    rows = connection.execute(select(campaign_event).where(own).order_by(campaign_event.c.id))
+    return [Event(row.at, row.what, row.by_name, row.note) for row in rows]
+
+
+# --- acting -----------------------------------------------------------------------------------------------------------
+
+
+def start(
+    unit: Unit, campaign_id: int, by_name: str, expected: Mapping[str, Any], at: datetime | None = None
+) -> Campaign:
+    """Start a draft, at once or at a moment. ``expected``: what its preview said, and ``price_e4``, of one part.
+
+    With a budget, a price must be known. Raises :class:`BadCampaign`.
+    """
+    one = _moved(unit, campaign_id, State.SCHEDULED if at is not None and at > unit.now else State.RUNNING)
+    if one.budget_e4 is not None and not expected.get("price_e4"):
+        raise BadCampaign("a budget can't be kept without knowing what an SMS costs: set SMS_PRICE")
+    _set(unit, campaign_id, expected=dict(expected), starts_at=at, started_at=unit.now if at is None else None)
+    later = at is not None and at > unit.now
+    tell(unit, campaign_id, "scheduled" if later else "started", by_name, at.isoformat() if later and at else None)
+    _ring(unit, campaign_id, max(at - unit.now, timedelta(0)) if at is not None else timedelta(0))
+    return one
+
+
+def begin(unit: Unit, one: Campaign) -> None:
+    """A scheduled campaign's time has come."""
+    _moved(unit, one.id, State.RUNNING)
+    _set(unit, one.id, started_at=unit.now)
+    tell(unit, one.id, "started", GATEWAY)
+
+
+def pause(unit: Unit, campaign_id: int, by_name: str, reason: str = "by hand") -> None:
+    """Stop for now; what is being handed over this moment still goes. Raises :class:`BadCampaign`."""
+    _moved(unit, campaign_id, State.PAUSED)
+    _set(unit, campaign_id, reason=reason)
+    tell(unit, campaign_id, "paused", by_name, reason)
+
+
+def resume(unit: Unit, campaign_id: int, by_name: str, budget_e4: int | None = None) -> None:
+    """Go on where it stopped; with another budget, where that was what stopped it. Raises :class:`BadCampaign`."""
+    before = locked(unit, campaign_id)
+    waits = before is not None and before.started_at is None and before.starts_at is not None
+    one = _moved(unit, campaign_id, State.SCHEDULED if waits else State.RUNNING)
+    budget = one.budget_e4 if budget_e4 is None else budget_e4
+    if one.reason == "budget" and (budget is None or budget <= (one.budget_e4 or 0)):
+        raise BadCampaign("its budget is used up: give it a larger one")
+    _set(unit, campaign_id, reason=None, budget_e4=budget)
+    tell(unit, campaign_id, "resumed", by_name, f"budget {budget}" if budget != one.budget_e4 else None)
+    _ring(unit, campaign_id, max((one.starts_at or unit.now) - unit.now, timedelta(0)) if waits else timedelta(0))
+    in_hand = open_slices(unit.connection, campaign_id, "sending")
+    for number in open_slices(unit.connection, campaign_id):
+        # Whoever is still handing over what was taken before the pause isn't disturbed: it would be called uncertain.
+        put_again(unit, slice_work(campaign_id, number, CLAIM if number in in_hand else timedelta(0)))
+
+
+def cancel(unit: Unit, campaign_id: int, by_name: str) -> int:
+    """End it: whoever hasn't been written to isn't any more. Returns how many that are. Raises BadCampaign."""
+    _moved(unit, campaign_id, State.CANCELLED)
+    _set(unit, campaign_id, finished_at=unit.now)
+    waiting = (message.c.campaign_id == campaign_id) & (message.c.state == "waiting")
+    ended = unit.connection.execute(update(message).where(waiting).values(state="skipped", reason="cancelled"))
+    tell(unit, campaign_id, "cancelled", by_name, f"{ended.rowcount} not written to")
+    return ended.rowcount
+
+
+def finish(unit: Unit, one: Campaign) -> bool:
+    """Call a running campaign done once everybody was chosen and nobody waits any more."""
+    if one.state is not State.RUNNING or one.chosen_at is None:
+        return False
+    open_ones = (message.c.campaign_id == one.id) & message.c.state.in_(("waiting", "sending"))
+    if unit.connection.scalar(select(exists(select(message.c.id).where(open_ones)))):
+        return False
+    _moved(unit, one.id, State.DONE)
+    _set(unit, one.id, finished_at=unit.now)
+    tell(unit, one.id, "done", GATEWAY)
+    return True
+
+
+def slice_work(campaign_id: int, number: int, after: timedelta = timedelta(0)) -> Ask:
+    """The work of sending one slice of a campaign."""
+    return Ask(QUEUE, SEND, f"{campaign_id}:{number}", f"campaign:{campaign_id}:{number}", after)
+
+
+def open_slices(connection: Connection, campaign_id: int, *states: str) -> list[int]:
+    """The slices of a campaign in which somebody still waits, or is in one of these states."""
+    waiting = (message.c.campaign_id == campaign_id) & message.c.state.in_(states or ("waiting", "sending"))
+    return [int(number) for number in connection.scalars(select(message.c.slice).where(waiting).distinct())]
+
+
+def _ring(unit: Unit, campaign_id: int, after: timedelta) -> None:
+    put_again(unit, Ask(QUEUE, CHOOSE, str(campaign_id), f"campaign:{campaign_id}", after))
+
+
+def _moved(unit: Unit, campaign_id: int, to: State) -> Campaign:
+    """The campaign as it was before, now in another state."""
+    one = locked(unit, campaign_id)
+    if one is None:
+        raise BadCampaign(f"there is no campaign {campaign_id}")
+    if to not in EDGES[one.state]:
+        raise BadCampaign(f"campaign {campaign_id} is {one.state}")
+    _set(unit, campaign_id, state=to.value)
+    return one
+
+
+def _set(unit: Unit, campaign_id: int, **values: object) -> None:
+    unit.connection.execute(update(campaign).where(campaign.c.id == campaign_id).values(**values))
