@@ -323,7 +323,12 @@ class Settings(BaseSettings):
 
     quiet_from: Annotated[
         int,
-        Field(ge=0, le=23, description="The hour of the day from which reminders wait, where a mutuelle says nothing."),
+        Field(
+            ge=0,
+            le=23,
+            description="The hour of the day from which reminders and treasurers' confirmations wait, where a mutuelle "
+            "says nothing.",
+        ),
     ] = 20
     quiet_until: Annotated[
         int, Field(ge=0, le=23, description="The hour until which they wait; the same hour: they never do.")

@@ -70,6 +70,8 @@ class Servers:
             "PUBLIC_URL": public,
             "PORT": str(port),
             "LOG_LEVEL": "WARNING",
+            "QUIET_FROM": "0",  # it is shown at any hour of the day
+            "QUIET_UNTIL": "0",
             "AFRICASTALKING_USERNAME": "demo",
             "AFRICASTALKING_API_KEY": "standin",
             "AFRICASTALKING_BASE_URL": aggregator,

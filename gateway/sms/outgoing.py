@@ -111,9 +111,7 @@ class Sender:
     ``pace``: a slot of it is taken for each, and not waited for: campaigns wait for what is left of it.
     """
 
-    def __init__(
-        self, store: Store, port: SmsPort, receipts_after_stop: bool = True, pace: Pace | None = None
-    ) -> None:
+    def __init__(self, store: Store, port: SmsPort, receipts_after_stop: bool = True, pace: Pace | None = None) -> None:
         self._store = store
         self._port = port
         self._receipts_after_stop = receipts_after_stop

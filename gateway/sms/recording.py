@@ -25,7 +25,7 @@ from gateway.store.unit import Unit
 log = logging.getLogger(__name__)
 
 # Texts that people wait for, and that say the same when they come twice: worth one more try when one is uncertain.
-RECEIPT_EVENTS = frozenset({"receipt", "treasurer", "not_paid", "registered"})
+RECEIPT_EVENTS = frozenset({"receipt", "treasurer", "digest", "not_paid", "registered"})
 MOST_SENDS = 2
 
 _UNTOLD = frozenset({"sending", "uncertain"})  # an answer says something new about these alone

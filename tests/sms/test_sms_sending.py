@@ -221,7 +221,7 @@ def test_without_an_aggregator_messages_wait_and_are_seen_to_wait(
 
 
 def test_which_messages_are_receipts() -> None:
-    assert {"receipt", "treasurer", "not_paid", "registered"} == RECEIPT_EVENTS
+    assert {"receipt", "treasurer", "digest", "not_paid", "registered"} == RECEIPT_EVENTS
 
 
 @pytest.mark.parametrize(
