@@ -23,6 +23,7 @@ from gateway.payments.decisions import cases
 from gateway.payments.push import availability
 from gateway.payments.unasked import declarations, standing
 from gateway.sms import delivery
+from gateway.sms.campaigns.rules import Reminding
 from gateway.store import lease, outbox
 from gateway.store.bell import RqBell
 from gateway.store.unit import Store
@@ -45,6 +46,7 @@ TELL_TREASURERS_EVERY_S = 60
 REMIND_OF_SUSPENSE_EVERY_S = 3600
 UNKNOWN_EVERY_S = 600
 PENALISE_EVERY_S = 24 * 3600
+REMIND_BY_RULE_EVERY_S = 300
 
 
 class Round:
@@ -98,6 +100,7 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     kept = timedelta(days=parts.settings.ussd_calls_kept_days)
     ask_who_works = partial(availability.tell, parts.breakers, parts.asked)
     penalise = partial(penalties.posting, store, parts.network, parts.services.chart)
+    by_rule = Reminding(store, parts.network, parts.settings.sms_price, parts.settings.currency)
     digest, alert, remind = (
         partial(do, store, parts.network) for do in (digests.telling, standing.alerting, standing.reminding)
     )
@@ -113,6 +116,7 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
         Round(store, holder, "tell treasurers", TELL_TREASURERS_EVERY_S, lambda _: digest()),
         Round(store, holder, "alert treasurers", TELL_TREASURERS_EVERY_S, lambda _: alert()),
         Round(store, holder, "remind treasurers", REMIND_OF_SUSPENSE_EVERY_S, lambda _: remind()),
+        Round(store, holder, "remind by rule", REMIND_BY_RULE_EVERY_S, lambda _: aside(by_rule)),
         Round(store, holder, "penalties", PENALISE_EVERY_S, lambda _: penalise()),
         Round(store, holder, "seal late entries", SEAL_LATE_EVERY_S, lambda _: chain.sealing(store, everything=True)),
     ]

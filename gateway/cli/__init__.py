@@ -48,6 +48,7 @@ COMMANDS = {
     "phone": "phones",
     "sms": "sms",
     "campaign": "campaigns",
+    "reminders": "reminders",
     "menu-map": "phones",
     "docs": "docs",
     "demo": "demo",
@@ -80,6 +81,7 @@ JOINS = {
     "plans",
     "subsidy",
     "campaign",
+    "reminders",
     "phone",
     "sms",
 }

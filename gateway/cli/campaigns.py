@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.cli.campaign_lists import list_command
 from gateway.cli.given import by_option, limit_option, parts_of, path_of, under_option
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_name, mask_number
@@ -37,6 +38,9 @@ number_argument = click.argument("number", type=int)
 @click.group()
 def campaign() -> None:
     """A text to many households, or to those who asked for news: once each, at a cost that is known before."""
+
+
+campaign.add_command(list_command)
 
 
 # --- making -----------------------------------------------------------------------------------------------------------

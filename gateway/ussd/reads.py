@@ -34,6 +34,7 @@ from gateway.payments.unasked import declarations
 from gateway.payments.unasked.declarations import Told
 from gateway.services import Services
 from gateway.sms import failing
+from gateway.sms.news import news_of
 from gateway.store.together import together
 from gateway.store.unit import telling_unavailable
 from gateway.ussd.screen import Role
@@ -132,6 +133,9 @@ class Reads:
 
     def sms_stopped(self) -> bool:
         return self._once(("stopped",), lambda c: households.sms_stopped(c, self._caller))
+
+    def reads_news(self) -> bool:
+        return self._once(("news",), lambda c: bool(news_of(c, self._caller)))
 
     # --- households ---------------------------------------------------------------------------------------------------
 

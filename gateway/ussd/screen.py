@@ -150,6 +150,9 @@ class See(Protocol):
     def sms_stopped(self) -> bool:
         """Whether the caller wants no reminders."""
 
+    def reads_news(self) -> bool:
+        """Whether news come to the caller."""
+
     def sections(self) -> Sequence[Organisation]:
         """The sections that one can register in here."""
 

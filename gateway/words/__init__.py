@@ -12,6 +12,7 @@ from gateway.words.check import check_word
 from gateway.words.complaint import complaint_word
 from gateway.words.help import help_text, help_word
 from gateway.words.household import balance_word, cover_word
+from gateway.words.news import news_word
 from gateway.words.paid import paid_word
 from gateway.words.pay import pay_word
 from gateway.words.phone import language_word, start_word, stop_word
@@ -30,6 +31,7 @@ def every_word(services: Services) -> Words:
         language_word(),
         stop_word(),
         start_word(),
+        news_word(),
         help_word(),
         check_word(services),
     )

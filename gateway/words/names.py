@@ -64,6 +64,13 @@ START: Names = {
     "rn": ("bandanya",),
     "sw": ("anza",),
 }
+NEWS: Names = {
+    "fr": ("nouvelles", "nouvelle", "actualites"),
+    "en": ("news",),
+    # Not what people greet with (amakuru, habari): nobody asks for news by saying good morning.
+    "rn": ("inkuru",),
+    "sw": ("taarifa",),
+}
 HELP: Names = {
     "fr": ("aide",),
     "en": ("help",),

@@ -197,12 +197,32 @@ def reminders(say: Say, *, stopped: bool) -> str:
     return fold(say("No more reminders by SMS.") if stopped else say("Reminders will come by SMS."))
 
 
+def news_come(say: Say, places: str) -> str:
+    """Of whom news come from now on, and how they end."""
+
+    def write(name: str) -> str:
+        return say("News of {mutuelle} will come by SMS. To end them, send NEWS STOP.", mutuelle=name)
+
+    return fit(write, places)
+
+
+def no_more_news(say: Say) -> str:
+    """News have ended; reminders haven't."""
+    return fold(say("No more news by SMS."))
+
+
+def news_after_start(say: Say) -> str:
+    """The phone has stopped SMS: what it sends to have news."""
+    return fold(say("You have stopped SMS. To have news, send START, then NEWS."))
+
+
 def words(say: Say, *, member: bool, agent: bool) -> str:
     """What this phone can send. It begins with no word, lest a machine that sends it back asks for something."""
     everybody = say("RECEIPT number code, COMPLAINT text, LANGUAGE, STOP, START")
     own = say("COVER, BALANCE, PAY amount, PAID number") if member else say("PAY amount card")
     check = say("CHECK card") if agent else ""
-    return fold(say("Send: {words}", words=", ".join(filter(None, (check, own, everybody)))))
+    every_word = ", ".join(filter(None, (check, own, everybody, say("NEWS"))))
+    return fold(say("Send: {words}", words=every_word))
 
 
 # --- for agents of health facilities ----------------------------------------------------------------------------------

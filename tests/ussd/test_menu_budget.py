@@ -176,7 +176,7 @@ from gateway.ussd.screens.requests import (
     ConfirmComplaint,
     WantCall,
 )
-from gateway.ussd.screens.sms import SmsChoice
+from gateway.ussd.screens.sms import NewsChoice, SmsChoice
 from gateway.ussd.screens.treasurer import (
     CashToConfirm,
     CloseTheDay,
@@ -528,6 +528,9 @@ class Imagined:
     def sms_stopped(self) -> bool:
         return self._once(yes_or_no)
 
+    def reads_news(self) -> bool:
+        return self._once(yes_or_no)
+
     def sections(self) -> Sequence[Organisation]:
         return self._some(organisation, 40)
 
@@ -749,6 +752,7 @@ MAKERS: dict[type, Callable[[Pick], Any]] = {
     WantCall: lambda pick: WantCall(card_or_none(pick)),
     CallAsked: lambda pick: CallAsked(yes_or_no(pick)),
     SmsChoice: lambda pick: SmsChoice(yes_or_no(pick)),
+    NewsChoice: lambda pick: NewsChoice(yes_or_no(pick)),
     # the animator
     AnimatorDesk: lambda pick: AnimatorDesk(staff(pick)),
     FindFamily: lambda pick: FindFamily(staff(pick)),

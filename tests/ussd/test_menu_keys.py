@@ -131,6 +131,7 @@ PROMISES: dict[tuple[str, str], Promise] = {
     ("member", "to be called back"): Promise(3),
     ("member", "to check a receipt"): Promise(3, paid),
     ("member", "no more reminders"): Promise(3),
+    ("member", "the mutuelle's news"): Promise(4),
     ("member", "to choose a PIN"): Promise(5),
     ("member", "to register another family"): Promise(9),
     ("member, cut off", "to go on"): Promise(1, cut_off),

@@ -79,6 +79,7 @@ class Asks:
 ASKS = {
     "Language": Asks("1234", "SetLanguage", ("caller", "household")),
     "SmsChoice": Asks("1", "StopSms", ("caller",)),
+    "NewsChoice": Asks("1", "ChooseNews", ("news_reader",)),
     "ConfirmFamily": Asks("1", "RegisterHousehold", ("household", "beneficiary", "phone", "membership", *BOOKS, *TOLD)),
     "ConfirmPayment": Asks(
         "1", "AskForPayment", ("collection", "collection_event", "message", "outbox"), other="TellHowToPay"

@@ -137,9 +137,9 @@ def test_language_and_reminders(any_place: Place, card: str) -> None:
 
 
 def test_help_says_what_this_phone_can_send(place: Place, home: str) -> None:
-    own = "COVER, BALANCE, PAY amount, PAID number, RECEIPT number code, COMPLAINT text, LANGUAGE, STOP, START"
+    own = "COVER, BALANCE, PAY amount, PAID number, RECEIPT number code, COMPLAINT text, LANGUAGE, STOP, START, NEWS"
     assert writes(place, "AIDE") == [f"Send: {own}"]
-    everybody = "PAY amount card, RECEIPT number code, COMPLAINT text, LANGUAGE, STOP, START"
+    everybody = "PAY amount card, RECEIPT number code, COMPLAINT text, LANGUAGE, STOP, START, NEWS"
     assert writes(place, "help", STRANGER) == [f"Send: {everybody}"]
     hires(place)
     assert writes(place, "help", AGENT) == [f"Send: CHECK card, {everybody}"]

@@ -265,8 +265,10 @@ class Reminding:
                 continue
             try:
                 made += sum(self._do(tree, one, now) for one in self._undone(tree, rules, place, now))
-            except Fault as wrong:
-                log.error("%s: not reminded by rule: %s", place.code, wrong)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("%s: not reminded by rule", place.code)
         return made
 
     def _undone(self, tree: Tree, rules: Sequence[Rule], place: Organisation, now: datetime) -> list[Duty]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
+from gateway.kernel.faults import Unavailable
 from gateway.network.organisations import Network, Organisation
 from gateway.sms.campaigns import keeping
 from gateway.sms.campaigns.choosing import PAUSED_LOOK, WORK_FOR_S
@@ -38,6 +39,7 @@ SLOTS_AHEAD = timedelta(seconds=10)  # where the next slot is later, nothing is 
 BEFORE_QUIET = timedelta(minutes=1)  # so that what is taken is handed over before the quiet hours begin
 LANES = 8  # requests at a time
 RECORD_EVERY_S = 0.5  # so much of what was answered is unrecorded at most
+KEEP_ANSWERS_S = 30.0  # so long what was answered is kept where the database doesn't take it
 GIVE_UP_AFTER = timedelta(days=7)  # a reminder so late helps nobody
 
 Numbered = tuple[uuid.UUID, Answer]
@@ -172,15 +174,21 @@ class Sending:
             open_ones: set[Future[list[Numbered]]] = {lanes.submit(self._call, each) for each in requests}
             parts = {letter.id: letter.parts for each in requests for letter in each.letters}
             answered: list[Numbered] = []
-            recorded_at = time.monotonic()
-            while open_ones:
+            begun = recorded_at = time.monotonic()
+            while open_ones or answered:
                 done, open_ones = wait(open_ones, timeout=RECORD_EVERY_S, return_when=FIRST_COMPLETED)
                 for each in done:
                     answered += each.result()
                 late = time.monotonic() - recorded_at >= RECORD_EVERY_S
                 if answered and (late or not open_ones or len(answered) >= self.recipients):
-                    again += self._record(task, campaign_id, number, answered, parts)
-                    answered, recorded_at = [], time.monotonic()
+                    try:
+                        again += self._record(task, campaign_id, number, answered, parts)
+                        answered = []
+                    except Unavailable:
+                        if time.monotonic() - begun > KEEP_ANSWERS_S:
+                            raise
+                        self.sleep(RECORD_EVERY_S)
+                    recorded_at = time.monotonic()
         return max(again, default=None)
 
     def _call(self, request: _Request) -> list[Numbered]:

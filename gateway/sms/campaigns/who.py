@@ -145,7 +145,7 @@ def _candidates(tree: Tree, who: Who, on: date, everybody: bool = False) -> Sele
         asked.append(or_(household.c.language.in_(who.languages), unsaid))
     if who.categories:
         asked.append(_category(on).in_(select(category.c.id).where(category.c.code.in_(who.categories))))
-    if who.plans:
+    if who.plans and who.due_on is None:
         asked.append(exists(_years().where(plan.c.code.in_(who.plans), membership.c.ends_on >= on)))
     if who.not_renewed:
         since = on - timedelta(days=NOT_RENEWED_FOR_DAYS)
@@ -154,17 +154,21 @@ def _candidates(tree: Tree, who: Who, on: date, everybody: bool = False) -> Sele
         asked.append(~exists(_years().where(membership.c.ends_on >= on)))
         asked.append(~exists(_years().where(membership.c.left_on >= since)))
     if who.due_on is not None and not everybody:
-        asked.append(
-            exists(
-                select(line.c.id)
-                .join(account, account.c.id == line.c.account_id)
-                .where(
-                    line.c.household_id == household.c.id,
-                    line.c.due_on == who.due_on,
-                    account.c.role == "receivable",
-                )
+        dues = (
+            select(line.c.id)
+            .join(account, account.c.id == line.c.account_id)
+            .where(
+                line.c.household_id == household.c.id,
+                line.c.due_on == who.due_on,
+                account.c.role == "receivable",
             )
         )
+        if who.plans:  # what is due is of one of them: the year itself may be over by now
+            dues = dues.join(membership, membership.c.id == line.c.membership_id).join(
+                plan, plan.c.id == membership.c.plan_id
+            )
+            dues = dues.where(plan.c.code.in_(who.plans))
+        asked.append(exists(dues))
     return (
         select(household.c.id, household.c.section_id)
         .join(organisation, organisation.c.id == household.c.section_id)
