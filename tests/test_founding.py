@@ -109,6 +109,16 @@ def test_below_an_organisation_its_district_and_its_facilities_are_known(store: 
     assert agents == [centre.id, centre.id]
 
 
+def test_quiet_hours_hold_below_it_too(store: Store, network: Network, tmp_path: Path) -> None:
+    file = tmp_path / "network.toml"
+    file.write_text(
+        EXAMPLE.read_text(encoding="utf-8").replace("# quiet_from = 20", "quiet_from = 21"), encoding="utf-8"
+    )
+    found(store, DEFAULTS, file)
+    section = network.tree().named("section-exemple")
+    assert (section.quiet_from, section.quiet_until) == (21, DEFAULTS.quiet_until)
+
+
 def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
     found(store, DEFAULTS, EXAMPLE)
     before = counts(store)
@@ -141,6 +151,7 @@ def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
             "section-exemple: its currency is USD, but the plans above it are in XOF",
         ),
         ("keeps_books", "keeps_book", "keeps_book"),
+        ("# quiet_from = 20", "quiet_from = 24", "quiet_from"),
         ('code = "section-exemple"', 'code = "mutuelle-exemple"', "mutuelle-exemple: there is an organisation"),
         ("[[plans]]", "[[plans]", "network.toml"),
         ('role = "agent" ', 'role = "nurse" ', "staff.0.role"),

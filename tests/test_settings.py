@@ -96,6 +96,7 @@ def test_nothing_that_must_be_chosen_has_a_default() -> None:
         ({"MTN_MOMO_BASE_URL": "http://momo.example"}, "MTN_MOMO_BASE_URL must begin with https://"),
         ({"AFRICASTALKING_USERNAME": "u"}, "AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together"),
         ({"AFRICASTALKING_SENDER_ID": "x" * 12}, "AFRICASTALKING_SENDER_ID "),
+        (AT | {"SMS_FIRST": "smpp"}, "SMS_FIRST is smpp, and SMPP_HOST is missing"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )  # fmt: skip

@@ -122,6 +122,8 @@ def main() -> None:
     except click.ClickException as usage:
         usage.show()
         sys.exit(usage.exit_code)
+    except UnicodeEncodeError:
+        _leave("a letter that was typed is no UTF-8", 1)
     except BrokenPipeError:
         sys.stderr.close()
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import json_option, show
-from gateway.cli.given import by_option, parts_of
+from gateway.cli.given import by_option, counted, parts_of
 from gateway.kernel.faults import Fault
 from gateway.locale import Say
 from gateway.settings import LANGUAGES
-from gateway.sms.costs import show_cost
+from gateway.sms.costs import about_cost
 
 if TYPE_CHECKING:
     from gateway.sms.campaigns.lists import Checked
@@ -104,11 +104,11 @@ def _value(checked: Checked, price_e4: int, currency: str, kept: int | None) -> 
 
 
 def _text(checked: Checked, price_e4: int, currency: str) -> str:
-    cost = show_cost(checked.parts * price_e4, currency) if price_e4 else "unknown (set SMS_PRICE)"
+    cost = about_cost(checked.parts * price_e4, currency) if price_e4 else "unknown (set SMS_PRICE)"
     lines = [f"row {one.row}: {one.why}" for one in checked.wrong[:SHOWN]]
     if len(checked.wrong) > SHOWN:
         lines.append(f"and {len(checked.wrong) - SHOWN} more rows: --json tells all")
-    lines.append(f"{len(checked.rows)} messages, {checked.parts} parts, cost about {cost}")
+    lines.append(f"{counted(len(checked.rows), 'message')}, {counted(checked.parts, 'part')}, cost about {cost}")
     if checked.rows:
         lines.append(f"example: {checked.rows[0].text}")
     return "\n".join(lines)

@@ -14,25 +14,29 @@ import click
 
 from gateway.cli import json_option, show, table
 from gateway.cli.campaign_lists import list_command
-from gateway.cli.given import by_option, limit_option, parts_of, path_of, under_option
+from gateway.cli.given import NUMBER, by_option, counted, limit_option, parts_of, path_of, under_option
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_name, mask_number
 from gateway.membership.rules import State as CoverState
 from gateway.settings import LANGUAGES
-from gateway.sms.costs import in_e4, show_cost
+from gateway.sms.campaigns.states import State
+from gateway.sms.costs import about_cost, in_e4, show_cost
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from gateway.network.organisations import Organisation
     from gateway.sms.campaigns.keeping import Campaign
     from gateway.sms.campaigns.preview import Preview
     from gateway.sms.campaigns.progress import Progress
+    from gateway.sms.campaigns.who import Who
     from gateway.wiring import Runtime
 
-# The events whose words are a reminder's (gateway.sms.templates.events).
-REMINDERS = ("reminder_before", "reminder_due", "reminder_after", "renewal")
+# The events whose words a campaign may say (gateway.sms.templates.events); news have theirs.
+WORDS = ("reminder_before", "reminder_due", "reminder_after", "renewal", "campaign", "news")
 
 at_option = click.option("--at", "code", required=True, metavar="CODE", help="The organisation that writes.")
-number_argument = click.argument("number", type=int)
+number_argument = click.argument("number", type=NUMBER)
 
 
 @click.group()
@@ -78,8 +82,8 @@ def budget_of(typed: str | None) -> int | None:
 @click.option("--text", "texts", multiple=True, metavar="fr=TEXT", help="The text; once a language.")
 @click.option(
     "--words",
-    type=click.Choice(REMINDERS),
-    help="Instead of a text: the mutuelle's own (gateway sms texts).",
+    type=click.Choice(WORDS),
+    help="Instead of a text: what is said of this event (gateway sms texts).",
 )
 @click.option("--under", metavar="CODE", help="Households at or below this organisation; else all of --at.")
 @click.option(
@@ -113,13 +117,33 @@ def new(code: str, title: str, texts: tuple[str, ...], words: str | None, under:
     who = Who(under or place.code, states, owing, overdue, categories, plans, languages, not_renewed)
     if news and who != Who(who.under):
         raise Fault("news go to all who asked for them: leave out who is meant, but for --under")
+    _check_codes(parts, who)
     if bool(texts) == bool(words):
-        raise Fault("say what is written: --text 'fr=…', or --words with one of the mutuelle's reminders")
+        raise Fault("say what is written: --text 'fr=…', or --words with an event of gateway sms texts")
+    if words and news != (words == "news"):
+        raise Fault("--news has --text, or --words news; households have any other words")
     with parts.store.write() as unit:
         said = words_in_all_languages(unit.connection, tree, place, words) if words else texts_of(texts)
+        if words and not said:
+            raise Fault(f"nothing is said of {words} yet: gateway sms texts write {words} --at {place.code}")
         draft = Draft("news" if news else "reminder", place.id, title, who, said, name, budget_of(budget))
         number = create(unit, tree, draft)
     click.echo(f"campaign {number} is a draft; next: gateway campaign preview {number}")
+
+
+def _check_codes(parts: Runtime, who: Who) -> None:
+    """Raises :class:`Fault` for a category or a plan that there isn't: nobody would be in it."""
+    from sqlalchemy import select
+
+    from gateway.store.schema import category, plan
+
+    with parts.store.read() as connection:
+        for what, given, table in (("category", who.categories, category), ("plan", who.plans, plan)):
+            known = set(connection.scalars(select(table.c.code))) if given else set()
+            for one in given:
+                if one not in known:
+                    there = ", ".join(sorted(known)) or "none"
+                    raise Fault(f"there is no {what} {one}: there are {there}")
 
 
 @campaign.command("preview")
@@ -162,24 +186,24 @@ def _preview_value(one: Campaign, found: Preview) -> dict[str, Any]:
 
 
 def _preview_text(one: Campaign, found: Preview) -> str:
-    cost = show_cost(found.cost_e4, one.currency) if found.price_e4 else "unknown (set SMS_PRICE)"
+    cost = about_cost(found.cost_e4, one.currency) if found.price_e4 else "unknown (set SMS_PRICE)"
     lines = [
-        f"{found.letters} messages, {found.parts} parts, cost about {cost}",
+        f"{counted(found.letters, 'message')}, {counted(found.parts, 'part')}, cost about {cost}",
         *(f"  in {language}: {count}" for language, count in found.by_language.most_common()),
         *(f"  of {parts} parts: {count}" for parts, count in sorted(found.by_parts.items()) if parts > 1),
-        *(f"not written to, {why}: {count}" for why, count in found.skipped.most_common()),
-        *(f"example ({each.language}, {_parts(each.parts)}): {each.text}" for each in found.examples),
+        *(f"not written to, {_plain(why)}: {count}" for why, count in found.skipped.most_common()),
+        *(f"example ({each.language}, {counted(each.parts, 'part')}): {each.text}" for each in found.examples),
     ]
     if found.longest is not None and found.longest not in found.examples:
-        lines.append(f"the longest ({_parts(found.longest.parts)}): {found.longest.text}")
+        lines.append(f"the longest ({counted(found.longest.parts, 'part')}): {found.longest.text}")
     if one.budget_e4 is not None:
         enough = "enough" if found.cost_e4 <= one.budget_e4 else "NOT enough: it will pause"
         lines.append(f"budget {show_cost(one.budget_e4, one.currency)}: {enough}")
     return "\n".join(lines)
 
 
-def _parts(count: int) -> str:
-    return "1 part" if count == 1 else f"{count} parts"
+def _plain(reason: str) -> str:
+    return reason.replace("_", " ")
 
 
 @campaign.command("try")
@@ -195,7 +219,7 @@ def try_it(number: int, name: str) -> None:
     place = tree[one.organisation_id]
     with parts.store.write() as unit:
         count = try_on(unit, one, place, guests_of(unit.connection, tree, place), found.examples, name)
-    click.echo(f"an example goes to {count} guests")
+    click.echo(f"an example goes to {counted(count, 'guest')}")
 
 
 # --- starting and stopping --------------------------------------------------------------------------------------------
@@ -218,7 +242,10 @@ def start(number: int, when: datetime | None, yes: bool, name: str) -> None:
     parts = parts_of()
     one, found = _previewed(parts, number)
     zone = ZoneInfo(parts.network.tree()[one.organisation_id].time_zone)
-    at = when.replace(tzinfo=zone).astimezone(UTC) if when else None
+    try:
+        at = when.replace(tzinfo=zone).astimezone(UTC) if when else None
+    except OverflowError:
+        raise Fault("there is no such time") from None
     if at is not None and at <= parts.clock.now():
         raise Fault("that time is past")
     if not found.letters:
@@ -307,8 +334,28 @@ def show_campaign(number: int, as_json: bool) -> None:
     with parts.store.read() as connection:
         found = progress(connection, one, parts.clock.now())
         events = story(connection, number)
-    told = [f"{each.at:%Y-%m-%d %H:%M} {each.what} by {each.by_name}{_note(each.note)}" for each in events]
-    show(as_json, lambda: _progress_value(one, found) | {"story": told}, lambda: _progress_text(one, found, told))
+        waits = _waits(parts, connection, one) if one.state is State.RUNNING and found.settled < found.total else []
+    told = [f"{each.at:%Y-%m-%d %H:%M} UTC {each.what} by {each.by_name}{_note(each.note)}" for each in events]
+    show(
+        as_json,
+        lambda: _progress_value(one, found) | {"waits": waits, "story": told},
+        lambda: _progress_text(one, found, waits, told),
+    )
+
+
+def _waits(parts: Runtime, connection: Connection, one: Campaign) -> list[str]:
+    """What a running campaign may be waiting for."""
+    from gateway.sms.aggregators import troubles
+    from gateway.sms.quiet import quiet_for
+
+    now, place = parts.clock.now(), parts.network.tree()[one.organisation_id]
+    quiet = quiet_for(now, place)
+    waits = [f"quiet hours until {now + quiet:%Y-%m-%d %H:%M} UTC"] if quiet else []
+    return waits + [
+        f"{each.name}: {_plain(each.reason)} since {each.since:%Y-%m-%d %H:%M} UTC"
+        for each in troubles(connection)
+        if each.until is not None
+    ]
 
 
 def _note(note: str | None) -> str:
@@ -320,6 +367,8 @@ def _progress_value(one: Campaign, found: Progress) -> dict[str, Any]:
         "campaign": one.id,
         "title": one.title,
         "kind": one.kind,
+        "who": one.who.as_json(),
+        "texts": dict(one.texts),
         "state": one.state.value,
         "reason": one.reason,
         "chosen": one.chosen_at is not None,
@@ -346,14 +395,41 @@ def _progress_value(one: Campaign, found: Progress) -> dict[str, Any]:
     }
 
 
-def _progress_text(one: Campaign, found: Progress, told: list[str]) -> str:
+def _meant(one: Campaign) -> str:
+    """Whom it is for, in a line."""
+    who = one.who
+    if one.kind == "list":
+        return "the numbers of a list"
+    asked = {
+        "cover": " or ".join(who.states),
+        "overdue": "" if who.overdue_days is None else counted(who.overdue_days, "day"),
+        "category": " or ".join(who.categories),
+        "plan": " or ".join(who.plans),
+        "language": " or ".join(who.languages),
+        "due on": who.due_on.isoformat() if who.due_on else "",
+    }
+    words = [f"{what} {value}" for what, value in asked.items() if value]
+    words += ["owing"] * who.owing + ["not renewed"] * who.not_renewed
+    whom = "who asked for news" if one.kind == "news" else "households"
+    return ", ".join([f"{whom} at or below {who.under}", *words])
+
+
+def _progress_text(one: Campaign, found: Progress, waits: list[str], told: list[str]) -> str:
     state = f"{one.state} ({one.reason})" if one.reason else one.state.value
+    lines = [f"campaign {one.id}: {one.title}, {state}", f"to {_meant(one)}"]
+    lines += [f"  {language}: {text}" for language, text in one.texts.items()]
+    if one.started_at is None and not found.lines:
+        lines += ["nobody is chosen before it starts"] if one.state is not State.CANCELLED else []
+        return "\n".join([*lines, "", *told])
     counted = "" if one.chosen_at else " so far: they are still being chosen"
-    lines = [f"campaign {one.id}: {one.title}, {state}", f"{found.settled} of {found.total} are settled{counted}"]
+    lines.append(f"{found.settled} of {found.total} are settled{counted}")
+    lines += [f"it waits for: {each}" for each in waits]
     if found.left is not None:
         lines.append(f"{found.rate_per_s:.1f} a second; about {_span(found.left.total_seconds())} left")
     heads = ("state", "why", "messages", "parts", "cost")
-    rows = [(each.state, each.reason or "", each.count, each.parts, _costs(each.cost_e4)) for each in found.lines]
+    rows = [
+        (each.state, _plain(each.reason or ""), each.count, each.parts, _costs(each.cost_e4)) for each in found.lines
+    ]
     lines += ["", table(rows, heads, numbers=(2, 3, 4)), ""]
     lines.append(f"billed: {_costs(found.cost_e4) or show_cost(0, one.currency)}")
     if uncertain := found.uncertain_e4(one):
@@ -379,20 +455,26 @@ def _span(seconds: float) -> str:
 @click.option("--csv", "file", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to write.")
 def results(number: int, file: Path) -> None:
     """What became of each, as a CSV file: card, section, state, why, parts, cost. It names nobody and no number."""
+    from gateway.ledger.exports import without_formula
     from gateway.sms.campaigns.progress import each_result
 
     parts = parts_of()
     one = _named(parts, number)
     tree = parts.network.tree()
     count = 0
-    with parts.store.read() as connection, file.open("w", encoding="utf-8-sig", newline="") as out:
+    try:
+        out = file.open("w", encoding="utf-8-sig", newline="")
+    except OSError as refused:
+        raise Fault(f"{file} can't be written: {refused.strerror}") from None
+    with out, parts.store.read() as connection:
         rows = csv.writer(out)
         rows.writerow(("card", "section", "phone", "state", "why", "parts", "cost", "currency"))
         for each in each_result(connection, one):
             section = tree[each.section_id].code if each.section_id is not None else ""
             cost = f"{Decimal(each.cost_e4) / 10_000:f}" if each.cost_e4 is not None else ""
             number_shown = mask_number(each.msisdn) if each.msisdn else ""
-            rows.writerow((each.card or "", section, number_shown, each.state, each.reason or "", each.parts, cost,
+            why = without_formula(each.reason or "")  # an aggregator's own word, where we don't know it
+            rows.writerow((each.card or "", section, number_shown, each.state, why, each.parts, cost,
                            each.currency or ""))  # fmt: skip
             count += 1
     click.echo(f"{file}: {count} {'line' if count == 1 else 'lines'}")

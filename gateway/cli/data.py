@@ -114,10 +114,37 @@ def list_organisations(as_json: bool) -> None:
     )
 
     def as_text() -> str:
-        rows = [("  " * (one.path.count("/") - 2) + one.code, one.kind, one.name, one.currency) for one in every]
-        return table(rows, ("code", "kind", "name", "currency"))
+        rows = [
+            ("  " * (one.path.count("/") - 2) + one.code, one.kind, one.name, one.currency,
+             f"{one.quiet_from}-{one.quiet_until}" if one.quiet_from != one.quiet_until else "never")
+            for one in every
+        ]  # fmt: skip
+        return table(rows, ("code", "kind", "name", "currency", "quiet"))
 
     show(as_json, lambda: [{"code": one.code, "kind": one.kind, "name": one.name} for one in every], as_text)
+
+
+@organisations.command("quiet")
+@click.argument("code")
+@click.argument("hours", nargs=2, type=click.IntRange(0, 23), metavar="FROM UNTIL", required=False)
+@click.option("--as-above", is_flag=True, help="Instead of hours: those of the organisation above, or the settings'.")
+def keep_quiet_hours(code: str, hours: tuple[int, int] | None, as_above: bool) -> None:
+    """From which hour until which no reminders, campaigns and confirmations leave, here and below: 20 7.
+
+    The same hour twice: they leave at any time. Receipts and answers always do.
+    """
+    from gateway.network.organisations import keep_quiet
+
+    if bool(hours) == as_above:
+        raise Fault("give two hours, 20 7, or --as-above")
+    parts = _parts()
+    place = parts.network.tree().named(code)
+    with parts.store.write() as unit:
+        keep_quiet(unit, place.id, hours or None)
+    parts.network.forget()
+    place = parts.network.tree().named(code)
+    quiet = place.quiet_from != place.quiet_until
+    click.echo(f"{code}: quiet from {place.quiet_from} to {place.quiet_until}" if quiet else f"{code}: never quiet")
 
 
 @click.group()

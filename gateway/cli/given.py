@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from gateway.membership.households import Household
     from gateway.network.organisations import Organisation
 
+NUMBER = click.IntRange(1, 2**63 - 1)  # as a database counts
 under_option = click.option("--under", metavar="CODE", help="The code of an organisation: its own and those below it.")
 books_option = click.option("--books", "code", required=True, metavar="CODE", help="The organisation whose books.")
 limit_option = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 by_option = click.option("--by", "name", required=True, metavar="NAME", help="Who decides: it is kept.")
 reason_option = click.option("--reason", required=True, help="Why: it is kept.")
+
+
+def counted(count: int, one: str) -> str:
+    """``1 part``, ``2 parts``."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
 
 
 def parts_of() -> Runtime:

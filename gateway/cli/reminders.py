@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import json_option, show, table
-from gateway.cli.given import by_option, parts_of, path_of, under_option
+from gateway.cli.given import NUMBER, by_option, parts_of, path_of, under_option
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.settings import LANGUAGES
-from gateway.sms.costs import show_cost
+from gateway.sms.costs import about_cost
 
 if TYPE_CHECKING:
     from gateway.network.organisations import Tree
@@ -109,7 +109,7 @@ def _rules_text(tree: Tree, rules: list[Rule]) -> str:
 
 
 @reminders.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @by_option
 def end(number: int, name: str) -> None:
     """End a rule. A campaign that it has begun is cancelled: whoever wasn't written to by now isn't any more."""
@@ -133,6 +133,8 @@ def due(under: str | None, on: datetime | None, as_json: bool) -> None:
     parts = parts_of()
     tree, settings = parts.network.tree(), parts.settings
     day = on.date() if on else day_in(settings.time_zone, parts.clock.now())
+    if not 2000 <= day.year < 3000:
+        raise Fault(f"{day.isoformat()}: give a day of these years")
     with parts.store.read() as connection:
         path = path_of(parts, under)
         found = list(rules.due(connection, tree, day, path, settings.sms_price, settings.currency))
@@ -155,7 +157,7 @@ def _due_text(found: list[Due], day: str) -> str:
         if one.found is None:
             rows.append((*own, f"campaign {one.campaign}", "", "", ""))
             continue
-        cost = show_cost(one.found.cost_e4, one.duty.place.currency) if one.found.price_e4 else "unknown"
+        cost = about_cost(one.found.cost_e4, one.duty.place.currency) if one.found.price_e4 else "unknown"
         why = ", ".join(f"{why}: {count}" for why, count in one.found.skipped.most_common())
         rows.append((*own, one.found.letters, one.found.parts, cost, why))
     return table(rows, heads, (0, 3, 4, 5))

@@ -36,12 +36,19 @@ def sms() -> None:
 @click.argument("text")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(text: str, as_json: bool) -> None:
-    """A text as it would leave, its septets and its parts."""
+    """A text as it would leave, its septets and its parts, and what became of its letters."""
+    from gateway.cli.given import counted
     from gateway.sms.gsm7 import fold, parts, septets
+    from gateway.sms.templates.checking import letters
 
     folded = fold(text)
     found = {"text": folded, "septets": septets(folded), "parts": parts(folded)}
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        click.echo(f"{folded}\n{found['septets']} septets, {found['parts']} part(s)")
+        click.echo(f"{folded}\n{counted(septets(folded), 'septet')}, {counted(parts(folded), 'part')}")
+        otherwise, left_out = letters(text)
+        if otherwise:
+            click.echo("written otherwise: " + ", ".join(f"{one} as {other}" for one, other in otherwise))
+        if left_out:
+            click.echo("left out: " + " ".join(left_out))

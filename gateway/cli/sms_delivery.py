@@ -57,10 +57,9 @@ def _beginning(operators: Operators) -> int:
 
 def _begins(typed: str, zone: str) -> datetime:
     try:
-        day = date.fromisoformat(typed)
-    except ValueError:
+        return datetime.combine(date.fromisoformat(typed), time(), ZoneInfo(zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Fault(f"{typed} is no day: write YYYY-MM-DD") from None
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def _as_value(one: Rate) -> dict[str, object]:

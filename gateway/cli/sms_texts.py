@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli import json_option, show, table
-from gateway.cli.given import parts_of
+from gateway.cli.given import counted, parts_of
 from gateway.kernel.faults import Fault
 from gateway.sms.costs import show_cost
 
@@ -24,7 +24,7 @@ at_option = click.option("--at", "code", required=True, metavar="CODE", help="Th
 language_option = click.option("--language", metavar="LL", help="By default the first that the organisation offers.")
 by_option = click.option("--by", "name", required=True, metavar="NAME", help="Who writes it: it is kept.")
 
-OURS = "ours"
+OURS = "Cotisa's"
 
 
 @click.group()
@@ -36,7 +36,7 @@ def texts() -> None:
 @click.option("--at", "code", metavar="CODE", help="What this organisation says of every event, and whose words it is.")
 @json_option
 def list_texts(code: str | None, as_json: bool) -> None:
-    """The texts that organisations have of their own; with --at also what is said in our words."""
+    """The texts that organisations have of their own; with --at also what is said in Cotisa's."""
     from gateway.sms.templates.kept import newest, said_by
 
     parts = parts_of()
@@ -87,7 +87,7 @@ def _said(tree: Tree, one: Version | None) -> dict[str, object]:
 def _words(one: Version | None) -> str:
     if one is None:
         return ""
-    return one.text if one.text is not None else "(ours again)"
+    return one.text if one.text is not None else "(Cotisa's again)"
 
 
 @texts.command("show")
@@ -130,13 +130,16 @@ def show_text(event: str, code: str, language: str | None, versions: bool, as_js
         }
 
     def as_text() -> str:
-        lines = [f"{event} ({kind.meaning}), {place.code}, {setting.language}: at most {kind.most_parts} part(s)"]
+        lines = [
+            f"{event} ({kind.meaning}), {place.code}, {setting.language}: at most {counted(kind.most_parts, 'part')}"
+        ]
         if own is not None and decides is not None:
             lines += [f"says {_who(tree, decides)}:", f"  {own}"]
         else:
             words = kind.words(setting.language) or kind.in_our_words(setting)
             since = f", by {_who(tree, decides)}" if decides is not None else ""
-            lines += [f"said in our words{since}:", f"  {words}"] if words else ["nothing is said unless it is written"]
+            said = [f"said in Cotisa's words{since}:", f"  {words}"]
+            lines += said if words else ["nothing is said unless it is written"]
         lines += ["", table(rows, ("may stand in it", "what it is", "septets at most", ""), (2,))]
         if kind.needed:
             needed = (" or ".join(f"{{{name}}}" for name in one_of) for one_of in kind.needed)
@@ -193,7 +196,7 @@ def preview(event: str, code: str, language: str | None, text: str | None, as_js
     show(
         as_json,
         lambda: {"example": _leaving_value(leaving, price, place)},
-        lambda: "\n".join([*_leaving_lines("in our words", leaving, price, place), "never more than one part"]),
+        lambda: "\n".join([*_leaving_lines("in Cotisa's words", leaving, price, place), "never more than one part"]),
     )
 
 
@@ -227,7 +230,7 @@ def write_text(event: str, text: str, code: str, language: str | None, name: str
 @language_option
 @by_option
 def reset(event: str, code: str, language: str | None, name: str) -> None:
-    """Say it in our words again, there and below, whatever an organisation above says."""
+    """Say it in Cotisa's words again, there and below, whatever an organisation above says."""
     from gateway.sms.templates.kept import write
 
     parts = parts_of()
@@ -236,7 +239,7 @@ def reset(event: str, code: str, language: str | None, name: str) -> None:
     spoken = language or place.languages[0]
     with parts.store.write() as unit:
         version = write(unit, tree, place, event, spoken, None, name)
-    click.echo(f"{place.code} says {event} in {spoken} in our words again, version {version}")
+    click.echo(f"{place.code} says {event} in {spoken} in Cotisa's words again, version {version}")
 
 
 def _at(code: str, language: str | None) -> tuple[Runtime, Tree, Organisation, Setting]:
@@ -281,8 +284,8 @@ def _show_checked(
 
     def as_text() -> str:
         lines = [
-            *_leaving_lines("an ordinary case", checked.example, price, place),
-            *_leaving_lines("the longest case", checked.longest, price, place),
+            *_leaving_lines("an ordinary case, with made-up data", checked.example, price, place),
+            *_leaving_lines("the longest that may come, with made-up data", checked.longest, price, place),
         ]
         if checked.folded:
             lines.append("written otherwise: " + ", ".join(f"{one} as {other}" for one, other in checked.folded))
@@ -305,4 +308,4 @@ def _leaving_value(one: Leaving, price: int, place: Organisation) -> dict[str, o
 
 def _leaving_lines(what: str, one: Leaving, price: int, place: Organisation) -> Sequence[str]:
     cost = f"{show_cost(one.parts * price, place.currency)} each" if price else "cost unknown (set SMS_PRICE)"
-    return f"{what}: {one.septets} septets, {one.parts} part(s), {cost}", f"  {one.text}"
+    return f"{what}: {one.septets} septets, {counted(one.parts, 'part')}, {cost}", f"  {one.text}"

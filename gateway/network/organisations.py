@@ -183,6 +183,13 @@ def _books(above: Organisation, own_id: int) -> int:
     return above.books_id if above.keeps_books or above.books_id != above.id else own_id
 
 
+def keep_quiet(unit: Unit, organisation_id: int, hours: tuple[int, int] | None) -> None:
+    """From which hour of its day until which an organisation and those below it are quiet; None: as above."""
+    quiet_from, quiet_until = hours or (None, None)
+    own = organisation.c.id == organisation_id
+    unit.connection.execute(update(organisation).where(own).values(quiet_from=quiet_from, quiet_until=quiet_until))
+
+
 def add_organisation(unit: Unit, parent: tuple[int, str] | None, **values: object) -> tuple[int, str]:
     """Add one below ``parent`` (its id and path); returns the new one's id and path."""
     parent_id, parent_path = parent or (None, "/")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 NAME = "africastalking"
 SOON = timedelta(seconds=30)
 CONNECTIONS = 8  # that are kept, for as many threads
+LARGEST_ANSWER = 4 * 1024 * 1024  # a recipient takes some two hundred octets
 ID_CHARACTERS = 64
 
 
@@ -118,8 +120,9 @@ class AfricasTalking:
         *,
         connect_timeout_s: float = 3.05,
         read_timeout_s: float = 10.0,
+        longest_s: float = 25.0,
     ) -> None:
-        self._service = _Service(username, api_key, base_url)
+        self._service = _Service(username, api_key, base_url, longest_s)
         self._sender_id = sender_id or None
         self._timeout_s = (connect_timeout_s, read_timeout_s)
 
@@ -143,19 +146,29 @@ class AfricasTalking:
             response = self._service.send(text, list(msisdns), self._sender_id, timeout=self._timeout_s)
         except requests.RequestException as error:
             return [read_failure(error)] * len(msisdns)
-        if not 200 <= response.status_code < 300:
-            return [_read_http(response.status_code, response.text)] * len(msisdns)
-        return read_answers(response.content, msisdns)
+        if not 200 <= response.status < 300:
+            return [_read_http(response.status, response.body.decode("utf-8", "replace"))] * len(msisdns)
+        return read_answers(response.body, msisdns)
 
     def read_report(self, body: bytes) -> Report | None:
         return read_report(body)
 
 
-class _Service(SMSService):  # type: ignore[misc]  # the SDK carries no types
-    """The SDK's service without its globals, towards any host, over a kept connection, answering the bare response."""
+@dataclass(frozen=True)
+class _Response:
+    status: int
+    body: bytes
 
-    def __init__(self, username: str, api_key: str, base_url: str) -> None:
+
+class _Service(SMSService):  # type: ignore[misc]  # the SDK carries no types
+    """The SDK's service without its globals, towards any host, over a kept connection, answering the bare response.
+
+    An answer that hasn't ended after so many seconds, or is larger than any can be, is none.
+    """
+
+    def __init__(self, username: str, api_key: str, base_url: str, longest_s: float) -> None:
         super().__init__(username, api_key)
+        self._longest_s = longest_s
         if base_url:
             self._baseUrl = f"{base_url.rstrip('/')}/version1"
         self._session = requests.Session()
@@ -164,11 +177,27 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK carries no types
 
     def _make_request(
         self, url: str, method: str, headers: Any, data: Any, params: Any, callback: Any, timeout: Any
-    ) -> requests.Response:
+    ) -> _Response:
+        until = time.monotonic() + self._longest_s
         # A redirect would be followed with a second POST, or with a GET that says nothing.
-        return self._session.request(
-            method, url, headers=headers, data=data, params=params, timeout=timeout, allow_redirects=False
-        )
+        with self._session.request(
+            method, url, headers=headers, data=data, params=params, timeout=timeout, allow_redirects=False, stream=True
+        ) as response:
+            return _Response(response.status_code, _body(response, until))
+
+
+def _body(response: requests.Response, until: float) -> bytes:
+    body = bytearray()
+    try:
+        while piece := response.raw.read1(LARGEST_ANSWER, decode_content=True):
+            body += piece
+            if len(body) > LARGEST_ANSWER or time.monotonic() > until:
+                raise requests.ReadTimeout("the answer doesn't end")
+    except requests.RequestException:
+        raise
+    except (urllib3.exceptions.HTTPError, OSError) as broken:
+        raise requests.ConnectionError("the answer broke off") from broken
+    return bytes(body)
 
 
 # --- reading what comes back ------------------------------------------------------------------------------------------

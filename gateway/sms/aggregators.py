@@ -265,13 +265,15 @@ def _locked(unit: Unit, name: str) -> Row[Any] | None:
 
 
 def _hurry(unit: Unit, topics: Sequence[str]) -> None:
-    """What waits for its next try needn't wait any longer; what waits for something else finds that out again."""
+    """What was tried and waits to be tried again needn't wait any longer; where that is for something else, it finds
+    that out again. What nobody has tried yet waits for its hour."""
     waits = (
         update(outbox)
         .where(
             outbox.c.queue.in_(QUEUES),
             outbox.c.done_at.is_(None),
             outbox.c.topic.in_(topics),
+            outbox.c.claims > 0,
             outbox.c.due_at > unit.now,
             or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until < unit.now),
         )

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from gateway.kernel.money import EXPONENT
+
 E4 = 10_000
 _WORDED = re.compile(r"([A-Z]{3}) ?(\d{1,9}(?:\.\d{1,8})?)")
 
@@ -38,3 +40,9 @@ def show_cost(e4: int, currency: str) -> str:
     """``12 500 XOF``, with decimals only where there are any, for people who keep accounts."""
     amount = (Decimal(e4) / E4).normalize()
     return f"{amount:,f} {currency}".replace(",", " ")
+
+
+def about_cost(e4: int, currency: str) -> str:
+    """The same for what is only expected: rounded up, to as many decimals as the currency has."""
+    finest = E4 // 10 ** min(EXPONENT.get(currency, 2), 4)
+    return show_cost(-(-e4 // finest) * finest, currency)

@@ -49,6 +49,8 @@ KINDS = {
     "treasurer": Kind.WORK,
     "to_identify": Kind.WORK,
     "to_divide": Kind.WORK,
+    "suspense": Kind.WORK,
+    "alert": Kind.WORK,
     "handover": Kind.WORK,
     "visit": Kind.WORK,
     "digest": Kind.WORK,

@@ -20,7 +20,7 @@ from gateway.sms.optout import may_be_sent, unless_stopped
 from gateway.sms.port import Answer, SmsPort, TryAgain, Unsure
 from gateway.sms.recording import record_all, worth_another
 from gateway.store.if_new import if_new
-from gateway.store.outbox import Ask, Task, ask_put, patience
+from gateway.store.outbox import Ask, Task, ask_put, is_ours, patience, reopen
 from gateway.store.pace import Pace
 from gateway.store.schema import message
 from gateway.store.together import Ask as Rows
@@ -160,7 +160,11 @@ class Sender:
 
     def _record(self, unit: Unit, task: Task, letter: _Letter, answer: Answer) -> timedelta | None:
         state = record_all(unit, self._port, [(letter.id, answer)])[letter.id]
-        return _wait(letter, answer, task.claims) if state in ("waiting", "uncertain") else None
+        wait = _wait(letter, answer, task.claims) if state in ("waiting", "uncertain") else None
+        if state == "waiting" and wait is not None and not is_ours(unit, task):
+            # We were so slow that another called it uncertain, and may have been done with it.
+            reopen(unit, task, wait)
+        return wait
 
 
 _LETTER = (message.c.id, message.c.event, message.c.msisdn, message.c.text, message.c.sends)

@@ -178,6 +178,15 @@ def again(unit: Unit, task: Task, after: timedelta, fault: str | None = None) ->
     )
 
 
+def reopen(unit: Unit, task: Task, after: timedelta) -> None:
+    """Let a row be done once more, though another took it over meanwhile, and may have closed it."""
+    unit.connection.execute(
+        update(outbox)
+        .where(outbox.c.id == task.id)
+        .values(due_at=unit.now + after, done_at=None, claimed_until=None, claims=_one_more(outbox.c.claims))
+    )
+
+
 def is_ours(unit: Unit, task: Task) -> bool:
     """Is a claimed row still ours to work on? Where nobody else could take it meanwhile, until the transaction ends."""
     return unit.connection.scalar(select(outbox.c.id).where(_still_ours(task)).with_for_update()) is not None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Interval, String, bindparam, case, func, or_
+from sqlalchemy import Interval, String, bindparam, case, func, or_, select
 
 from gateway.store.or_set import or_set_to
 from gateway.store.schema import operator_pace
@@ -63,6 +63,14 @@ class Pace:
     per_s: Mapping[str, float] = field(default_factory=lambda: PER_S)
     usual_per_s: float = USUAL_PER_S
     sleep: Callable[[float], None] = time.sleep
+
+    def ahead(self, unit: Unit, provider: str) -> timedelta:
+        """How far away the next free slot is. It is not taken, and nobody has to wait for whoever asks."""
+        row = select(operator_pace.c.free_at).where(operator_pace.c.provider == provider)
+        free_at: datetime | None = unit.connection.scalar(row)
+        if free_at is None or free_at > unit.now + FURTHEST:
+            return timedelta(0)
+        return max(free_at - unit.now, timedelta(0))
 
     def reserve(self, unit: Unit, provider: str, count: int = 1) -> datetime:
         """Take the next ``count`` slots at which ``provider`` may be called: when the first one is, now or later.

@@ -37,7 +37,7 @@ from gateway.sms.campaigns.states import State
 from gateway.sms.campaigns.who import Who, count_below
 from gateway.store import migrate
 from gateway.store.outbox import CLAIM
-from gateway.store.schema import message
+from gateway.store.schema import aggregator_state, message, outbox
 from gateway.wiring import Runtime
 from tests.crash.house import new_folder
 from tests.sms.helpers import StandIn
@@ -51,8 +51,8 @@ PER_SECOND = 10_000 if WHOLE else 60  # so that it lasts long enough to be kille
 PRICE_E4 = 250_000
 COST = "BIF 25.0000"
 TEXT = "{mutuelle}: la cotisation de l'annee est a payer. Composez {code}."
-WORKERS = ("worker one", "worker two")
-WITHIN_S = 300.0
+WORKERS = ("worker one", "worker two") if WHOLE else ("worker one",)
+WITHIN_S = 60.0 if not WHOLE else 300.0
 OVER = {"sent", "delivered", "failed", "uncertain", "unknown", "skipped"}
 
 
@@ -106,6 +106,7 @@ class Campaigners:
 
     def stop(self) -> None:
         self._stop.set()
+        time.sleep(0.2)
         for child in self.family.children.values():
             if child.pid is not None:
                 os.kill(child.pid, signal.SIGKILL)
@@ -144,9 +145,12 @@ class Campaigners:
         with urllib.request.urlopen(f"{self.sms.url}/_play/bill", timeout=30) as answer:
             return dict(json.load(answer))
 
-    def have_taken(self, count: float) -> bool:
-        """Has the aggregator taken more than so many messages?"""
-        return int(self.bill()["accepted"]) > count
+    def is_in_the_middle(self, number: int, count: float) -> bool:
+        """Are so many messages over, and some in a worker's hands?"""
+        own = select(message.c.state, func.count()).where(message.c.campaign_id == number).group_by(message.c.state)
+        with self.runtime.store.read() as connection:
+            states = {row[0]: int(row[1]) for row in connection.execute(own)}
+        return sum(many for state, many in states.items() if state in OVER) >= count and "sending" in states
 
     def state(self, number: int) -> keeping.Campaign:
         with self.runtime.store.read() as connection:
@@ -166,13 +170,21 @@ class Campaigners:
         last, since = -1, time.monotonic()
         while not enough():
             left = self.open_ones(number)
-            assert time.monotonic() < deadline, (left, (self.folder / "gateway.log").read_text()[-3000:])
+            assert time.monotonic() < deadline, self.what_is_open(number)
             if left != last:
                 last, since = left, time.monotonic()
             elif time.monotonic() - since > 0.7:
                 self.let_time_pass(16 * 60)
                 since = time.monotonic()
             time.sleep(0.1)
+
+    def what_is_open(self, number: int) -> str:
+        """For whoever reads that it didn't come to an end."""
+        with self.runtime.store.read() as connection:
+            rows: list[Any] = list(connection.execute(select(outbox).where(outbox.c.done_at.is_(None)).limit(10)))
+            rows += connection.execute(select(aggregator_state)).all()
+        log = (self.folder / "gateway.log").read_text()[-3_000:]
+        return "\n".join(map(str, [self.runtime.clock.now(), self.state(number), *rows, self.family, log]))
 
     def shown(self, number: int) -> dict[str, Any]:
         """What ``gateway campaign show`` reports."""
@@ -196,8 +208,8 @@ def campaigners() -> Iterator[Campaigners]:
 @pytest.mark.timeout(400)
 def test_a_network_is_reminded_with_faults_and_two_kills(campaigners: Campaigners) -> None:
     number, households = campaigners.remind()
-    for name, share in zip(WORKERS, (0.2, 0.5), strict=True):
-        campaigners.go_on_until(partial(campaigners.have_taken, share * households), number)
+    for name, share in ((WORKERS[0], 0.2), (WORKERS[-1], 0.5)):
+        campaigners.go_on_until(partial(campaigners.is_in_the_middle, number, share * households), number)
         campaigners.kill(name)
         campaigners.let_time_pass(CLAIM.total_seconds() + 5)
     campaigners.go_on_until(lambda: campaigners.state(number).state is State.DONE, number)
@@ -207,7 +219,6 @@ def test_a_network_is_reminded_with_faults_and_two_kills(campaigners: Campaigner
         rows = connection.execute(select(message).where(message.c.campaign_id == number)).all()
 
     states = Counter(row.state for row in rows)
-    print(f"\n{dict(states)}; {bill['requests']} requests; {bill['faults']}; {Counter(row.reason for row in rows)}")
 
     # Each household in exactly one state, which is final or uncertain.
     assert len(rows) == households == (20_312 if WHOLE else 536)
@@ -228,7 +239,7 @@ def test_a_network_is_reminded_with_faults_and_two_kills(campaigners: Campaigner
         assert taken or row.state not in ("sent", "delivered", "unknown"), (row.state, row.reason)
         assert not taken or row.state in ("sent", "delivered", "unknown", "uncertain"), (row.state, row.reason)
     uncertain_and_taken = sum((row.msisdn, row.text) in accepted for row in rows if row.state == "uncertain")
-    assert 0 < uncertain_and_taken < states["uncertain"] < states["sent"]
+    assert 0 < uncertain_and_taken < states["uncertain"] < households / 2
 
     # The money: what we know of and what the uncertain ones cost is the bill, and the report says both.
     known_e4 = sum(row.cost_e4 or 0 for row in rows)

@@ -22,7 +22,7 @@ from tests.samples.helpers import DEFAULTS, KINDS, Load, Sample, report
 
 
 @pytest.fixture(scope="session")
-def loaded(run_folder: Path, sqlite_template: Path, postgres: str, postgres_template: str) -> Iterator[Load]:
+def loaded(quick_folder: Path, sqlite_template: Path, postgres: str, postgres_template: str) -> Iterator[Load]:
     """``loaded("sqlite", 2019, 2020)``: the network with these years, not to be changed.
 
     All are loaded from the first use on, two at a time: the one waits for PostgreSQL while the other works on SQLite.
@@ -31,8 +31,8 @@ def loaded(run_folder: Path, sqlite_template: Path, postgres: str, postgres_temp
     def empty(kind: str) -> str:
         name = f"sample_{uuid.uuid4().hex}"
         if kind == "sqlite":
-            shutil.copy(sqlite_template, run_folder / f"{name}.db")
-            return f"sqlite:///{run_folder / name}.db"
+            shutil.copy(sqlite_template, quick_folder / f"{name}.db")
+            return f"sqlite:///{quick_folder / name}.db"
         return make_database(postgres, name, postgres_template)
 
     def load(kind: str, *years: int) -> Sample:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import redis as redis_client
 
 from gateway.procs.redis import PrivateRedis
+from tests.conftest import SqliteCopy
 from tests.databases import copied
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.simulator.noscript import NoScript
@@ -33,14 +33,15 @@ def momo(running_momo: MomoPlay) -> MomoPlay:
 
 
 @pytest.fixture
-def trial(sqlite_world: Path, tmp_path: Path, redis_server: PrivateRedis, redis: redis_client.Redis) -> Iterator[Place]:
+def trial(
+    sqlite_world: Path, sqlite_copy: SqliteCopy, redis_server: PrivateRedis, redis: redis_client.Redis
+) -> Iterator[Place]:
     """An installation that tries the page out, with real operators."""
-    path = tmp_path / "cotisa.db"
-    shutil.copy(sqlite_world, path)
-    own = settings(f"sqlite:///{path}", redis_server.url).model_copy(update={"ussd_phone_page": True})
-    place = Place(StandingRuntime(own))
-    yield place
-    place.close()
+    with sqlite_copy(sqlite_world) as url:
+        own = settings(url, redis_server.url).model_copy(update={"ussd_phone_page": True})
+        place = Place(StandingRuntime(own))
+        yield place
+        place.close()
 
 
 @pytest.fixture

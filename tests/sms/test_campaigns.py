@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Row, func, insert, select, update
 
 from gateway.kernel.clock import FixedClock
+from gateway.kernel.faults import Unavailable
 from gateway.membership.households import stop_sms
 from gateway.membership.people import Person
 from gateway.network.organisations import Network
@@ -31,7 +32,8 @@ from gateway.sms.campaigns.who import Who
 from gateway.sms.failing import MARKED_AFTER
 from gateway.sms.outgoing import PACE
 from gateway.sms.port import Answer, Handed, Refused, SmsPort, TryAgain, Unsure
-from gateway.store.outbox import CLAIM, Task, drain
+from gateway.sms.recording import record_all
+from gateway.store.outbox import CLAIM, Task, claim, drain
 from gateway.store.pace import Pace
 from gateway.store.schema import caller, campaign, failing_number, message, news_reader, organisation, outbox, phone
 from gateway.store.unit import Store
@@ -558,7 +560,9 @@ def test_cancelled_while_they_are_turned_down_for_now_they_are_skipped(fete: Fet
 @pytest.mark.parametrize("state", State)
 def test_only_legal_moves_are_made(fete: Fete, state: State) -> None:
     acts: dict[State, Callable[[int], object]] = {
-        State.RUNNING: lambda its_id: fete.act(keeping.start, its_id, {}),
+        State.RUNNING: lambda its_id: (
+            fete.act(keeping.resume, its_id) if state is State.PAUSED else fete.act(keeping.start, its_id, {})
+        ),
         State.PAUSED: lambda its_id: fete.act(keeping.pause, its_id),
         State.CANCELLED: lambda its_id: fete.act(keeping.cancel, its_id),
     }
@@ -748,8 +752,7 @@ def test_a_slow_worker_whose_claim_ran_out_records_what_it_knows(
         if not once:
             once.append(1)
             fete.clock.move(CLAIM + timedelta(seconds=1))
-            with drained_once(fete, others):
-                pass
+            take_over(fete, others)
 
     slow.before = hang
     fete.work(slow)
@@ -768,32 +771,37 @@ def test_a_slow_worker_whose_claim_ran_out_records_what_it_knows(
     assert fete.shown(its_id).state is State.DONE
 
 
-class drained_once:
-    """Another worker takes over and sends one message, so that some still wait when the slow one comes back."""
-
-    def __init__(self, fete: Fete, others: int) -> None:
-        self._fete, self._others = fete, others
-
-    def __enter__(self) -> None:
-        if not self._others:
-            self._fete.work()
-            return
-        stop_after = Around(self._fete.port)
-        handlers = self._fete.handlers(stop_after)
-        for task in _claimed(self._fete.store):
-            with self._fete.store.write() as unit:
-                found = handlers[task.topic]._take(unit, task, *map(int, task.subject.split(":")), interrupted=True)
-            assert isinstance(found, list)
-            handlers[task.topic]._hand_over(task, *map(int, task.subject.split(":")), found)
-
-    def __exit__(self, *_: object) -> None:
-        return None
+def take_over(fete: Fete, others: int) -> None:
+    """What another worker does: all there is, or where others wait one message, so that some still wait afterwards."""
+    if not others:
+        fete.work()
+        return
+    sending = fete.handlers()[SEND]
+    for task in claim(fete.store, "reminders"):
+        its_id, slice_number = map(int, task.subject.split(":"))
+        with fete.store.write() as unit:
+            found = sending._take(unit, task, its_id, slice_number, interrupted=True)
+        sending._hand_over(task, its_id, slice_number, found)
 
 
-def _claimed(store: Store) -> Sequence[Task]:
-    from gateway.store.outbox import claim
+@on_sqlite
+def test_what_was_answered_is_not_lost_over_a_moment_without_the_database(
+    fete: Fete, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fete.families(2)
+    its_id = fete.start()
+    down = [Unavailable("database: away"), Unavailable("database: away")]
 
-    return [task for task in claim(store, "reminders") if task.topic == SEND]
+    def away(*asked: Any) -> Any:
+        if asked[2] and down:
+            raise down.pop()
+        return record_all(*asked)
+
+    monkeypatch.setattr("gateway.sms.campaigns.sending.record_all", away)
+    fete.work()
+    assert not down
+    assert fete.states(its_id) == {"sent": 2}
+    assert fete.shown(its_id).committed_e4 == 2 * PRICE_E4
 
 
 def test_two_workers_share_a_campaign(
@@ -840,6 +848,40 @@ KINDS: list[dict[str, Any]] = [
 TURN = st.tuples(st.sampled_from(KINDS), st.sampled_from(["", "", "", "before", "after", "slow", "pause"]))
 
 
+@dataclass
+class Storm:
+    """What happens to each request in turn: how it is answered, and who dies, hangs or is paused around it."""
+
+    fete: Fete
+    standin: StandIn
+    its_id: int
+    turns: list[tuple[dict[str, Any], str]]
+    then: str = ""
+
+    def before(self, _: Sequence[str]) -> None:
+        if not self.turns:
+            return
+        does, self.then = self.turns.pop()
+        self.standin.script(does)
+        if self._is("before"):
+            raise PowerCut
+
+    def after(self, *_: object) -> None:
+        if self._is("after"):
+            raise PowerCut
+        if self._is("slow"):
+            self.fete.clock.move(CLAIM + timedelta(seconds=1))
+            self.fete.work()  # somebody else takes over
+        if self._is("pause") and self.fete.shown(self.its_id).state is State.RUNNING:
+            self.fete.act(keeping.pause, self.its_id)
+
+    def _is(self, what: str) -> bool:
+        if self.then != what:
+            return False
+        self.then = ""
+        return True
+
+
 @on_sqlite
 @settings(
     max_examples=int(os.environ.get("CAMPAIGN_EXAMPLES", "12")),
@@ -859,31 +901,8 @@ def test_whatever_happens(fete: Fete, standin: StandIn, turns: list[Any], budget
     standin.play("reset", {})
     fete.per_s = 1.5
     its_id = fete.start(budget_e4=budget * PRICE_E4 if budget else None)
-    left = list(turns)
-
-    def turn(which: str) -> Callable[..., None]:
-        def do(*_: object) -> None:
-            if which == "before":
-                if not left:
-                    return
-                does, then = left.pop()
-                standin.script(does)
-                turn.then = then  # type: ignore[attr-defined]
-            then, turn.then = getattr(turn, "then", ""), getattr(turn, "then", "")  # type: ignore[attr-defined]
-            if then == which:
-                turn.then = ""  # type: ignore[attr-defined]
-                raise PowerCut
-            if which == "after" and then == "slow":
-                fete.clock.move(CLAIM + timedelta(seconds=1))
-                fete.work()
-            if which == "after" and then == "pause" and fete.shown(its_id).state is State.RUNNING:
-                fete.act(keeping.pause, its_id)
-            if which == "after":
-                turn.then = ""  # type: ignore[attr-defined]
-
-        return do
-
-    port = Around(fete.port, before=turn("before"), after=turn("after"))
+    storm = Storm(fete, standin, its_id, list(turns))
+    port = Around(fete.port, before=storm.before, after=storm.after)
     for _ in range(60):
         with suppress(PowerCut):
             fete.work(port)

@@ -246,7 +246,7 @@ def test_who_told_the_aggregator_is_written_to_no_more(
 # --- every event has its place ----------------------------------------------------------------------------------------
 
 # Which argument of a call that writes an SMS is its event.
-WRITES = {"Outgoing": 0, "tell": 0, "tell_family": 0, "message_to": 1, "message_of": 1}
+WRITES = {"Outgoing": 0, "tell": 0, "tell_family": 0, "message_to": 1, "message_of": 1, "_to": 1}
 
 
 def events_written() -> Iterator[tuple[str, str]]:
@@ -279,5 +279,5 @@ def events_written() -> Iterator[tuple[str, str]]:
 
 def test_what_is_written_to_people_one_by_one_is_no_reminder_by_oversight() -> None:
     found = dict(events_written())
-    assert {"receipt", "treasurer", "by_code", "registered", "answer", "corrected", "sms_alarm"} <= set(found)
+    assert {"receipt", "treasurer", "by_code", "registered", "answer", "corrected", "sms_alarm", "alert"} <= set(found)
     assert {event: where for event, where in found.items() if kind_of(event) is Kind.OTHER} == {}

@@ -335,7 +335,7 @@ def test_the_same_rule_twice_and_one_of_a_section_are_refused(ruled: Ruled) -> N
     ruled.add(0)
     with pytest.raises(Fault, match="already"):
         ruled.add(0)
-    with pytest.raises(Fault, match="what is said there"):
+    with pytest.raises(Fault, match="is a section, and says what"):
         ruled.add(0, at=ruled.village.place.section_id)
 
 

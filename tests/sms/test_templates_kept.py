@@ -114,11 +114,11 @@ def test_versions_are_kept_and_the_nearest_organisation_decides(office: Village,
     [
         ("m", "receipt", "rn", OWN, "m does not offer rn: it offers fr, en"),
         ("u", "receipt", "rn", OWN, "u does not offer rn: it offers fr, en"),
-        ("m-1", "receipt", "fr", OWN, "m-1: what is said there is what m says"),
-        ("m-1", "receipt", "fr", None, "m-1: what is said there is what m says"),
+        ("m-1", "receipt", "fr", OWN, "m-1 is a section, and says what m says: give --at m"),
+        ("m-1", "receipt", "fr", None, "m-1 is a section, and says what m says: give --at m"),
         ("m", "greeting", "fr", OWN, "there is no event greeting"),
         ("m", "receipt", "fr", "{number} {card.__class__} {amount}", "is no placeholder"),
-        ("m", "receipt", "fr", None, "m says receipt in fr in our own words already"),
+        ("m", "receipt", "fr", None, "m says receipt in fr in Cotisa's words already"),
     ],
 )
 @on_sqlite
@@ -279,10 +279,10 @@ WRITE = ("sms", "texts", "write", "receipt", "--at", "m", "--by", "Aline N.")
 def test_a_text_is_tried_written_shown_and_taken_back(office: Village, run: Run) -> None:
     tried = run("sms", "texts", "preview", "receipt", "--at", "m", "--text", OWN + " ♥")
     assert tried.splitlines() == [
-        "an ordinary case: 135 septets, 1 part(s), 12.5 XOF each",
+        "an ordinary case, with made-up data: 135 septets, 1 part, 12.5 XOF each",
         "  Mutuelle de Ouaké : merci ! 12 500 F recus, carte 123 456 782, recu 000123-48213. "
         "Couvert jusqu'au 31/12/2026. Reste à payer : 7 500 F.",
-        "the longest case: 160 septets, 1 part(s), 12.5 XOF each",
+        "the longest that may come, with made-up data: 160 septets, 1 part, 12.5 XOF each",
         "  Intercommuna : merci ! 99 999 999 F recus, carte 123 456 782, recu 9999999999-99999. "
         "L'année est finie : renouvelez par téléphone. Reste à payer : 99 999 999 F.",
         "written otherwise: ç as c",
@@ -302,7 +302,7 @@ def test_a_text_is_tried_written_shown_and_taken_back(office: Village, run: Run)
     assert (written["longest"]["parts"], written["longest"]["cost_e4"]) == (1, 125_000)
     assert run("sms", "texts", "reset", "receipt", "--at", "m", "--by", "Bio S.").endswith("again, version 2\n")
     shown = run("sms", "texts", "show", "receipt", "--at", "m", "--versions").splitlines()
-    assert re.fullmatch(r"said in our words, by m, version 2 of .* UTC by Bio S\.:", shown[1])
+    assert re.fullmatch(r"said in Cotisa's words, by m, version 2 of .* UTC by Bio S\.:", shown[1])
     assert shown[2].startswith("  Recu 000123-48213 : 12 500 F")
     assert [line.split()[0] for line in shown[-2:]] == ["2", "1"]
     value = json.loads(run("sms", "texts", "show", "receipt", "--at", "m", "--json"))
@@ -320,12 +320,12 @@ def test_a_text_may_come_from_standard_input(office: Village, run: Run) -> None:
 @on_sqlite
 def test_our_own_words_are_shown_where_nobody_has_others(office: Village, run: Run) -> None:
     shown = run("sms", "texts", "show", "reminder_due", "--at", "m", "--language", "en")
-    assert "said in our words:\n  {mutuelle}: {due} for card {card} is due today, {date}." in shown
+    assert "said in Cotisa's words:\n  {mutuelle}: {due} for card {card} is due today, {date}." in shown
     assert "must stand in it: {card}, {due} or {left}" in shown
     assert "nothing is said unless it is written" in run("sms", "texts", "show", "news", "--at", "m")
-    assert run("sms", "texts", "preview", "treasurer", "--at", "m").startswith("in our words: ")
+    assert run("sms", "texts", "preview", "treasurer", "--at", "m").startswith("in Cotisa's words: ")
     tried = run("sms", "texts", "preview", "campaign", "--at", "m", "--text", "Merci. " * 25)
-    assert "2 part(s), 25 XOF each" in tried
+    assert "2 parts, 25 XOF each" in tried
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_our_own_words_are_shown_where_nobody_has_others(office: Village, run: R
         (("sms", "texts", "show", "greeting", "--at", "m"), "there is no event greeting"),
         (("sms", "texts", "preview", "news", "--at", "m"), "nothing is said of news unless it is written"),
         ((*WRITE[:7], " ", OWN), "whoever writes a text gives their name"),
-        (("sms", "texts", "reset", "receipt", "--at", "m", "--by", "A"), "in our own words already"),
+        (("sms", "texts", "reset", "receipt", "--at", "m", "--by", "A"), "in Cotisa's words already"),
     ],
 )
 @on_sqlite

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,16 +9,16 @@ import pytest
 import redis as redis_client
 
 from gateway.procs.redis import PrivateRedis
+from tests.conftest import SqliteCopy
 from tests.databases import copied
 from tests.ussd.world import Place, StandingRuntime, settings
 
 
 @pytest.fixture
-def on_sqlite(sqlite_world: Path, tmp_path: Path) -> str:
+def on_sqlite(sqlite_world: Path, sqlite_copy: SqliteCopy) -> Iterator[str]:
     """A copy of the world in a SQLite file."""
-    path = tmp_path / "cotisa.db"
-    shutil.copy(sqlite_world, path)
-    return f"sqlite:///{path}"
+    with sqlite_copy(sqlite_world) as url:
+        yield url
 
 
 @pytest.fixture
@@ -44,13 +42,12 @@ def place(on_sqlite: str, redis_server: PrivateRedis, redis: redis_client.Redis)
 
 
 @pytest.fixture(scope="module")
-def town(sqlite_world: Path, redis_server: PrivateRedis, run_folder: Path) -> Iterator[Place]:
+def town(sqlite_world: Path, redis_server: PrivateRedis, sqlite_copy: SqliteCopy) -> Iterator[Place]:
     """One application on SQLite for all tests of a file, each with a phone number of its own."""
-    path = run_folder / f"town-{uuid.uuid4().hex}.db"
-    shutil.copy(sqlite_world, path)
     client = redis_client.Redis.from_url(redis_server.url)
     client.flushall()
-    yield from _place(f"sqlite:///{path}", redis_server, client)
+    with sqlite_copy(sqlite_world) as url:
+        yield from _place(url, redis_server, client)
     client.close()
 
 

@@ -163,7 +163,7 @@ def test_a_worker_does_what_waited_for_it_and_then_what_is_rung_for(
     parts.store.bell = None
     ask(parts.store, 3)
     worker = start("worker", "--queue", "money")
-    wait_until(lambda: left(parts.store) == 0, 20)  # nobody rang
+    wait_until(lambda: left(parts.store) == 0, 60)  # nobody rang
     parts.store.bell = RqBell(parts.redis)
     wait_until(lambda: parts.redis.smembers("rq:workers"))
     begun = time.monotonic()
@@ -179,7 +179,7 @@ def test_a_scheduler_rings_for_work_that_has_become_due(
 ) -> None:
     scheduler = start("scheduler")
     ask(parts.store, after=timedelta(seconds=1))
-    wait_until(lambda: Queue("money", connection=parts.redis).count == 1, 20)
+    wait_until(lambda: Queue("money", connection=parts.redis).count == 1, 60)
     assert left(parts.store) == 1
     scheduler.send_signal(signal.SIGTERM)
     assert scheduler.wait(10) == 0
@@ -198,7 +198,7 @@ def test_a_worker_killed_with_a_job_in_its_hands_loses_nothing(
         )
     start("scheduler")
     start("worker", "--queue", "money")
-    wait_until(lambda: left(parts.store) == 0, 20)
+    wait_until(lambda: left(parts.store) == 0, 60)
 
 
 def test_a_redis_that_forgets_is_shouted_about(parts: Runtime, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,7 +1,8 @@
 """Whom a running campaign is for is written down first: one message each, which waits to be sent, and once only.
 
-Households are looked at in order of their ids, some thousands in a transaction that also moves the campaign's cursor:
-whoever dies in the middle leaves the rest to the next, and nobody is chosen twice or passed over.
+Households are looked at in order of their ids, some thousands at a time, while nobody waits for it; the transaction
+that writes their messages also moves the campaign's cursor, from where it was looked: whoever dies in the middle leaves
+the rest to the next, and nobody is chosen twice or passed over.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.kernel.clock import day_in
 from gateway.network.organisations import Network
-from gateway.sms.campaigns.keeping import Campaign, begin, finish, locked, open_slices, slice_work
+from gateway.sms.campaigns.keeping import Campaign, begin, by_id, finish, locked, open_slices, slice_work
 from gateway.sms.campaigns.recipients import numbers_after
 from gateway.sms.campaigns.states import State
 from gateway.sms.campaigns.who import next_batch
@@ -28,7 +29,7 @@ from gateway.store.schema import campaign, message
 from gateway.store.unit import Store, Unit
 
 SLICE = 500  # messages that one worker sends in one go
-MOST_BATCHES = 5  # of households that are looked at in one transaction, where few of them are meant
+MOST_BATCHES = 5  # of households that are looked at in one go, where few of them are meant
 WORK_FOR_S = 20.0  # then the work is given back, and goes on at once where nothing is more urgent
 PAUSED_LOOK = timedelta(minutes=15)  # whoever resumes it rings; this is for a ring that was lost
 
@@ -38,6 +39,15 @@ _NEW = {
     dialect: insert(message).on_conflict_do_nothing(index_elements=("key",))
     for dialect, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
 }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Who is meant of the households after an id, and up to which one was looked; None where there are no more."""
+
+    after: int
+    ids: list[int]
+    last: int | None
 
 
 class Choosing:
@@ -50,14 +60,24 @@ class Choosing:
     def __call__(self, task: Task) -> timedelta | None:
         begun = time.monotonic()
         while time.monotonic() - begun < WORK_FOR_S:
+            seen = self._look_ahead(int(task.subject))
             with self._store.write() as unit:
-                wait = self._step(unit, int(task.subject))
+                wait = self._step(unit, int(task.subject), seen)
             if wait != timedelta(0):
                 return wait
         return timedelta(0)
 
-    def _step(self, unit: Unit, campaign_id: int) -> timedelta | None:
-        """Choose some; zero when there may be more, None when everybody is chosen."""
+    def _look_ahead(self, campaign_id: int) -> _Seen | None:
+        """Look at the next households before anything is locked: how thousands stand takes seconds."""
+        with self._store.read() as connection:
+            one = by_id(connection, campaign_id)
+            if one is None or one.state is not State.RUNNING or one.chosen_at or one.kind in ("list", "news"):
+                return None
+            return self._look(connection, one, self._store.clock.now())
+
+    def _step(self, unit: Unit, campaign_id: int, seen: _Seen | None = None) -> timedelta | None:
+        """Choose some, those who were seen where that is still who comes next; zero when there may be more, None when
+        everybody is chosen."""
         one = locked(unit, campaign_id)
         if one is None or one.state in (State.DONE, State.CANCELLED, State.DRAFT):
             return None
@@ -70,7 +90,8 @@ class Choosing:
             if one.starts_at is not None and one.starts_at > unit.now:
                 return one.starts_at - unit.now
             begin(unit, one)
-        rows, cursor = self._chosen(unit, one)
+            return timedelta(0)
+        rows, cursor = self._chosen(unit, one, seen)
         if cursor is None:
             unit.connection.execute(update(campaign).where(campaign.c.id == one.id).values(chosen_at=unit.now))
             finish(unit, replace(one, chosen_at=unit.now, state=State.RUNNING))
@@ -79,7 +100,7 @@ class Choosing:
         unit.connection.execute(update(campaign).where(campaign.c.id == one.id).values(cursor=cursor, slices=slices))
         return timedelta(0)
 
-    def _chosen(self, unit: Unit, one: Campaign) -> tuple[list[dict[str, Any]], int | None]:
+    def _chosen(self, unit: Unit, one: Campaign, seen: _Seen | None) -> tuple[list[dict[str, Any]], int | None]:
         """The next messages, and how far they bring the cursor; None when everybody is chosen."""
         tree = self._network.tree()
         if one.kind == "list":  # its messages are there since it was made
@@ -89,17 +110,23 @@ class Choosing:
             numbers = numbers_after(unit.connection, tree, one.who, one.cursor)
             rows = [row_of(one, unit, f"news:{one.id}:{_digest(each)}", None) | {"msisdn": each} for each in numbers]
             return rows, int(numbers[-1][1:]) if numbers else None
-        today = day_in(tree[one.organisation_id].time_zone, unit.now)
+        if seen is None or seen.after != one.cursor:
+            seen = self._look(unit.connection, one, unit.now)
+        return [_row(one, unit, its_id) for its_id in seen.ids], seen.last
+
+    def _look(self, connection: Connection, one: Campaign, now: datetime) -> _Seen:
+        tree = self._network.tree()
+        today = day_in(tree[one.organisation_id].time_zone, now)
         found: list[int] = []
-        cursor = None
+        last = None
         for _ in range(MOST_BATCHES):
-            batch = next_batch(unit.connection, tree, one.who, today, cursor or one.cursor)
+            batch = next_batch(connection, tree, one.who, today, last or one.cursor)
             if batch is None:
                 break
-            found, cursor = [*found, *batch.sections], batch.last
+            found, last = [*found, *batch.sections], batch.last
             if len(found) >= SLICE:
                 break
-        return [_row(one, unit, its_id) for its_id in found], cursor
+        return _Seen(one.cursor, found, last)
 
 
 def _digest(msisdn: str) -> str:

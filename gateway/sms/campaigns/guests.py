@@ -76,5 +76,5 @@ def try_on(
         key = f"{EVENT}:{one.id}:{digest}"
         outgoing.append(Outgoing(EVENT, guest.msisdn, letter.language, letter.text, place.id, None, key))
     queue_messages(unit, "replies", *outgoing)
-    tell(unit, one.id, "tried", by_name, f"{len(outgoing)} guests")
+    tell(unit, one.id, "tried", by_name, f"{len(outgoing)} {'guest' if len(outgoing) == 1 else 'guests'}")
     return len(outgoing)

@@ -14,6 +14,7 @@ from gateway.kernel.faults import Fault
 from gateway.network.organisations import Tree
 from gateway.sms.campaigns.states import EDGES, State
 from gateway.sms.campaigns.who import Who, read_who
+from gateway.sms.costs import show_cost
 from gateway.sms.gsm7 import fold
 from gateway.sms.templates.events import EVENTS
 from gateway.sms.templates.placeholders import placeholders
@@ -27,6 +28,7 @@ CHOOSE, SEND = "campaign.choose", "campaign.send"
 GATEWAY = "gateway"  # who did what nobody did by hand
 TITLE_CHARACTERS = BY_CHARACTERS = 60
 NOTE_CHARACTERS = 200
+NO_PRICE = "a budget can't be kept without knowing what an SMS costs: set SMS_PRICE"
 
 Kind = Literal["reminder", "rule", "news", "list"]
 
@@ -141,7 +143,10 @@ def _id_of(connection: Connection, key: object) -> int:
 
 
 def tell(unit: Unit, campaign_id: int, what: str, by_name: str, note: str | None = None) -> None:
-    """Write down what was done about a campaign."""
+    """Write down what was done about a campaign. Raises :class:`BadCampaign` where nobody says that they did it."""
+    by_name = " ".join(by_name.split())
+    if not by_name:
+        raise BadCampaign("say who does it: --by NAME")
     unit.connection.execute(
         insert(campaign_event).values(
             campaign_id=campaign_id, at=unit.now, what=what, by_name=by_name[:BY_CHARACTERS],
@@ -208,13 +213,17 @@ def start(
 
     With a budget, a price must be known. Raises :class:`BadCampaign`.
     """
-    one = _moved(unit, campaign_id, State.SCHEDULED if at is not None and at > unit.now else State.RUNNING)
+    before = locked(unit, campaign_id)
+    if before is not None and before.state is State.PAUSED:
+        raise BadCampaign(f"campaign {campaign_id} is paused: gateway campaign resume {campaign_id}")
+    if at is not None and at <= unit.now:
+        at = None
+    one = _moved(unit, campaign_id, State.SCHEDULED if at is not None else State.RUNNING)
     if one.budget_e4 is not None and not expected.get("price_e4"):
-        raise BadCampaign("a budget can't be kept without knowing what an SMS costs: set SMS_PRICE")
+        raise BadCampaign(NO_PRICE)
     _set(unit, campaign_id, expected=dict(expected), starts_at=at, started_at=unit.now if at is None else None)
-    later = at is not None and at > unit.now
-    tell(unit, campaign_id, "scheduled" if later else "started", by_name, at.isoformat() if later and at else None)
-    _ring(unit, campaign_id, max(at - unit.now, timedelta(0)) if at is not None else timedelta(0))
+    tell(unit, campaign_id, "scheduled" if at else "started", by_name, f"for {at:%Y-%m-%d %H:%M} UTC" if at else None)
+    _ring(unit, campaign_id, at - unit.now if at else timedelta(0))
     return one
 
 
@@ -240,9 +249,14 @@ def resume(unit: Unit, campaign_id: int, by_name: str, budget_e4: int | None = N
     budget = one.budget_e4 if budget_e4 is None else budget_e4
     if one.reason == "budget" and (budget is None or budget <= (one.budget_e4 or 0)):
         raise BadCampaign("its budget is used up: give it a larger one")
+    if budget_e4 is not None and not one.price_e4:
+        raise BadCampaign(NO_PRICE)
     _set(unit, campaign_id, reason=None, budget_e4=budget)
-    tell(unit, campaign_id, "resumed", by_name, f"budget {budget}" if budget != one.budget_e4 else None)
+    note = f"budget {show_cost(budget, one.currency)}" if budget is not None and budget != one.budget_e4 else None
+    tell(unit, campaign_id, "resumed", by_name, note)
     _ring(unit, campaign_id, max((one.starts_at or unit.now) - unit.now, timedelta(0)) if waits else timedelta(0))
+    if waits:
+        return
     in_hand = open_slices(unit.connection, campaign_id, "sending")
     for number in open_slices(unit.connection, campaign_id):
         # Whoever is still handing over what was taken before the pause isn't disturbed: it would be called uncertain.

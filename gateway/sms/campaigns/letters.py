@@ -20,6 +20,7 @@ from gateway.locale import Say
 from gateway.membership.several import Stands, among
 from gateway.network.organisations import Organisation, Tree
 from gateway.sms.campaigns.keeping import Campaign
+from gateway.sms.campaigns.recipients import still_readers
 from gateway.sms.campaigns.who import still_chosen
 from gateway.sms.failing import failing
 from gateway.sms.gsm7 import fold, parts
@@ -174,7 +175,8 @@ class _Words:
             written = _in_few_parts(text, say, {name: values[name] for name in names})
             if told_apart:
                 card = say("Card {card}.", card=say.card(told_apart))
-                written = fold(f"{written} {card}")
+                end = "" if written.rstrip().endswith((".", "!", "?", ":", ";", ",")) else "."
+                written = fold(f"{written}{end} {card}")
             self._known[key] = written, parts(written)
         return Letter(its_id, to.msisdn, language, *self._known[key])
 
@@ -253,11 +255,14 @@ def _to_numbers(connection: Connection, tree: Tree, one: Campaign, rows: Sequenc
         )
     }
     given_up = failing(connection, numbers)
+    meant = still_readers(connection, tree, one.who, numbers) if one.kind == "news" else set(numbers)
     place = tree[one.organisation_id]
     for row in rows:
         caller_row = known.get(row.msisdn)
         if caller_row is not None and caller_row.stopped_at is not None:
             found.skipped[row.id] = "opted_out"
+        elif row.msisdn not in meant:
+            found.skipped[row.id] = "no longer meant"
         elif row.msisdn in given_up:
             found.skipped[row.id] = "number fails"
         elif one.kind == "list":

@@ -104,7 +104,7 @@ class Sending:
         if one.state is not State.RUNNING:
             return PAUSED_LOOK
         place = self.network.tree()[one.organisation_id]
-        ahead = self.pace.reserve(unit, PACE, 0) - unit.now
+        ahead = self.pace.ahead(unit, PACE)
         wait_for = max(_quiet(unit.now, place), self.port.wait(), ahead if ahead > SLOTS_AHEAD else timedelta(0))
         if wait_for:
             return wait_for

@@ -194,7 +194,8 @@ def read_receipt(delivered: Delivered, ids: str) -> Report | None:
     ``receipted_message_id`` is the id as it was answered; the text's ``id:`` may be written in another base. A centre
     that leaves out the zero at the parameter's end has its last character read as one: then the text's is taken.
     """
-    said = delivered.octets.decode("latin-1")
+    # A text may end with a zero, or hold what no column can.
+    said = "".join(letter if letter.isprintable() else " " for letter in delivered.octets.decode("latin-1"))
     fields = {name.lower(): value for name, value in reversed(_FIELD.findall(said))}  # the first of each name
     if delivered.receipted and fields.get("id", "")[:-1] != delivered.receipted:
         its_id = answered_id(delivered.receipted, ids)

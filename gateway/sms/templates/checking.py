@@ -46,7 +46,8 @@ def must_speak(tree: Tree, organisation_id: int) -> None:
     """Raises :class:`Fault` for a section: its mutuelle speaks for it."""
     one = tree[organisation_id]
     if one.books_id != one.id:
-        raise Fault(f"{one.code}: what is said there is what {tree[one.books_id].code} says")
+        said_by = tree[one.books_id].code
+        raise Fault(f"{one.code} is a section, and says what {said_by} says: give --at {said_by}")
 
 
 def setting_of(tree: Tree, organisation_id: int, language: str) -> Setting:
@@ -106,8 +107,8 @@ def _longest(event: Event, text: str, setting: Setting) -> str:
     return filled(event, text, say, worst)
 
 
-def _letters(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """What becomes of the letters that would double the cost; raises :class:`BadTemplate` for writing that is lost."""
+def letters(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The letters that are written otherwise, with how, and all that is left out, since each would double the cost."""
     folded: dict[str, str] = {}
     left_out: dict[str, None] = {}
     for letter in unicodedata.normalize("NFC", text):
@@ -116,8 +117,14 @@ def _letters(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
             left_out[letter] = None
         elif written != letter and not letter.isspace():
             folded[letter] = written
+    return tuple(folded.items()), tuple(left_out)
+
+
+def _letters(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The same without what nobody sees; raises :class:`BadTemplate` for writing that is lost."""
+    folded, left_out = letters(text)
     lost = [letter for letter in left_out if unicodedata.category(letter)[0] in "LN"]
     if lost:
         raise BadTemplate(f"an SMS of GSM's letters can't say {' '.join(lost[:10])}")
     shown = [letter for letter in left_out if unicodedata.category(letter)[0] == "S"]
-    return tuple(folded.items()), tuple(shown)
+    return folded, tuple(shown)

@@ -83,7 +83,7 @@ def write(
     take_turn(unit, f"text:{organisation.id}:{event}:{language}")
     key = {"organisation_id": organisation.id, "event": event, "language": language}
     if kept is None and _says(unit.connection, tree, organisation.id, event, language) is None:
-        raise Fault(f"{organisation.code} says {event} in {language} in our own words already")
+        raise Fault(f"{organisation.code} says {event} in {language} in Cotisa's words already")
     version = (unit.connection.scalar(_LAST, key) or 0) + 1
     unit.connection.execute(
         insert(sms_template).values(**key, version=version, text=kept, written_at=unit.now, by_name=name)
