@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "60"))
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "30"))
 PARTS = 3
 
 
