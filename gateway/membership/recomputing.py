@@ -100,6 +100,8 @@ def _first_uncancelled(one: _Family) -> str | None:
 
 def _of_years(one: _Family) -> Lines:
     expected: Lines = {}
+    renewed = {row.happened_on: row.id for row in one.changes if row.kind == "renewed"}
+    left = {row.happened_on: row.id for row in one.changes if row.kind == "left"}
     for number, (each, row) in enumerate(one.years):
         its, key = each.membership, f"dues:{each.membership.id}"
         year = year_of(
@@ -109,12 +111,18 @@ def _of_years(one: _Family) -> Lines:
             row.months,
             one.happened_on.get(key, its.enrolled_on),
             each.beneficiaries,
-            number == 0,
+            _is_newcomer(one.years[:number], left, renewed.get(its.starts_on, 0)),
             each.currency,
         )
         expected |= {(key, "receivable", its.id, due_on): amount for due_on, amount in year.dues}
         expected |= {(key, "subsidiser", its.id, due_on): amount for due_on, amount in year.subsidies}
     return expected
+
+
+def _is_newcomer(before: Sequence[tuple[Enrolment, Any]], left: Mapping[date | None, int], by_change: int) -> bool:
+    """Had none of a household's years begun when it was enrolled by a change?"""
+    known = (_without_leaving(each, left, by_change) for each, _ in before)
+    return not any(each.last_day >= each.membership.starts_on for each in known)
 
 
 def _of_joiners(one: _Family) -> Lines:

@@ -24,7 +24,7 @@ from gateway.membership.recomputing import first_wrong_due
 from gateway.store.schema import account, beneficiary, line, membership, plan, tariff
 from tests.membership.money import put_money
 from tests.membership.test_cover import TERMS as ANY_TERMS
-from tests.payments.village import FAMILY, ON_SQLITE, Village
+from tests.payments.village import FAMILY, ON_SQLITE, TERMS, Village
 
 START = date(2026, 11, 22)
 NUMBERS = itertools.count(1)
@@ -134,6 +134,23 @@ DEEDS = st.lists(
 def wrong(village: Village) -> str | None:
     with village.store.read() as connection:
         return first_wrong_due(connection)
+
+
+@ON_SQLITE
+def test_who_left_before_the_first_year_began_is_a_newcomer_again(village: Village) -> None:
+    scene = set_up(village, TERMS, 0, None, at_once=False)
+    leave(scene, 706)  # on a day before it was enrolled
+    renew(scene, 338)
+    assert wrong(village) is None
+    with village.store.read() as connection:
+        years = connection.scalars(select(membership.c.id).where(membership.c.household_id == scene.household_id)).all()
+        first = {
+            year: connection.scalar(
+                select(line.c.amount_minor).where(line.c.membership_id == year, line.c.due_on.is_not(None)).limit(1)
+            )
+            for year in years
+        }
+    assert len(set(first.values())) == 1  # with the fee, both times
 
 
 # A history that fails isn't made smaller: that takes minutes, and what it did is short enough to read.
