@@ -11,10 +11,10 @@ import argparse
 import os
 import platform
 
-from benchmarks import cover, hops, memory, money, reconciliation, sms, statements
+from benchmarks import api, cover, duplicates, hops, indicators, memory, money, pages, reconciliation, sms, statements
 from benchmarks.place import place, tell
 
-PARTS = ("hops", "money", "growth", "memory", "cover", "statements", "sms")
+PARTS = ("hops", "money", "growth", "memory", "cover", "statements", "sms", "pages", "indicators", "duplicates", "api")
 
 
 def main() -> None:
@@ -33,7 +33,17 @@ def main() -> None:
             _section("Statements reconciled with the books", reconciliation.measure(here, sizes))
         if "sms" in chosen.parts:
             _section("Campaigns", sms.measure(here))
-        if set(chosen.parts) <= {"cover", "statements", "sms"}:
+        if "pages" in chosen.parts:
+            _section("The office's pages", pages.measure(here, pages.FULL if chosen.full else pages.SIZES))
+        if "indicators" in chosen.parts:
+            sizes = indicators.FULL if chosen.full else indicators.SIZES
+            _section("Indicators of a whole network", indicators.measure(here, sizes))
+        if "duplicates" in chosen.parts:
+            sizes = duplicates.FULL if chosen.full else duplicates.SIZES
+            _section("Households registered twice", duplicates.measure(here, sizes))
+        if "api" in chosen.parts:
+            _section("A card checked over the API", api.measure(here, api.FULL if chosen.full else api.SIZES))
+        if set(chosen.parts) <= {"cover", "statements", "sms", "pages", "indicators", "duplicates", "api"}:
             return
         usual = here.database("usual", 1)
         if "hops" in chosen.parts:

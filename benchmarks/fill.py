@@ -1,5 +1,8 @@
 """Fills an empty database with any number of households in minutes: a year or two each, its dues, and payments.
 
+For the office's pages there is more: names as people bear them and how they sound, a phone each, and a collection for
+each payment of the last year.
+
 The ledger's guards and foreign keys are set aside meanwhile, as they ask anew for each row; what they guard is checked
 afterwards over all of it. Sections are drawn for each household, so that a section's are spread over all ids.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from random import Random
@@ -16,11 +20,13 @@ from typing import Any
 import psycopg
 
 from gateway.kernel.card import new_card_number
+from gateway.kernel.sounds import sounds_of
 from gateway.ledger.accounts import first_difference
 from gateway.ledger.chart import Chart
 from gateway.membership.dues import Terms, Year, dues_for
 from gateway.membership.plans import add_plan
 from gateway.network.organisations import Defaults, add_organisation
+from gateway.samples.names import BURUNDI, pick
 from gateway.store.unit import Store
 
 TODAY = date(2026, 11, 22)
@@ -41,6 +47,12 @@ TERMS = Terms(
 )
 
 Rows = dict[str, list[tuple[Any, ...]]]
+_OFFICE = {
+    "name_key": "key, household_id",
+    "phone": "msisdn, household_id, main",
+    "collection": "key, effect_key, organisation_id, household_id, way, provider, payer, amount_minor, currency, "
+    "state, created_at, asked_at, paid_minor, paid_currency, paid_at, operator_id, receipt_code",
+}
 _COLUMNS = {
     "household": "id, card, section_id, registered_at",
     "beneficiary": "household_id, name, sex, birth_year, relation, joined_on",
@@ -50,9 +62,9 @@ _COLUMNS = {
 }
 
 
-def fill(store: Store, url: str, households: int) -> None:
+def fill(store: Store, url: str, households: int, office: bool = False) -> None:
     """Found a network in a migrated database and fill it; raises AssertionError unless all of its books hold."""
-    blocks = _blocks(*_found(store), households)
+    blocks = _blocks(*_found(store, office), households, office)
     store.close()  # nobody else has the database open while its guards are off
     if store.is_postgresql:
         _copy(url.replace("+psycopg", ""), blocks)
@@ -62,21 +74,31 @@ def fill(store: Store, url: str, households: int) -> None:
         assert first_difference(connection) is None
 
 
-def _found(store: Store) -> tuple[int, list[int], int, dict[str, int]]:
-    """The books' id, the sections' ids, the plan's id, and the accounts by role."""
+@dataclass(frozen=True)
+class Section:
+    """A section, whose books hold what happens there, and their accounts by role."""
+
+    id: int
+    books: int
+    accounts: dict[str, int]
+
+
+def _found(store: Store, office: bool) -> tuple[list[Section], int]:
+    """The sections and the plan's id. All is in one organisation's books; with an office each section has its own."""
     sections = []
     with store.write() as unit:
         root = add_organisation(
-            unit, None, kind="platform", code="bench", name="Bench", languages="fr", keeps_books=True
+            unit, None, kind="platform", code="bench", name="Bench", languages="fr", keeps_books=not office
         )
         for union in range(UNIONS):
-            code = f"union-{union}"
-            above = add_organisation(unit, root, kind="union", code=code, name=f"Union {union}")
+            above = add_organisation(unit, root, kind="union", code=f"union-{union}", name=f"Union {union}")
             for number in range(SECTIONS):
                 code = f"section-{union}-{number}"
-                sections.append(add_organisation(unit, above, kind="section", code=code, name=code)[0])
+                its_id, _ = add_organisation(unit, above, kind="section", code=code, name=code, keeps_books=office)
+                books = its_id if office else root[0]
+                sections.append(Section(its_id, books, Chart().of(unit, books, "XOF")))
         plan_id = add_plan(unit, root[0], "famille", "Famille", "XOF", TERMS, date(2020, 1, 1))
-        return root[0], sections, plan_id, Chart().of(unit, root[0], "XOF")
+        return sections, plan_id
 
 
 @cache
@@ -84,30 +106,36 @@ def _year(enrolled_on: date, people: int, newcomer: bool) -> Year:
     return dues_for(TERMS, "XOF", enrolled_on, people, newcomer=newcomer)
 
 
-def _blocks(books: int, sections: list[int], plan_id: int, accounts: dict[str, int], households: int) -> Iterator[Rows]:
+def _blocks(sections: list[Section], plan_id: int, households: int, office: bool) -> Iterator[Rows]:
     random = Random(f"bench {households}")
-    receivable, income, cash = accounts["receivable"], accounts["income"], accounts["cash"]
     memberships = entries = 0
 
-    def record(rows: Rows, key: str, journal: str, on: date, lines: list[tuple[Any, ...]]) -> None:
+    def record(rows: Rows, at: Section, key: str, journal: str, on: date, lines: list[tuple[Any, ...]]) -> None:
         nonlocal entries
         entries += 1
         its_id = f"{entries:032x}"
         rows["line"] += [(its_id, *each) for each in lines]
-        rows["entry"].append((its_id, key, books, journal, "XOF", on, f"{on} 09:00:00"))
+        rows["entry"].append((its_id, key, at.books, journal, "XOF", on, f"{on} 09:00:00"))
 
     for first in range(1, households + 1, BLOCK):
-        rows: Rows = {table: [] for table in _COLUMNS}
+        rows: Rows = {table: [] for table in (*_COLUMNS, *(_OFFICE if office else ()))}
         for own in range(first, min(first + BLOCK, households + 1)):
             people = 1 + int(random.random() * 9)
             years = (2025, 2026) if random.random() < 0.4 else (2026,)
             registered_on = date(years[0], 1, 1) + timedelta(days=int(random.random() * 90))
             card = new_card_number(lambda _, own=own: own)
-            rows["household"].append((own, card, random.choice(sections), f"{registered_on} 09:00:00"))
+            at = random.choice(sections)
+            receivable, income, cash = (at.accounts[role] for role in ("receivable", "income", "cash"))
+            rows["household"].append((own, card, at.id, f"{registered_on} 09:00:00"))
+            named = [_name(random) if office else "Aline Bahati" for _ in range(people)]
             rows["beneficiary"] += [
-                (own, "Aline Bahati", "F", 1990, "head" if one == 0 else "child", registered_on)
-                for one in range(people)
+                (own, name, "F", 1990, "head" if one == 0 else "child", registered_on) for one, name in enumerate(named)
             ]
+            if office:
+                rows["name_key"] += [
+                    (key, own) for key in dict.fromkeys(key for one in named for key in sounds_of(one))
+                ]
+                rows["phone"].append((f"+22901{own:08}", own, "t"))
             owed = 0
             for year in years:
                 newcomer = year == years[0]
@@ -122,12 +150,32 @@ def _blocks(books: int, sections: list[int], plan_id: int, accounts: dict[str, i
                 )
                 total = sum(amount for _, amount in its.dues)
                 lines = [(receivable, own, memberships, due_on, amount) for due_on, amount in its.dues]
-                record(rows, f"dues:{memberships}", "dues", enrolled_on, [*lines, (income, own, None, None, -total)])
+                record(
+                    rows, at, f"dues:{memberships}", "dues", enrolled_on, [*lines, (income, own, None, None, -total)]
+                )
                 owed += total
             for number, (on, amount) in enumerate(_payments(random, registered_on, owed)):
                 lines = [(cash, None, None, None, amount), (receivable, own, None, None, -amount)]
-                record(rows, f"cash:{own}:{number}", "cash", on, lines)
+                key = f"{entries:036}"
+                record(rows, at, f"collection:{key}" if office else f"cash:{own}:{number}", "cash", on, lines)
+                if office:
+                    rows["collection"].append(_collection(random, key, at.books, own, on, amount))
         yield rows
+
+
+def _name(random: Random) -> str:
+    given = BURUNDI.women if random.random() < 0.5 else BURUNDI.men
+    return f"{pick(random, given)} {pick(random, BURUNDI.surnames)}"
+
+
+def _collection(random: Random, key: str, books: int, own: int, on: date, amount: int) -> tuple[Any, ...]:
+    number = int(key)
+    at = f"{on} {7 + number % 12:02}:{number % 60:02}:00"
+    way, provider = pick(random, (("push", "mtn_momo"), ("reference", "mtn_benin"), ("cash", "cash")))
+    return (
+        key, f"{number:048}", books, own, way, provider, f"+22901{own:08}", amount, "XOF", "paid",
+        at, at, amount, "XOF", at, f"op-{number}", "ABCDE",
+    )  # fmt: skip
 
 
 def _payments(random: Random, since: date, owed: int) -> Iterator[tuple[date, int]]:
@@ -144,12 +192,17 @@ def _copy(url: str, blocks: Iterator[Rows]) -> None:
     with psycopg.connect(url, autocommit=True) as own:
         own.execute("set session_replication_role = replica; set synchronous_commit = off; set timezone = UTC")
         for rows in blocks:
-            for table, columns in _COLUMNS.items():
+            for table, columns in _columns(rows):
                 with own.cursor().copy(f"copy {table} ({columns}) from stdin") as copy:
                     copy.write("".join(map(_as_text, rows[table])))
         for table in ("household", "membership"):
             own.execute(f"select setval(pg_get_serial_sequence('{table}', 'id'), (select max(id) from {table}))")
         own.execute("vacuum analyze")
+
+
+def _columns(rows: Rows) -> list[tuple[str, str]]:
+    """Each table that there are rows of, with the columns that are written."""
+    return [(table, columns) for table, columns in (_COLUMNS | _OFFICE).items() if table in rows]
 
 
 def _as_text(row: tuple[Any, ...]) -> str:
@@ -165,7 +218,7 @@ def _insert(path: str, blocks: Iterator[Rows]) -> None:
         own.execute(f"drop trigger {name}")
     own.execute("begin")
     for rows in blocks:
-        for table, columns in _COLUMNS.items():
+        for table, columns in _columns(rows):
             marks = ", ".join("?" for _ in columns.split(","))
             own.executemany(f"insert into {table} ({columns}) values ({marks})", rows[table])
     for _, sql in guards:

@@ -56,9 +56,16 @@ class _Line:
         return at >= 0 and len(body) >= int(lower[at + 15 :].split(b"\r\n", 1)[0])
 
 
-def run(port: int, requests: Callable[[int], Iterator[bytes]], seconds: float, expect: bytes = b"") -> Load:
-    """Play ``requests(n)`` on each of :data:`CONNECTIONS` connections for ``seconds``, or until all have ended."""
-    lines = [_Line(("127.0.0.1", port), requests(number)) for number in range(CONNECTIONS)]
+def run(
+    port: int,
+    requests: Callable[[int], Iterator[bytes]],
+    seconds: float,
+    expect: bytes = b"",
+    *,
+    connections: int = CONNECTIONS,
+) -> Load:
+    """Play ``requests(n)`` on each of some connections for ``seconds``, or until all have ended."""
+    lines = [_Line(("127.0.0.1", port), requests(number)) for number in range(connections)]
     chooser = selectors.DefaultSelector()
     for line in lines:
         chooser.register(line.socket, selectors.EVENT_READ, line)

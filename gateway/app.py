@@ -1,18 +1,27 @@
-"""The web application: webhooks in, health out; every route is registered here."""
+"""The web application: webhooks in, the office, health out; every route is registered here."""
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from gateway.api import web as api
+from gateway.api.parts import Parts as ApiParts
+from gateway.console.parts import Parts
+from gateway.console.web import compress, console_blueprint
 from gateway.health.web import Counted, health_blueprint
+from gateway.network.api_keys import ApiKey
 from gateway.payments.web import LARGEST_NOTICE, payments_blueprint
+from gateway.privacy.looking import Looker, looked
 from gateway.settings import Settings
 from gateway.sms.web import sms_blueprint
+from gateway.store.unit import Store
 from gateway.ussd.gateways.africastalking import africastalking_blueprint
 from gateway.ussd.gateways.hollatags import hollatags_blueprint
 from gateway.ussd.gateways.oltranz import oltranz_blueprint
@@ -37,6 +46,10 @@ def create_app_on(runtime: Runtime) -> Flask:
     app.register_blueprint(payments_blueprint(runtime.store, secret, runtime.asked, runtime.sources))
     app.register_blueprint(sms_blueprint(runtime.store, secret))
     app.register_blueprint(health_blueprint(runtime.store, runtime.redis))
+    app.register_blueprint(console_blueprint(Parts(runtime.settings, runtime.services, runtime.redis), runtime.sources))
+    others = ApiParts(runtime.settings, runtime.services, runtime.redis, partial(_shown, runtime.store))
+    app.register_blueprint(api.api_blueprint(others, runtime.sources))
+    compress(app)
     if runtime.settings.demo or runtime.settings.ussd_phone_page:
         app.register_blueprint(
             phone_blueprint(
@@ -55,6 +68,8 @@ def create_app_on(runtime: Runtime) -> Flask:
 
     @app.errorhandler(HTTPException)
     def plain(error: HTTPException) -> Response:
+        if api.is_api(request.path):
+            return api.sorry(error, runtime.settings.default_language)
         return Response(f"{error.name}\n", status=error.code, content_type="text/plain; charset=utf-8")
 
     return app
@@ -69,6 +84,11 @@ def _take_also(app: Flask, before: str, secret: str) -> None:
     def as_the_one_now(_: str | None, values: dict[str, Any] | None) -> None:
         if values and hmac.compare_digest(str(values.get("given", "")).encode(), before.encode()):
             values["given"] = secret
+
+
+def _shown(store: Store, key: ApiKey, household_ids: Sequence[int], at: datetime) -> None:
+    """A key was shown some households."""
+    looked(store, Looker.key(key.id, f"API {key.prefix} {key.name}"), household_ids, at)
 
 
 def _demonstration(settings: Settings) -> Demonstration:

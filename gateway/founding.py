@@ -2,7 +2,7 @@
 
 The file is TOML; ``deploy/network.example.toml`` shows every key. What one organisation leaves out it inherits from the
 one above. Loading the same file again is refused at its first code that is there already. Staff are given no PIN here:
-``gateway staff pin`` gives each a first one.
+``gateway staff pin`` gives each a first one, ``gateway staff link`` a link to choose a password for the office.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class FacilityPart(FilePart):
 class StaffPart(FilePart):
     """Somebody with a role; an agent with the code of their facility, which stands here or above, or is known."""
 
-    role: Literal["treasurer", "animator", "agent", "adviser"]
+    role: Literal["treasurer", "animator", "agent", "adviser", "administrator"]
     name: str
     phone: str
     facility: str | None = None
@@ -157,7 +157,8 @@ def _add_member(unit: Unit, part: Part, member: StaffPart, organisation_id: int,
     except (BadName, BadMsisdn):
         raise Fault(f"{part.code}: a {member.role}'s name or phone can't be read for {country}") from None
     try:
-        facility = facility_named(unit.connection, member.facility) if member.facility is not None else None
+        named = member.facility
+        facility = facility_named(unit.connection, named, organisation_id) if named is not None else None
         add_staff(unit, organisation_id, name, member.role, msisdn, member.language, facility)
     except Fault as fault:
         raise Fault(f"{part.code}: {member.role}: {fault}") from None

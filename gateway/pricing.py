@@ -6,18 +6,19 @@ A version changes nothing for those who are enrolled: it is what the next enrolm
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
+from gateway.locale import mark
 from gateway.membership.categories import add_category, add_subsidiser, add_tariff
 from gateway.membership.dues import Terms
 from gateway.membership.people import MOST_PEOPLE
@@ -27,6 +28,17 @@ from gateway.store.schema import category, plan, subsidiser
 from gateway.store.unit import Unit
 
 T = TypeVar("T", bound=BaseModel)
+
+
+class BadPlan(Fault):
+    """What a plan would ask can't be. Its line names the organisation and the plan; what is ``said`` is why."""
+
+    def __init__(self, organisation: str, plan_code: str, why: str, **values: object) -> None:
+        super().__init__(f"{{of}}: plan {{plan_code}}: {why}", of=organisation, plan_code=plan_code, **values)
+        self.why = why
+
+    def said(self, say: Callable[..., str]) -> str:
+        return say(self.why, **self.values)
 
 
 class FilePart(BaseModel):
@@ -134,6 +146,16 @@ def add_plans(
     return known
 
 
+def terms_of(told: PlanPart, organisation: str, currency: str) -> Terms:
+    """What a plan that is told of would ask, without adding it; raises :class:`BadPlan`."""
+    return _terms(_Place(organisation, told, currency))
+
+
+def known_to(connection: Connection, tree: Tree, organisation_id: int) -> Known:
+    """The categories and subsidisers that an organisation's plans may name: its own, or those above it."""
+    return _known_to(connection, tree, organisation_id)
+
+
 def add_versions(unit: Unit, tree: Tree, organisation: str, told: PlansPart) -> list[tuple[str, int]]:
     """Add to the plans of an organisation that is there; each plan's code and its new version. Raises :class:`Fault`.
 
@@ -143,21 +165,21 @@ def add_versions(unit: Unit, tree: Tree, organisation: str, told: PlansPart) -> 
     today = day_in(one.time_zone, unit.now)
     for each in told.plans:
         if each.opens_on < today:
-            raise Fault(f"{one.code}: plan {each.code}: it would open on {each.opens_on}, before today")
-    add_plans(unit, one.id, one.code, one.currency, told, _known_to(unit, tree, one.id))
+            raise BadPlan(one.code, each.code, mark("it would open on {day}, before today"), day=each.opens_on)
+    add_plans(unit, one.id, one.code, one.currency, told, _known_to(unit.connection, tree, one.id))
     newest = select(func.max(plan.c.version)).where(plan.c.organisation_id == one.id)
     return [
         (each.code, unit.connection.execute(newest.where(plan.c.code == each.code)).scalar_one()) for each in told.plans
     ]
 
 
-def _known_to(unit: Unit, tree: Tree, organisation_id: int) -> Known:
+def _known_to(connection: Connection, tree: Tree, organisation_id: int) -> Known:
     """The categories of the nearest organisation that has any, and all subsidisers from there up."""
     upward = [one.id for one in tree.upward(organisation_id)]
-    rows = unit.connection.execute(select(category).where(category.c.organisation_id.in_(upward))).all()
+    rows = connection.execute(select(category).where(category.c.organisation_id.in_(upward))).all()
     having = [each for each in upward if any(row.organisation_id == each for row in rows)]
     nearest = {row.code: row.id for row in rows if having and row.organisation_id == having[0]}
-    payers = unit.connection.execute(select(subsidiser).where(subsidiser.c.organisation_id.in_(upward)))
+    payers = connection.execute(select(subsidiser).where(subsidiser.c.organisation_id.in_(upward)))
     return Known(nearest, {row.code: row.id for row in payers})
 
 
@@ -170,7 +192,11 @@ def _next_version(unit: Unit, organisation_id: int, place: _Place) -> int:
     if last is None:
         return 1
     if place.plan.opens_on <= last.opens_on:
-        raise place.fault(f"version {last.version} opens on {last.opens_on}: the next one opens after it")
+        raise place.fault(
+            mark("version {version} opens on {day}: the next one opens after it"),
+            version=last.version,
+            day=last.opens_on,
+        )
     return int(last.version) + 1
 
 
@@ -187,10 +213,12 @@ class _Place:
         try:
             return Money.from_decimal(amount, self.currency).minor
         except ValueError:
-            raise self.fault(f"{amount!r} is no amount in {self.currency}") from None
+            raise self.fault(
+                mark("{amount} is no amount in {currency}"), amount=repr(amount), currency=self.currency
+            ) from None
 
-    def fault(self, why: str) -> Fault:
-        return Fault(f"{self.organisation}: plan {self.plan.code}: {why}")
+    def fault(self, why: str, **values: object) -> Fault:
+        return BadPlan(self.organisation, self.plan.code, why, **values)
 
 
 def _add_tariff(
@@ -201,11 +229,13 @@ def _add_tariff(
     known: Known,
 ) -> None:
     if one.category not in known.categories:
-        raise place.fault(f"no category {one.category} is there, here or above")
+        raise place.fault(mark("no category {category} is there, here or above"), category=one.category)
     if (one.subsidiser is None) != (one.subsidy_percent == 0):
-        raise place.fault(f"category {one.category}: a subsidy has a percentage and a subsidiser")
+        raise place.fault(
+            mark("category {category}: a subsidy has a percentage and a subsidiser"), category=one.category
+        )
     if one.subsidiser is not None and one.subsidiser not in known.subsidisers:
-        raise place.fault(f"no subsidiser {one.subsidiser} is there, here or above")
+        raise place.fault(mark("no subsidiser {subsidiser} is there, here or above"), subsidiser=one.subsidiser)
     fee, per_household, per_beneficiary = (
         None if amount is None else place.minor(amount)
         for amount in (one.registration_fee, one.per_household, one.per_beneficiary)
@@ -226,13 +256,15 @@ def _window(place: _Place) -> tuple[int | None, int | None, int | None]:
     """Month, day and length of the time in which newcomers can enrol."""
     told = place.plan
     if (told.window_opens is None) != (told.window_days is None):
-        raise place.fault("window_opens and window_days belong together")
+        raise place.fault(mark("window_opens and window_days belong together"))
     if told.window_opens is None:
         return None, None, None
     try:
         first = date.fromisoformat(f"2024-{told.window_opens}")  # a year with a 29 February
     except ValueError:
-        raise place.fault(f"window_opens {told.window_opens} is no day, written MM-DD") from None
+        raise place.fault(
+            mark("window_opens {typed} is no day, written MM-DD"), typed=told.window_opens
+        ) from None  # fmt: skip
     return first.month, first.day, told.window_days
 
 
@@ -240,7 +272,7 @@ def _terms(place: _Place) -> Terms:
     told = place.plan
     minor, (month, day, days) = place.minor, _window(place)
     if told.pro_rata and told.year_starts_month is None:
-        raise place.fault("pro_rata belongs to a plan whose year starts in a month (year_starts_month)")
+        raise place.fault(mark("pro_rata belongs to a plan whose year starts in a month (year_starts_month)"))
     return Terms(
         registration_fee_minor=minor(told.registration_fee),
         household_minor=minor(told.per_household),

@@ -44,7 +44,10 @@ class Settings(BaseSettings):
     ]
     secret_key: Annotated[
         SecretStr,
-        Field(description="At least 32 characters; keys the hashes under which phone numbers appear in Redis."),
+        Field(
+            description="At least 32 characters; keys the hashes under which phone numbers appear in Redis, and seals "
+            "the second factors of the office: with another key, everybody sets theirs up anew."
+        ),
     ]
     webhook_secret: Annotated[
         SecretStr,
@@ -356,6 +359,27 @@ class Settings(BaseSettings):
         ),
     ] = True
 
+    dhis2_base_url: Annotated[
+        str,
+        Field(description="A DHIS2 server that indicators are sent to, `https://…` without its `/api`; empty: none."),
+    ] = ""
+    dhis2_token: Annotated[
+        SecretStr,
+        Field(
+            max_length=240,
+            description="A personal access token there (`d2pat_…`), of a user who may import data values; or that "
+            "user's `name:password`.",
+        ),
+    ] = SecretStr("")
+
+    webhooks_to_private_addresses: Annotated[
+        bool,
+        Field(
+            description="Webhooks may go to this network's own addresses, and over http. For trials only: whoever may "
+            "add one could reach what only this machine can."
+        ),
+    ] = False
+
     operators_file: Annotated[
         str, Field(description="A TOML file that replaces the built-in plan of countries, prefixes and operators.")
     ] = ""
@@ -476,6 +500,7 @@ class Settings(BaseSettings):
         "gsma_base_url",
         "mpesa_base_url",
         "daraja_base_url",
+        "dhis2_base_url",
     )
     @classmethod
     def _url(cls, url: str) -> str:
@@ -483,6 +508,13 @@ class Settings(BaseSettings):
         if url and not re.fullmatch(r"(https://[\w.:\[\]-]+|http://127\.0\.0\.1(:\d+)?)(/[\w.~/-]*)?", url):
             raise ValueError("must begin with https:// (or be http://127.0.0.1:PORT, a stand-in's)")
         return url.rstrip("/")
+
+    @field_validator("dhis2_token")
+    @classmethod
+    def _token(cls, token: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[\x20-\x7e]*", token.get_secret_value()):  # it stands in a header
+            raise ValueError("has a letter that no token or password may have here")
+        return token
 
     @classmethod
     def from_env(cls) -> Settings:
@@ -530,6 +562,7 @@ def _at_odds(given: Mapping[str, str]) -> list[str]:
     wrong += _incomplete(given, "gsma", ("api_key", "payee", "environment", "base_url"))
     wrong += _incomplete(given, "mpesa", ("api_key", "public_key", "service_provider_code", "environment"))
     wrong += _incomplete(given, "daraja", ("consumer_key", "consumer_secret", "short_code", "passkey", "base_url"))
+    wrong += _incomplete(given, "dhis2", ("base_url", "token"))
     if bool(given.get("africastalking_username")) != bool(given.get("africastalking_api_key")):
         wrong.append("AFRICASTALKING_USERNAME and AFRICASTALKING_API_KEY go together")
     wrong += _incomplete(given, "smpp", ("host", "system_id", "password"))

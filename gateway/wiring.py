@@ -12,9 +12,15 @@ from pathlib import Path
 
 import redis
 
+from gateway.exchange.webhooks import following
+from gateway.exchange.webhooks.delivering import Delivering
 from gateway.kernel.clock import Clock, ShiftedClock, SystemClock
 from gateway.kernel.faults import Fault, Unavailable
+from gateway.kernel.sealing import keys_of
 from gateway.kernel.sources import Sources, read_by_name, read_networks
+from gateway.membership.importing.keeping import IMPORT, UNDO
+from gateway.membership.importing.taking import Taking
+from gateway.membership.importing.undoing import Undoing
 from gateway.network.organisations import Defaults, Network
 from gateway.payments.giving_back import GivingBack
 from gateway.payments.providers.base import Connected, Provider
@@ -22,6 +28,7 @@ from gateway.payments.providers.connected import EACH, connected, play_money
 from gateway.payments.push.asking import Cashier
 from gateway.payments.push.breaker import Breakers
 from gateway.payments.push.operators import Operators
+from gateway.payments.reconciliation import handed_in
 from gateway.payments.unasked.forwarded import Forwarded
 from gateway.services import Services
 from gateway.settings import Settings
@@ -30,6 +37,7 @@ from gateway.sms.aggregators import Aggregators
 from gateway.sms.campaigns import keeping
 from gateway.sms.campaigns.choosing import Choosing
 from gateway.sms.campaigns.sending import Sending
+from gateway.sms.newcomers import Welcome
 from gateway.sms.outgoing import PACE, TOPIC, Sender
 from gateway.sms.port import NoSms, SmsPort
 from gateway.sms.relay import Relay
@@ -219,11 +227,20 @@ class Runtime:
             "collection.ask": cashier.ask,
             "collection.look": cashier.look,
             "collection.hint": cashier.hint,
+            handed_in.TOPIC: handed_in.Handling(self.store, self.network, self.services.chart),
             "sms.send": Sender(self.store, self.sms, self.settings.receipts_after_stop, self.pace),
             keeping.CHOOSE: Choosing(self.store, self.network),
             keeping.SEND: Sending(self.store, self.network, self.sms, self.pace, self.settings.sms_recipients),
+            following.TOPIC: self._webhooks,
+            IMPORT: Taking(self.store, self.network, self.services.chart, Welcome(self.clock)),
+            UNDO: Undoing(self.store, self.network, self.services.chart),
             "sms.read": Forwarded(self.store, self.network, self.services.chart, words=every_word(self.services)),
         }
+
+    @property
+    def _webhooks(self) -> Delivering:
+        keys = keys_of(self.settings.secret_key.get_secret_value())
+        return Delivering(self.store, keys, private=self.settings.webhooks_to_private_addresses, network=self.network)
 
     def warn_at_start(self) -> None:
         """Say loudly what works and yet isn't fit for people's money."""

@@ -14,10 +14,14 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis as redis_client
+from argon2 import PasswordHasher
+from werkzeug.routing import Rule
 
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
 
+from gateway.console.entry import passwords
 from gateway.kernel.clock import FixedClock
+from gateway.membership import pins
 from gateway.network.organisations import Defaults, Network
 from gateway.procs.redis import PrivateRedis
 from gateway.store import migrate
@@ -38,6 +42,37 @@ DEFAULTS = Defaults(country="BJ", currency="XOF", time_zone="Africa/Porto-Novo",
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The sample networks come first: from the middle, two processes would share their tests and both load them."""
     items.sort(key=lambda item: "samples" not in item.path.parts)
+
+
+USUAL_SECRETS = pins._HASHER, passwords._HASHER
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_secrets() -> None:
+    """PINs and passwords are hashed by argon2id at its least, or hashing would be much of what the tests do."""
+    pins._HASHER = passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def addresses_compiled_once() -> None:
+    """The code that writes an address is the same in every application: werkzeug would compile it for each test."""
+    compile_one, compiled = Rule._compile_builder, {}
+
+    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = tuple(rule._trace), repr(rule.defaults), tuple(rule.arguments), append_unknown
+        if key not in compiled:
+            compiled[key] = compile_one(rule, append_unknown)
+        return compiled[key]
+
+    Rule._compile_builder = once
+
+
+@pytest.fixture
+def usual_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes at their usual cost, for what is about that cost."""
+    monkeypatch.setattr(pins, "_HASHER", USUAL_SECRETS[0])
+    monkeypatch.setattr(passwords, "_HASHER", USUAL_SECRETS[1])
+    monkeypatch.setattr(passwords, "_nobodys", passwords._nobodys.__wrapped__)  # made anew, at this cost
 
 
 @pytest.fixture(scope="session")
@@ -152,9 +187,13 @@ def sqlite_url(sqlite_template: Path, sqlite_copy: SqliteCopy) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+# What has passed on PostgreSQL passes on SQLite nearly always, on which most of the other tests stand: long runs tell.
+EACH_KIND = [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"]
+
+
+@pytest.fixture(params=EACH_KIND)
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A database of each kind in turn."""
+    """A database of each kind in turn; SQLite in long runs."""
     fixture = "sqlite_url" if request.param == "sqlite" else "postgres_url"
     return str(request.getfixturevalue(fixture))
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import select
 
-from gateway.cli import cli
 from gateway.kernel.clock import SystemClock
 from gateway.kernel.faults import Fault
 from gateway.membership.households import by_id, standing
@@ -21,29 +18,14 @@ from gateway.network.staff import roles_of
 from gateway.store.engine import open_engine
 from gateway.store.schema import household
 from gateway.store.unit import Store
+from tests.commands import Run, runner
 from tests.conftest import DEFAULTS
-
-Run = Callable[..., str]
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Run:
     """Runs a command on a database of this test's own; a fault is raised."""
-    for name, value in {
-        "DATABASE_URL": sqlite_url,
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "SECRET_KEY": "s" * 32,
-        "WEBHOOK_SECRET": "w" * 32,
-        "PUBLIC_URL": "https://cotisa.invalid",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str) -> str:
-        result = CliRunner().invoke(cli, words, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+    return runner(monkeypatch, sqlite_url)
 
 
 @pytest.fixture

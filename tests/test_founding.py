@@ -157,7 +157,7 @@ def test_twice_is_refused_and_changes_nothing(store: Store) -> None:
         ('role = "agent" ', 'role = "nurse" ', "staff.0.role"),
         ('facility = "centre-exemple"', "", "union-exemple: agent: an agent works at a health facility"),
         ('facility = "centre-exemple"', 'facility = "other"', "no health facility has the code other"),
-        ('role = "agent" ', 'role = "animator" ', "union-exemple: animator: no animator has a facility"),
+        ('role = "agent" ', 'role = "animator" ', "union-exemple: animator: only an agent has a facility"),
         ('kind = "centre" ', 'kind = "shop" ', "facilities.0.kind"),
         ('ownership = "public" ', 'ownership = "own" ', "facilities.0.ownership"),
         ('district = "District d\'exemple"', "", "facility centre-exemple: no district is said"),

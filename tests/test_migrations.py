@@ -16,7 +16,7 @@ from gateway.store.engine import open_engine
 from gateway.store.schema import metadata
 from tests.databases import copied
 
-GUARDED = ("entry", "line", "collection_event", "seal")
+GUARDED = ("entry", "line", "collection_event", "seal", "office_event", "category_proposal_event", "group_movement")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-SEEDS = int(os.environ.get("SIMULATION_SEEDS", "30"))
+SEEDS = int(os.environ.get("SIMULATION_SEEDS", "18"))
 PARTS = 3
 
 
@@ -39,7 +39,7 @@ def test_nothing_is_lost_doubled_or_invented(part: int) -> None:
     assert collections > paid > 2 * seeds
 
 
-@pytest.mark.parametrize("seed", [3, 11, 21, 35])
+@pytest.mark.parametrize("seed", [3, 21])
 def test_the_same_on_postgresql(postgres_url: str, seed: int) -> None:
     done = _simulate("--seed", str(seed), "--database", postgres_url)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr

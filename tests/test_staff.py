@@ -6,11 +6,15 @@ import json
 import re
 from datetime import date
 
+import pyotp
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select
 
+from gateway.console.entry import entering, links, logins, passwords, second_factor, sessions
+from gateway.kernel.clock import SystemClock
 from gateway.kernel.faults import Fault
+from gateway.kernel.sealing import Keys
 from gateway.ledger.chart import Chart
 from gateway.membership import pins
 from gateway.membership.households import register
@@ -27,6 +31,7 @@ from tests.payments.village import FAMILY, ON_SQLITE, PAYER, TREASURER, Place, f
 # Numbers at the very beginning of a range that the plan accepts: the commands take no others.
 NURSE, ANIMATOR, KEEPER = "+2290150000002", "+2290150000003", "+2290150000004"
 DAY = date(2026, 11, 22)
+KEYS = Keys("office-secret-key-0123456789abcdef")
 
 
 @pytest.fixture
@@ -97,13 +102,13 @@ def test_who_comes_back_has_the_role_that_was_theirs(store: Store, place: Place)
 def test_what_somebody_did_stays_theirs_when_their_number_is_another_s(store: Store, place: Place) -> None:
     one = add(store, place, "Awa Bio", "animator", ANIMATOR)
     end(store, one)
-    with pytest.raises(BadRole, match="was animator there until 2026-11-22, under another name"):
+    with pytest.raises(BadRole, match="had this role there until 2026-11-22, under another name"):
         add(store, place, "Issa Chabi", "animator", ANIMATOR)
     assert roles(store, ANIMATOR) == []
 
 
 def test_a_role_is_given_once(store: Store, place: Place) -> None:
-    with pytest.raises(BadRole, match="this number is treasurer there already"):
+    with pytest.raises(BadRole, match="this number has this role there already"):
         add(store, place, "Bio Sarre", "treasurer", TREASURER)
     assert len(roles(store, TREASURER)) == 1
 
@@ -112,12 +117,12 @@ def test_an_agent_and_nobody_else_has_a_facility(store: Store, place: Place) -> 
     centre = add_centre(store, place)
     with pytest.raises(BadRole, match="an agent works at a health facility"):
         add(store, place, "Awa Bio", "agent", NURSE)
-    with pytest.raises(BadRole, match="no adviser has a facility"):
+    with pytest.raises(BadRole, match="only an agent has a facility"):
         add(store, place, "Awa Bio", "adviser", NURSE, centre)
     with store.read() as connection:
-        assert staff.facility_named(connection, "centre") == centre
+        assert staff.facility_named(connection, "centre", place.books.id) == centre
         with pytest.raises(BadRole, match="no health facility has the code other"):
-            staff.facility_named(connection, "other")
+            staff.facility_named(connection, "other", place.books.id)
 
 
 def test_a_treasurer_who_has_ended_is_told_of_no_payment(store: Store, network: Network, place: Place) -> None:
@@ -194,8 +199,92 @@ def test_the_office_gives_a_role_and_shows_the_first_pin_once(store: Store, plac
 
     said = office.type("staff", "add", "m-1", "treasurer", "Awa Bio", NURSE, "--language", "en")
     assert "this number has a PIN already" in said
-    assert not re.search(r"\d{4}", said)
+    assert not re.search(r"\d{4}", re.sub(LINK, "", said))
     assert len(roles(store, NURSE)) == 2
+
+
+LINK = r"https://cotisa\.invalid/console/welcome/([\w-]{43})\n"
+
+
+def told_token(output: str) -> str:
+    (token,) = re.findall(LINK, output)
+    return str(token)
+
+
+def enter(store: Store, msisdn: str, password: str) -> entering.Entered | entering.HalfIn | entering.NotIn:
+    with store.write() as unit:
+        return entering.with_password(unit, KEYS, msisdn, password, address="", agent="")
+
+
+def choose(store: Store, token: str, password: str) -> None:
+    with store.write() as unit:
+        links.use(unit, token, passwords.seal(password), address="")
+
+
+@ON_SQLITE
+def test_a_role_of_the_office_comes_with_a_link_to_choose_a_password(
+    store: Store, place: Place, office: Office
+) -> None:
+    said = office.type("staff", "add", "m", "administrator", "Awa Bio", NURSE)
+    assert told_pin(said)
+    assert "shown once, works once, for 48 hours" in said
+    choose(store, told_token(said), "le vieux manguier")
+    assert isinstance(enter(store, NURSE, "le vieux manguier"), entering.Entered)
+
+    said = office.type("staff", "add", "m-1", "treasurer", "Awa Bio", NURSE)
+    assert "has a password for the office already" in said
+    assert not re.search(LINK, said)
+    add_centre(store, place)
+    said = office.type("staff", "add", "m", "agent", "Issa Chabi", ANIMATOR, "--facility", "centre")
+    assert "office" not in said
+
+
+@ON_SQLITE
+def test_a_new_link_for_whoever_forgot_the_password_or_lost_the_second_factor(store: Store, office: Office) -> None:
+    first, second = told_token(office.type("staff", "link", KEEPER)), told_token(office.type("staff", "link", KEEPER))
+    with pytest.raises(links.BadLink):
+        choose(store, first, "le vieux manguier")
+    choose(store, second, "le vieux manguier")
+    with store.write() as unit:
+        one = logins.by_number(unit.connection, KEEPER)
+        assert one is not None
+        offer = second_factor.offer(KEYS, one.login_id, one.name, unit.now)
+        code = pyotp.TOTP(offer.secret).at(unit.now)
+        assert second_factor.take_into_use(unit, KEYS, one.login_id, offer, code)
+    office.type("staff", "link", KEEPER)
+    assert isinstance(enter(store, KEEPER, "le vieux manguier"), entering.HalfIn)
+    assert "second factor and their passkeys are gone" in office.type(
+        "staff", "link", KEEPER, "--without-second-factor"
+    )
+    assert isinstance(enter(store, KEEPER, "le vieux manguier"), entering.Entered)
+
+
+@ON_SQLITE
+def test_where_somebody_is_inside_is_listed_and_ended(store: Store, office: Office) -> None:
+    choose(store, told_token(office.type("staff", "link", KEEPER)), "le vieux manguier")
+    with store.write() as unit:
+        one = logins.by_number(unit.connection, KEEPER)
+        assert one is not None
+        unit.now = SystemClock().now()
+        token = sessions.start(unit, one.login_id, address="192.0.2.1", agent="Mozilla/5.0 (Windows) Firefox/115.0")
+    (listed,) = json.loads(office.type("staff", "sessions", KEEPER, "--json"))
+    assert (listed["address"], listed["device"]) == ("192.0.2.1", "Firefox, Windows")
+    assert "O. S. +229…04: 1 session open" in office.type("staff", "sessions", KEEPER)
+    assert sessions.person_of(store, token, SystemClock().now()) is not None
+    assert "1 session ended" in office.type("staff", "sessions", KEEPER, "--end")
+    assert sessions.person_of(store, token, SystemClock().now()) is None
+    assert "0 sessions open" in office.type("staff", "sessions", KEEPER)
+
+
+@ON_SQLITE
+def test_what_opens_the_office_goes_with_the_last_role(store: Store, office: Office) -> None:
+    choose(store, told_token(office.type("staff", "link", KEEPER)), "le vieux manguier")
+    office.type("staff", "end", KEEPER, "treasurer", "m")
+    assert enter(store, KEEPER, "le vieux manguier") == entering.NotIn()
+    with store.read() as connection:
+        one = logins.by_number(connection, KEEPER)
+    assert one is not None
+    assert one.password is None
 
 
 @ON_SQLITE
@@ -265,7 +354,7 @@ def test_a_household_s_forgotten_pin_is_taken_away(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("staff", "add", "m", "treasurer", "Orou Sabi", KEEPER), "is treasurer there already"),
+        (("staff", "add", "m", "treasurer", "Orou Sabi", KEEPER), "has this role there already"),
         (("staff", "add", "m", "agent", "Awa Bio", NURSE), "an agent works at a health facility: name it"),
         (("staff", "add", "m", "agent", "Awa Bio", NURSE, "--facility", "x"), "no health facility has the code x"),
         (("staff", "add", "m", "adviser", "A", NURSE), "the name must have two letters"),
@@ -273,6 +362,9 @@ def test_a_household_s_forgotten_pin_is_taken_away(
         (("staff", "add", "nowhere", "adviser", "Awa Bio", NURSE), "no organisation has the code nowhere"),
         (("staff", "end", KEEPER, "animator", "m"), "+229…04 is not animator of m"),
         (("staff", "pin", NURSE), "+229…02 has no role"),
+        (("staff", "link", NURSE), "+229…02 has no role that opens the office"),
+        (("staff", "link", "12"), "is not a mobile number of BJ"),
+        (("staff", "sessions", NURSE), "+229…02 has never had a link to the office"),
         (("households", "forget-pin", "123456789"), "is not a card number"),
         (("households", "forget-pin", "123456786"), "no household has this card"),
     ],
@@ -289,6 +381,9 @@ def test_what_cannot_be_done_is_said_in_one_line(
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("command", ["staff add", "staff list", "staff end", "staff pin", "households forget-pin"])
+@pytest.mark.parametrize(
+    "command",
+    ["staff add", "staff list", "staff end", "staff pin", "staff link", "staff sessions", "households forget-pin"],
+)
 def test_every_command_explains_itself(office: Office, command: str) -> None:
     assert f"{command} " in office.type(*command.split(), "--help")

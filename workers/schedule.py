@@ -15,13 +15,21 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
+from gateway.api.keeping import forgetting as forgetting_answers
+from gateway.exchange.webhooks import delivering, following
+from gateway.indicators import keeping, letters
 from gateway.kernel.faults import Unavailable
 from gateway.ledger import chain
-from gateway.membership import penalties
+from gateway.membership import penalties, tallies
+from gateway.membership.duplicates import finding
+from gateway.membership.moves import late
+from gateway.membership.proposals import applying
 from gateway.payments import digests
 from gateway.payments.decisions import cases
+from gateway.payments.payers import dividing
 from gateway.payments.push import availability
 from gateway.payments.unasked import declarations, standing
+from gateway.privacy import looking
 from gateway.sms import delivery
 from gateway.sms.campaigns.rules import Reminding
 from gateway.store import lease, outbox
@@ -36,6 +44,8 @@ TICK_S = 1
 SLICE_S = 0.25
 COUNT_EVERY_S = 60
 FORGET_EVERY_S = 3600
+FORGET_ANSWERS_EVERY_S = 6 * 3600
+FORGET_DELIVERIES_EVERY_S = 6 * 3600
 ESCALATE_EVERY_S = 600
 EXPIRE_EVERY_S = 6 * 3600
 ASK_WHO_WORKS_EVERY_S = 60
@@ -47,6 +57,15 @@ REMIND_OF_SUSPENSE_EVERY_S = 3600
 UNKNOWN_EVERY_S = 600
 PENALISE_EVERY_S = 24 * 3600
 REMIND_BY_RULE_EVERY_S = 300
+COUNT_COVER_EVERY_S = 3600
+CARRY_LATE_EVERY_S = 60
+COUNT_INDICATORS_EVERY_S = 120
+SEND_FIGURES_EVERY_S = 600
+APPLY_CATEGORIES_EVERY_S = 5
+MATCH_LISTS_EVERY_S = 60
+FIND_DUPLICATES_EVERY_S = 3600
+FORGET_LOOKS_EVERY_S = 24 * 3600
+TELL_WEBHOOKS_EVERY_S = 5
 
 
 class Round:
@@ -101,12 +120,22 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     ask_who_works = partial(availability.tell, parts.breakers, parts.asked)
     penalise = partial(penalties.posting, store, parts.network, parts.services.chart)
     by_rule = Reminding(store, parts.network, parts.settings.sms_price, parts.settings.currency)
+    divide = partial(dividing.matching, store, parts.network, parts.services.chart)
+    put_into = partial(applying.applying, store, parts.network)
     digest, alert, remind = (
         partial(do, store, parts.network) for do in (digests.telling, standing.alerting, standing.reminding)
     )
+    carry = partial(late.carrying_late, store, parts.network, parts.services.chart)
+    find_pairs = partial(finding.looking, store, parts.network)
+    count_indicators = partial(keeping.count_aside, store, parts.network)
     return [
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
+        Round(store, holder, "forget answers", FORGET_ANSWERS_EVERY_S, lambda now: forgetting_answers(store, now)),
+        Round(
+            store, holder, "forget deliveries", FORGET_DELIVERIES_EVERY_S, lambda now: delivering.forgetting(store, now)
+        ),
+        Round(store, holder, "forget looks", FORGET_LOOKS_EVERY_S, lambda now: looking.forgetting(store, now)),
         Round(store, holder, "escalate cases", ESCALATE_EVERY_S, lambda _: _once(cases.escalate, store)),
         Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(declarations.expire, store)),
         Round(store, holder, "ask who works", ASK_WHO_WORKS_EVERY_S, lambda _: aside(ask_who_works)),
@@ -118,6 +147,14 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
         Round(store, holder, "remind treasurers", REMIND_OF_SUSPENSE_EVERY_S, lambda _: remind()),
         Round(store, holder, "remind by rule", REMIND_BY_RULE_EVERY_S, lambda _: aside(by_rule)),
         Round(store, holder, "penalties", PENALISE_EVERY_S, lambda _: penalise()),
+        Round(store, holder, "count cover", COUNT_COVER_EVERY_S, lambda _: tallies.counting(store, parts.network)),
+        Round(store, holder, "carry late money", CARRY_LATE_EVERY_S, lambda _: carry()),
+        Round(store, holder, "apply categories", APPLY_CATEGORIES_EVERY_S, lambda _: put_into()),
+        Round(store, holder, "match groups' lists", MATCH_LISTS_EVERY_S, lambda _: divide()),
+        Round(store, holder, "count indicators", COUNT_INDICATORS_EVERY_S, lambda _: aside(count_indicators)),
+        Round(store, holder, "send figures", SEND_FIGURES_EVERY_S, lambda _: letters.sending(store, parts.network)),
+        Round(store, holder, "find duplicates", FIND_DUPLICATES_EVERY_S, lambda _: find_pairs()),
+        Round(store, holder, "tell webhooks", TELL_WEBHOOKS_EVERY_S, lambda _: following.following(store)),
         Round(store, holder, "seal late entries", SEAL_LATE_EVERY_S, lambda _: chain.sealing(store, everything=True)),
     ]
 

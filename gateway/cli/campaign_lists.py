@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
     from gateway.sms.campaigns.lists import Checked
 
 SHOWN = 50  # wrong rows that are told of on a screen; --json tells all
-
-_Row = tuple[int, Sequence[str]]
 
 
 @click.command("from-file")
@@ -54,6 +49,7 @@ def list_command(
 
     Rows that are wrong are all told, and then nothing is kept; --yes --without-wrong-rows goes on without them.
     """
+    from gateway.payments.statements.lists import read_table
     from gateway.sms.campaigns.letters import values_of_place
     from gateway.sms.campaigns.lists import check_list, keep_list
     from gateway.sms.campaigns.preview import price_of_part
@@ -112,71 +108,3 @@ def _text(checked: Checked, price_e4: int, currency: str) -> str:
     if checked.rows:
         lines.append(f"example: {checked.rows[0].text}")
     return "\n".join(lines)
-
-
-# --- reading the file -------------------------------------------------------------------------------------------------
-
-
-def read_table(file: Path, phone_column: str | None) -> tuple[list[str], int, Iterator[_Row]]:
-    """The headings of a CSV or XLSX file, which of them is of phone numbers, and the rows below as people count them.
-
-    Raises :class:`Fault` for a file that can't be read, and where no row, or more than one column, has such a heading.
-    """
-    rows = _first_with_phones(_tables(file), phone_column)
-    if rows is None:
-        asked = f"called {phone_column}" if phone_column else "of phone numbers (telephone, phone, msisdn, …)"
-        raise Fault(f"{file.name}: no single column {asked}: name it with --phone-column")
-    return rows
-
-
-class _OpenQuote(Fault):
-    """A quote isn't closed: where the rows below it end can't be told."""
-
-
-def _first_with_phones(
-    tables: Iterator[Iterator[_Row]], phone_column: str | None
-) -> tuple[list[str], int, Iterator[_Row]] | None:
-    from gateway.sms.campaigns.lists import phone_column as find
-
-    for table in tables:
-        try:
-            headings = list(next((row for _, row in table if any(cell.strip() for cell in row)), ()))
-        except _OpenQuote:
-            continue  # cut at a separator that isn't one
-        while headings and not headings[-1].strip():
-            headings.pop()
-        phones = find(headings, phone_column)
-        if phones is not None:
-            return headings, phones, table
-    return None
-
-
-def _tables(file: Path) -> Iterator[Iterator[_Row]]:
-    """What the file may be read as: each sheet of a workbook, or its text cut at each separator."""
-    from gateway.payments.statements.cells import SEPARATORS
-    from gateway.payments.statements.files import opened
-    from gateway.payments.statements.lines import BadStatement
-    from gateway.payments.statements.sheets import Workbook
-
-    try:
-        with opened(file) as found:
-            sheets = Workbook(found.text).sheets() if found.kind == "workbook" else []
-            text = found.text.read().decode() if found.kind == "table" else None
-    except BadStatement as wrong:
-        raise Fault(f"{file.name} can't be read as a list, give a CSV or XLSX file: {wrong}") from None
-    for sheet in sheets:
-        yield ((at, [cell or "" for cell in row]) for at, row in enumerate(sheet.iter_rows(), 1))
-    if text is None and not sheets:
-        raise Fault(f"{file.name} is no list: give a CSV or XLSX file")
-    for separator in SEPARATORS if text is not None else ():
-        yield _cut(file.name, text or "", separator)
-
-
-def _cut(name: str, text: str, separator: str) -> Iterator[_Row]:
-    reading = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    at = 0
-    try:
-        for at, row in enumerate(reading, 1):
-            yield at, row
-    except csv.Error:
-        raise _OpenQuote(f"{name}: row {at + 1}: a quote isn't closed, or stands inside a text") from None

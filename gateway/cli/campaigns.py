@@ -14,7 +14,7 @@ import click
 
 from gateway.cli import json_option, show, table
 from gateway.cli.campaign_lists import list_command
-from gateway.cli.given import NUMBER, by_option, counted, limit_option, parts_of, path_of, under_option
+from gateway.cli.given import NUMBER, by_option, counted, limit_option, parts_of, path_of, texts_of, under_option
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_name, mask_number
 from gateway.membership.rules import State as CoverState
@@ -48,19 +48,6 @@ campaign.add_command(list_command)
 
 
 # --- making -----------------------------------------------------------------------------------------------------------
-
-
-def texts_of(given: tuple[str, ...]) -> dict[str, str]:
-    """Texts by language, from ``fr=…``; raises :class:`Fault`."""
-    found: dict[str, str] = {}
-    for one in given:
-        language, equals, text = one.partition("=")
-        if not equals or language not in LANGUAGES:
-            raise Fault(f"write --text LANGUAGE=TEXT, with a language of {', '.join(LANGUAGES)}: --text 'fr=…'")
-        if language in found:
-            raise Fault(f"two texts in {language}")
-        found[language] = text
-    return found
 
 
 def budget_of(typed: str | None) -> int | None:

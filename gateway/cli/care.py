@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.cli.given import by_option, path_of, under_option
 from gateway.kernel.card import show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
@@ -15,6 +18,9 @@ from gateway.kernel.masking import mask_name, mask_number
 from gateway.network.facilities import KINDS, OWNERSHIPS
 from gateway.settings import Settings
 from gateway.wiring import Runtime
+
+if TYPE_CHECKING:
+    from gateway.network.facilities import Facility
 
 A_MONTH = timedelta(days=30)
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -122,6 +128,109 @@ def add_one(
     click.echo(f"{one.name} has an agreement with {name}, {district}, from {begins}")
 
 
+@facilities.command("agree")
+@click.argument("code")
+@click.option("--from", "begins_on", type=_DAY, metavar="YYYY-MM-DD", help="The first day; today unless given.")
+@click.option("--until", type=_DAY, metavar="YYYY-MM-DD", help="The last day; without it, until further notice.")
+@click.option("--terms", help="What was agreed, as text.")
+@click.option("--tariff", help="Which list of prices counts.")
+@click.option("--covers", help="What is covered there.")
+@by_option
+def agree_one(
+    code: str,
+    begins_on: datetime | None,
+    until: datetime | None,
+    terms: str | None,
+    tariff: str | None,
+    covers: str | None,
+    name: str,
+) -> None:
+    """Write down what is agreed with a facility (by its code); what was agreed before stays in its history."""
+    from gateway.network.facilities import Terms, agree
+
+    parts = _parts()
+    one = _named(parts, code)
+    today = day_in(parts.network.tree()[one.organisation_id].time_zone, parts.clock.now())
+    with parts.store.write() as unit:
+        now = agree(
+            unit, one.id, _day(begins_on) or today, _day(until), Terms(terms, tariff, covers), name, today
+        )  # fmt: skip
+    click.echo(f"{code}: agreed from {now.agreed_on} to {now.agreed_until or 'further notice'}")
+
+
+@facilities.command("agreements")
+@click.argument("code")
+@json_option
+def list_agreements(code: str, as_json: bool) -> None:
+    """What was agreed with a facility, renewed and ended, the oldest first."""
+    from gateway.network.facilities import history
+
+    parts = _parts()
+    one = _named(parts, code)
+    with parts.store.read() as connection:
+        found = history(connection, one.id)
+    heads = ("from", "until", "what", "tariff", "covers", "terms", "by")
+    rows = [
+        (
+            str(each.begins_on), str(each.ends_on or ""), each.kind, each.terms.tariff or "", each.terms.covers or "",
+            each.terms.text or "", each.by_name or "",
+        )
+        for each in found
+    ]  # fmt: skip
+    show(as_json, lambda: [dict(zip(heads, row, strict=True)) for row in rows], lambda: table(rows, heads))
+
+
+def _named(parts: Runtime, code: str) -> Facility:
+    from gateway.network.facilities import with_code
+
+    with parts.store.read() as connection:
+        one = with_code(connection, code)
+    if one is None:
+        raise Fault(f"no health facility has the code {code}")
+    return one
+
+
+@facilities.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@under_option
+@click.option("--whole-numbers", is_flag=True, help="Their phones in full.")
+def export_facilities(file: Path, under: str | None, whole_numbers: bool) -> None:
+    """Write the facilities, with the agreement of each, to FILE (.csv or .xlsx)."""
+    from gateway.ledger.exports import Sheet, write
+    from gateway.network.facility_lists import COLUMNS, facility_list
+
+    parts = _parts()
+    tree = parts.network.tree()
+    with parts.store.read() as connection:
+        found = facility_list(connection, tree, path_of(parts, under), whole_numbers=whole_numbers)
+        rows = [tuple(row[name] for name in COLUMNS) for row in found]
+    form = "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
+    written = write(Sheet("Facilities", COLUMNS, rows), file, form, bom=True)  # type: ignore[arg-type]
+    click.echo(f"{written} facilities in {file}")
+
+
+@facilities.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@under_option
+@by_option
+@click.option("--dry-run", is_flag=True, help="Only say what each row would do.")
+@json_option
+def import_facilities(file: Path, under: str | None, name: str, dry_run: bool, as_json: bool) -> None:
+    """Take facilities and agreements in from FILE (.csv or .xlsx): all of its rows, or none where one is wrong."""
+    from gateway.cli.tree import MOST_BYTES, all_or_nothing, tell_outcomes
+    from gateway.network.facility_lists import COLUMNS, NEEDED, take_in
+    from gateway.network.lists import read_list
+    from gateway.payments.statements.plain_tables import tables
+
+    parts = _parts()
+    tree = parts.network.tree()
+    at = tree.named(under) if under else None
+    rows = read_list(tables(file.read_bytes(), MOST_BYTES), COLUMNS, NEEDED)
+    today = day_in((at or next(iter(tree.by_id.values()))).time_zone, parts.clock.now())
+    outcomes = all_or_nothing(parts.store.write, lambda unit: take_in(unit, tree, rows, name, today, at), dry_run)
+    tell_outcomes(outcomes, dry_run, as_json)
+
+
 @click.group()
 def visits() -> None:
     """The visits that facilities announced."""
@@ -163,3 +272,32 @@ def list_visits(since: datetime | None, under: str | None, limit: int, as_json: 
         ]
 
     show(as_json, as_value, as_text)
+
+
+@visits.command("between")
+@click.option("--month", required=True, metavar="YYYY-MM", help="Of the days on which they were announced.")
+@under_option
+@click.option("--csv", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write it to FILE instead.")
+@json_option
+def visits_between(month: str, under: str | None, file: Path | None, as_json: bool) -> None:
+    """Who owes whom by visits: members of each mutuelle, where another one has the agreement, in a month."""
+    from gateway.ledger.closing import read_month
+    from gateway.ledger.exports import Sheet, write
+    from gateway.membership.between import between
+
+    parts = _parts()
+    tree = parts.network.tree()
+    with parts.store.read() as connection:
+        found = between(connection, tree, path_of(parts, under), read_month(month))
+    heads = ("home", "agreement of", "visits", "people")
+    rows = [(tree[one.home_id].code, tree[one.host_id].code, one.visits, one.people) for one in found]
+    if file is not None:
+        write(Sheet("Visits", heads, rows), file, "csv", bom=True)
+        click.echo(f"{len(rows)} rows in {file}")
+        return
+    keys = ("home", "agreement_of", "visits", "people")
+    show(
+        as_json,
+        lambda: {"month": month, "rows": [dict(zip(keys, row, strict=True)) for row in rows]},
+        lambda: table([*rows, ("all", "", sum(one.visits for one in found), "")], heads, (2, 3)),
+    )

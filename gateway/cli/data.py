@@ -16,7 +16,10 @@ import click
 from gateway.cli import json_option, show, table
 from gateway.cli.decisions import decisions
 from gateway.cli.dues import household_category, household_head, household_leaves
+from gateway.cli.families import find_households, merge_households, move_household, split_household
+from gateway.cli.member_registers import COMMANDS as register_commands
 from gateway.cli.people import forget_pin
+from gateway.cli.tree import COMMANDS as tree_commands
 from gateway.kernel.card import BadCard, read_card, show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
@@ -106,12 +109,19 @@ def load_organisations(file: Path) -> None:
 
 
 @organisations.command("list")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="Where each stood on that day.")
 @json_option
-def list_organisations(as_json: bool) -> None:
+def list_organisations(on: datetime | None, as_json: bool) -> None:
     """All organisations with their codes."""
-    every = sorted(
-        _parts().network.tree().by_id.values(), key=lambda one: [int(step) for step in one.path.split("/")[1:-1]]
-    )
+    parts = _parts()
+    if on is None:
+        found = parts.network.tree()
+    else:
+        from gateway.network.places import as_it_was
+
+        with parts.store.read() as connection:
+            found = as_it_was(connection, parts.defaults, on.date())
+    every = sorted(found.by_id.values(), key=lambda one: [int(step) for step in one.path.split("/")[1:-1]])
 
     def as_text() -> str:
         rows = [
@@ -121,7 +131,16 @@ def list_organisations(as_json: bool) -> None:
         ]  # fmt: skip
         return table(rows, ("code", "kind", "name", "currency", "quiet"))
 
-    show(as_json, lambda: [{"code": one.code, "kind": one.kind, "name": one.name} for one in every], as_text)
+    def as_value() -> list[dict[str, object]]:
+        return [
+            {
+                "code": one.code, "kind": one.kind, "name": one.name,
+                "parent": found[one.parent_id].code if one.parent_id is not None else None,
+            }
+            for one in every
+        ]  # fmt: skip
+
+    show(as_json, as_value, as_text)
 
 
 @organisations.command("quiet")
@@ -147,6 +166,10 @@ def keep_quiet_hours(code: str, hours: tuple[int, int] | None, as_above: bool) -
     click.echo(f"{code}: quiet from {place.quiet_from} to {place.quiet_until}" if quiet else f"{code}: never quiet")
 
 
+for each_of_the_tree in tree_commands:
+    organisations.add_command(each_of_the_tree)
+
+
 @click.group()
 def households() -> None:
     """The households and their cover."""
@@ -156,6 +179,12 @@ households.add_command(forget_pin)
 households.add_command(household_category)
 households.add_command(household_leaves)
 households.add_command(household_head)
+households.add_command(find_households)
+households.add_command(merge_households)
+households.add_command(split_household)
+households.add_command(move_household)
+for each_command in register_commands:
+    households.add_command(each_command)
 
 
 @households.command("list")

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import click
@@ -33,7 +33,7 @@ def demo(leave: bool) -> None:
         with _step("a Redis, a stand-in for MTN MoMo and one for Africa's Talking"):
             servers.prepare()
         settings = Settings.from_env()
-        _load(Runtime(settings, patient=True))
+        office = _load(Runtime(settings, patient=True))
         with _step("web, workers and scheduler (gateway up)"):
             servers.up()
         story = Story(servers, Runtime(settings), click.echo)
@@ -41,7 +41,7 @@ def demo(leave: bool) -> None:
         click.echo(f"\nDone in {time.monotonic() - begun:.0f} s.")
         if leave:
             return
-        click.echo(_what_to_try(servers.url))
+        click.echo(_what_to_try(servers.url, _links(Runtime(settings), office)))
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         servers.family.watch(stop.is_set, click.echo)
     except KeyboardInterrupt:
@@ -50,7 +50,8 @@ def demo(leave: bool) -> None:
         servers.stop()
 
 
-def _load(parts: object) -> None:
+def _load(parts: object) -> Mapping[str, str]:
+    """Load the samples; whose numbers open the office, by role."""
     from gateway.cli.data import Progress
     from gateway.samples.ouake import load_ouake
     from gateway.samples.pamusab import load_pamusab
@@ -60,10 +61,25 @@ def _load(parts: object) -> None:
     assert isinstance(parts, Runtime)
     migrate.upgrade(parts.store.engine)
     progress = Progress()
-    load_ouake(parts.store, parts.network, progress)
+    loaded = load_ouake(parts.store, parts.network, progress)
     load_pamusab(parts.store, parts.network, 2020, 1, progress)
     progress.close()
     parts.store.close()
+    return loaded.office
+
+
+def _links(parts: object, office: Mapping[str, str]) -> Mapping[str, str]:
+    """A fresh link into the office for each role: nobody has a password before they choose one."""
+    from gateway.console.entry.links import address_of, invite
+    from gateway.store.tracing import Outside
+    from gateway.wiring import Runtime
+
+    assert isinstance(parts, Runtime)
+    by = Outside("gateway demo")
+    with parts.store.write() as unit:
+        return {
+            role: address_of(parts.settings.public_url, invite(unit, number, by=by)) for role, number in office.items()
+        }
 
 
 @contextmanager
@@ -78,10 +94,14 @@ def _step(what: str) -> Iterator[None]:
     click.echo(f" {time.monotonic() - begun:.1f} s")
 
 
-def _what_to_try(url: str) -> str:
+def _what_to_try(url: str, links: Mapping[str, str]) -> str:
     return f"""
 It stays up until Ctrl-C. In a browser:
   {url}/phone            a phone to register, pay and check with, PIN prompts and SMS included
+  {links["treasurer"]}
+                                        the office, as the treasurer of Ouaké: choose a password (the link is good once)
+  {links["administrator"]}
+                                        the same as the union's administrator, who also sets up a second factor
 In another terminal:
   .venv/bin/gateway phone +2290166000123          the mother's phone again
   .venv/bin/gateway phone +25761000001            a phone in Burundi: register (section: Cankuzo), pay by reference
@@ -93,8 +113,8 @@ In another terminal:
 
 
 STAND_INS = (
-    "africastalking", "airtel-money", "daraja", "gsma", "mpesa-openapi", "mtn-momo", "orange-money", "pawapay",
-    "smsc",
+    "africastalking", "airtel-money", "daraja", "dhis2", "gsma", "mpesa-openapi", "mtn-momo", "orange-money",
+    "pawapay", "smsc",
 )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""The pages that the code writes itself: settings, states, the menu map; ``--check`` fails when one is stale."""
+"""The pages that the code writes itself: settings, states, the menu map, the API; ``--check`` fails on a stale one."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import get_args
 
@@ -36,10 +37,12 @@ def docs(check: bool) -> None:
 
 def pages() -> dict[str, str]:
     """Every generated page, by file name."""
+    from gateway.api.openapi import document
     from gateway.payments.states import drawing as states
     from gateway.ussd.menu_map import drawing as menu
 
     return {
+        "openapi.json": json.dumps(document(), indent=1, ensure_ascii=False) + "\n",
         "settings.md": _settings(),
         "states.md": _page("A collection's states", "`gateway/payments/states.py`", "", states()),
         "menu-map.md": _page(

@@ -9,7 +9,7 @@ import click
 from gateway.kernel.card import BadCard, read_card, show_card
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import BadAmount, Money, read_amount
-from gateway.settings import Settings
+from gateway.settings import LANGUAGES, Settings
 from gateway.wiring import Runtime
 
 if TYPE_CHECKING:
@@ -68,3 +68,16 @@ def amount_of(typed: str, currency: str) -> Money:
         return read_amount(typed, currency)
     except BadAmount as wrong:
         raise Fault(f"the amount {typed} can't be read: {wrong.args[0]}") from None
+
+
+def texts_of(given: tuple[str, ...]) -> dict[str, str]:
+    """Texts by language, from ``fr=…``; raises :class:`Fault`."""
+    found: dict[str, str] = {}
+    for one in given:
+        language, equals, text = one.partition("=")
+        if not equals or language not in LANGUAGES:
+            raise Fault(f"write --text LANGUAGE=TEXT, with a language of {', '.join(LANGUAGES)}: --text 'fr=…'")
+        if language in found:
+            raise Fault(f"two texts in {language}")
+        found[language] = text
+    return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.cli.deductions import deductions, statement
 from gateway.cli.given import (
     amount_of,
     limit_option,
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 @click.group()
 def groups() -> None:
     """Those who pay at once for many households."""
+
+
+groups.add_command(deductions)
+groups.add_command(statement)
 
 
 @groups.command("add")

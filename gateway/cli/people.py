@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gateway.cli import json_option, show, table
+from gateway.cli.office import link, list_sessions, new_link, read_number, told_link
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_name, mask_number
@@ -16,15 +17,6 @@ from gateway.wiring import Runtime
 
 def _parts() -> Runtime:
     return Runtime(Settings.from_env(), patient=True)
-
-
-def _number(typed: str, country: str) -> str:
-    from gateway.kernel.msisdn import BadMsisdn, read_msisdn
-
-    try:
-        return read_msisdn(typed, country)
-    except BadMsisdn:
-        raise Fault(f"{mask_number(typed)} is not a mobile number of {country}") from None
 
 
 @click.group()
@@ -42,7 +34,8 @@ def staff() -> None:
 def add_staff(organisation: str, role: str, name: str, phone: str, language: str | None, facility: str | None) -> None:
     """Give somebody a role in an organisation (by its code).
 
-    Whoever has no PIN yet gets a first one, shown here once: they choose their own when they first use it.
+    Whoever has no PIN yet gets a first one, shown here once: they choose their own when they first use it. Whoever may
+    enter the office's pages (all but an agent) and has no password yet gets a link to choose one, shown here once, too.
     """
     from gateway.membership.people import BadName, read_name
     from gateway.membership.pins import first_pin, has_pin, keep, of_staff, seal
@@ -50,7 +43,7 @@ def add_staff(organisation: str, role: str, name: str, phone: str, language: str
 
     parts = _parts()
     one = parts.network.tree().named(organisation)
-    number = _number(phone, one.country)
+    number = read_number(phone, one.country)
     try:
         called = read_name(name)
     except BadName:
@@ -58,13 +51,16 @@ def add_staff(organisation: str, role: str, name: str, phone: str, language: str
     pin = first_pin()
     sealed = seal(pin)
     with parts.store.write() as unit:
-        place = facility_named(unit.connection, facility) if facility is not None else None
+        place = facility_named(unit.connection, facility, one.id) if facility is not None else None
         add(unit, one.id, called, role, number, language, place)
         new = not has_pin(unit.connection, of_staff(number))
         if new:
             keep(unit, of_staff(number), sealed, first=True)
+        token = new_link(unit, number, role)
     click.echo(f"{role} of {one.name}: {mask_name(called)} {mask_number(number)}")
     click.echo(_told_once(pin) if new else "this number has a PIN already: it stays")
+    if role != "agent":
+        click.echo(told_link(parts, token) if token else "this number has a password for the office already: it stays")
 
 
 def _told_once(pin: str) -> str:
@@ -103,14 +99,19 @@ def list_staff(as_json: bool) -> None:
 @click.argument("role", type=click.Choice(ROLES))
 @click.argument("organisation")
 def end_staff(phone: str, role: str, organisation: str) -> None:
-    """End somebody's role; with the last one their PIN goes too. Cash that they hold is handed over with it."""
+    """End somebody's role; with the last one their PIN goes too. Cash that they hold is handed over with it.
+
+    With the last role that opens the office, their password and all that they enter with goes, and they are inside no
+    more.
+    """
+    from gateway.console.entry.logins import close_without_role
     from gateway.membership.pins import drop, of_staff
     from gateway.network.staff import end, roles_of
     from gateway.payments.cash import hand_over
 
     parts = _parts()
     one = parts.network.tree().named(organisation)
-    number = _number(phone, one.country)
+    number = read_number(phone, one.country)
     with parts.store.write() as unit:
         roles = roles_of(unit.connection, number)
         ending = [each for each in roles if (each.role, each.organisation_id) == (role, one.id)]
@@ -121,6 +122,7 @@ def end_staff(phone: str, role: str, organisation: str) -> None:
         end(unit, ending[0].id, day_in(one.time_zone, unit.now))
         if len(roles) == 1:
             drop(unit, of_staff(number))
+        close_without_role(unit, number)
     click.echo(f"no longer {role} of {one.name}: {mask_name(ending[0].name)} {mask_number(number)}")
     for each in handed:
         click.echo(f"cash still to be confirmed by the treasurer: {show_money(each.amount, 'en')}")
@@ -139,7 +141,7 @@ def tell_staff(phone: str, organisation: str, how: str) -> None:
 
     parts = _parts()
     one = parts.network.tree().named(organisation)
-    number = _number(phone, one.country)
+    number = read_number(phone, one.country)
     with parts.store.write() as unit:
         own = [
             each
@@ -170,7 +172,7 @@ def give_pin(phone: str) -> None:
     from gateway.network.staff import roles_of
 
     parts = _parts()
-    number = _number(phone, parts.defaults.country)
+    number = read_number(phone, parts.defaults.country)
     pin = first_pin()
     sealed = seal(pin)
     with parts.store.write() as unit:
@@ -179,6 +181,10 @@ def give_pin(phone: str) -> None:
         keep(unit, of_staff(number), sealed, first=True)
         forgive_phone(unit, number)
     click.echo(_told_once(pin))
+
+
+staff.add_command(link)
+staff.add_command(list_sessions)
 
 
 @click.command("forget-pin")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import json_option, show, table
-from gateway.cli.given import NUMBER, by_option, parts_of, path_of, under_option
+from gateway.cli.given import NUMBER, by_option, parts_of, path_of, texts_of, under_option
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
-from gateway.settings import LANGUAGES
 from gateway.sms.costs import about_cost
 
 if TYPE_CHECKING:
@@ -37,20 +36,8 @@ def add(code: str, days: int, plan: str | None, texts: tuple[str, ...], name: st
     parts = parts_of()
     tree = parts.network.tree()
     with parts.store.write() as unit:
-        one = rules.add(unit, tree, tree.named(code), days, plan, _texts(texts), name)
+        one = rules.add(unit, tree, tree.named(code), days, plan, texts_of(texts), name)
     click.echo(f"rule {one.id}: {_when(one.days)}, from {one.since.isoformat()} on; see gateway reminders due")
-
-
-def _texts(given: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for one in given:
-        language, equals, text = one.partition("=")
-        if not equals or language not in LANGUAGES:
-            raise Fault(f"write --text LANGUAGE=TEXT, with a language of {', '.join(LANGUAGES)}: --text 'fr=…'")
-        if language in found:
-            raise Fault(f"two texts in {language}")
-        found[language] = text
-    return found
 
 
 def _when(days: int) -> str:

@@ -8,7 +8,6 @@ import click
 
 from gateway.cli import json_option, show, table
 from gateway.kernel.card import show_card
-from gateway.kernel.faults import Fault
 from gateway.settings import Settings
 from gateway.wiring import Runtime
 
@@ -90,27 +89,10 @@ def list_complaints(under: str | None, limit: int, every: bool, as_json: bool) -
 @by_option
 def answer_complaint(number: str, text: str, name: str) -> None:
     """Answer a complaint, once: the text goes by SMS to the phone that it came from."""
-    from gateway.locale import Say
-    from gateway.membership.requests import answer, by_number
-    from gateway.sms.gsm7 import fold
-    from gateway.sms.notices import answered
-    from gateway.sms.outgoing import Outgoing, queue_messages
+    from gateway.sms.complaints import answer_complaint as answer
 
     with _parts().store.write() as unit:
-        asked = by_number(unit.connection, number)
-        done = answer(unit, number, name, text) if asked and asked.kind == "complaint" else None
-        if done is None:
-            raise Fault(f"no complaint {number} waits for an answer")
-        said = done.answer or ""
-        sms = answered(Say(done.language), done.number, said)
-        if not said or not sms.endswith(fold(said)):
-            raise Fault("an answer is a text of at most two SMS")
-        key = f"answer:{done.number}"
-        queue_messages(
-            unit,
-            "replies",
-            Outgoing("answer", done.msisdn, done.language, sms, done.organisation_id, done.household_id, key),
-        )
+        done, sms = answer(unit, number, name, text)
     click.echo(f"complaint {done.number} is answered: {sms}")
 
 
@@ -160,11 +142,8 @@ def list_callbacks(under: str | None, limit: int, as_json: bool) -> None:
 @by_option
 def callback_done(number: str, name: str) -> None:
     """Somebody was called back."""
-    from gateway.membership.requests import answer, by_number
+    from gateway.sms.complaints import call_made
 
     with _parts().store.write() as unit:
-        asked = by_number(unit.connection, number)
-        done = answer(unit, number, name, "") if asked and asked.kind == "callback" else None
-        if done is None:
-            raise Fault(f"no call back {number} is open")
+        done = call_made(unit, number, name)
     click.echo(f"call back {done.number} is done")

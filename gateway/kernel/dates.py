@@ -51,3 +51,21 @@ def _day(year: int, month: int, day: int) -> date:
         return date(year, month, day)
     except ValueError:
         raise BadDay("form") from None
+
+
+# Days that an office writes: so that a month before and a week after are days as well.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2999
+
+
+def iso_day(typed: str) -> date | None:
+    """A day as a page's date field sends it, ``2026-12-31``; None for what is none, or of another age of the world."""
+    try:
+        found = date.fromisoformat(typed) if len(typed) == 10 else None
+    except ValueError:
+        return None
+    return found if found is not None and _FIRST_YEAR <= found.year <= _LAST_YEAR else None
+
+
+def iso_month(typed: str) -> date | None:
+    """The first day of a month that is written ``2026-12``; None for what is none."""
+    return iso_day(f"{typed}-01")

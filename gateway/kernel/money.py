@@ -96,7 +96,10 @@ def read_amount(typed: str, currency: str) -> Money:
             raise BadAmount("not-a-number")
         text, decimals = split[1], split[2]
         cents = int(decimals.ljust(2, "0"))
-    units = int(re.sub(r"\D", "", text)[:20] or "0")
+    digits = re.sub(r"\D", "", text).lstrip("0")
+    if len(digits) > len(str(MAX_MINOR)):
+        raise BadAmount("too-large")
+    units = int(digits or "0")
     exponent = EXPONENT[currency]
     if exponent == 0 and cents:
         raise BadAmount("decimals")

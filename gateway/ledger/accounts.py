@@ -31,6 +31,9 @@ class Statement:
 JOINED = "joined:"
 # Those of penalties, and of what cancels dues: behind it stands the beginning of the key of what is cancelled.
 PENALTY, CANCELLED = "penalty:", "cancelled:"
+# That of a counter-entry by which all is as before, when a merge of two households is undone: behind it stands the key
+# of the entry that it reverses.
+UNDONE = "undone:"
 
 _HOUSEHOLD_LINES = (
     select(line.c.membership_id, line.c.due_on, line.c.amount_minor, entry.c.happened_on, entry.c.key)
@@ -55,13 +58,20 @@ def read_statement(rows: Sequence[Any]) -> Statement:
     dues, credits = [], []
     for row in rows:
         if row.due_on is not None:
-            key = row.key.removeprefix(CANCELLED)
+            key = what_of(row.key)
             added = int(key.split(":")[1]) if key.startswith(JOINED) else None
             penalty = key.startswith(PENALTY)
             dues.append(Due(row.membership_id, row.due_on, row.amount_minor, added, penalty, row.happened_on))
         else:
             credits.append(Credit(row.happened_on, -row.amount_minor))
     return Statement(tuple(dues), tuple(credits))
+
+
+def what_of(key: str) -> str:
+    """The key of the entry in which a due first stood, from that of whatever cancelled it or undid that."""
+    while key.startswith((CANCELLED, UNDONE)):
+        key = key.removeprefix(CANCELLED).removeprefix(UNDONE)
+    return key
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,19 @@ def _texts(connection: Connection, entry_ids: Sequence[uuid.UUID]) -> dict[uuid.
     return {one.id: canonical(one, lines[one.id]) for one in connection.execute(order)}
 
 
+def seal_in_order(unit: Unit, entry_ids: Sequence[uuid.UUID]) -> list[Anchor]:
+    """Put entries at the end of the chain in exactly this order, as an earlier chain had them; where each stands now.
+
+    For a history that comes from elsewhere, with gaps where others' entries stood: its own digests can't hold here.
+    """
+    texts = _texts(unit.connection, entry_ids)
+    _append(unit, {one: texts[one] for one in entry_ids})
+    rows = unit.connection.execute(
+        select(seal.c.id, seal.c.digest).where(seal.c.entry_id.in_(list(entry_ids))).order_by(seal.c.id)
+    )
+    return [Anchor(row.id, row.digest) for row in rows]
+
+
 def seal_all(store: Store) -> int:
     """Seal everything that is committed, now; how many entries that were."""
     return sum(sealing(store, everything=True))

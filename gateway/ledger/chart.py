@@ -1,10 +1,11 @@
 """The chart of accounts: which account plays which role, in each organisation's books.
 
 Where the founding file says nothing else, codes follow SYSCEBNL, OHADA's plan for non-profit entities: 411 members,
-419 members in credit, 4495 operating subsidies to be received, 4711 sundry debtors, 4712 sundry creditors, 521 bank,
-552 electronic money on a phone, 571 cash, 572 cash at a branch (here: what animators hold until their treasurer has
-it), 585 transfers of funds, 631 bank charges, 651 losses on members' debts, 701 members' contributions, 711
-subsidies, 758 sundry income (here: penalties).
+419 members in credit, 4191 advances received (here: from groups), 4495 operating subsidies to be received, 466 current
+accounts within a group (here: between mutuelles), 4711 sundry debtors, 4712 sundry creditors, 521 bank, 552 electronic
+money on a phone, 571 cash, 572 cash at a branch (here: what animators hold until their treasurer has it), 585
+transfers of funds, 631 bank charges, 651 losses on members' debts, 701 members' contributions, 711 subsidies, 758
+sundry income (here: penalties).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from gateway.store.unit import Store, Unit
 Role = Literal[
     "receivable",
     "advance",
+    "groups",
     "subsidiser",
+    "between",
     "unexplained",
     "suspense",
     "bank",
@@ -38,7 +41,9 @@ Role = Literal[
 OHADA: Mapping[Role, str] = {
     "receivable": "411",
     "advance": "419",
+    "groups": "4191",  # what a group has paid and that isn't divided among its households yet
     "subsidiser": "4495",  # who pays what a category's members needn't: State, project, diocese
+    "between": "466",  # what another mutuelle owes or is owed, of households that moved with their money
     "unexplained": "4711",  # money that left a wallet and of which nobody has said yet why
     "suspense": "4712",
     "bank": "521",

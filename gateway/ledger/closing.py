@@ -7,7 +7,6 @@ are the same; a closed month is never opened again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from gateway.kernel.clock import day_in
+from gateway.kernel.dates import iso_month
 from gateway.kernel.faults import Fault
 from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.chain import Anchor, last_anchor, seal_all
@@ -32,12 +32,9 @@ BY_CHARACTERS = 60
 
 def read_month(text: str) -> date:
     """The first day of a month that is written ``2026-10``; raises :class:`Fault`."""
-    found = re.fullmatch(r"(\d{4})-(\d{2})", text.strip())
-    try:
-        if found:
-            return date(int(found[1]), int(found[2]), 1)
-    except ValueError:
-        pass
+    found = iso_month(text.strip())
+    if found is not None:
+        return found
     raise Fault(f"{text}: a month is written 2026-10")
 
 

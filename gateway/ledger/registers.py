@@ -36,7 +36,7 @@ from gateway.store.heads import HEAD_NAME
 from gateway.store.schema import account, collection, entry, household, line, period, seal
 
 # Behind every number in the chain: where entries stand that are not sealed yet.
-_LAST = 2**62
+LAST_PLACE = 2**62
 _COLLECTION = "collection:"
 
 # What an entry is, told by how its key begins; a payment is told from one that nobody has identified.
@@ -58,6 +58,8 @@ _WORDINGS = {
     "correction": mark("Correction"),
     "handover": mark("Cash handed over"),
     "fee": mark("Operator's fee"),
+    "moved": mark("Moved to another mutuelle"),
+    "rest": mark("Put on the group's account"),
 }
 JOURNALS = {
     "dues": ("CO", mark("Dues")),
@@ -69,7 +71,9 @@ JOURNALS = {
 ROLE_NAMES = {
     "receivable": mark("Members"),
     "advance": mark("Members in credit"),
+    "groups": mark("Groups in credit"),
     "subsidiser": mark("Subsidies to be received"),
+    "between": mark("Between mutuelles"),
     "unexplained": mark("Money out to explain"),
     "suspense": mark("Payments to identify"),
     "bank": mark("Bank"),
@@ -115,7 +119,8 @@ def booked_column(closed: Sequence[ClosedMonth]) -> ColumnElement[date]:
     return case((entry.c.happened_on < opens, opens), else_=entry.c.happened_on)
 
 
-def _books() -> FromClause:
+def books_joined() -> FromClause:
+    """Lines with their entry, account and seal."""
     return (
         line.join(entry, entry.c.id == line.c.entry_id)
         .join(account, account.c.id == line.c.account_id)
@@ -165,7 +170,7 @@ def trial_balance(
             total(booked >= first, amount > 0),
             total(booked >= first, amount < 0),
         )
-        .select_from(_books())
+        .select_from(books_joined())
         # A day in the books is never before the entry's own: said for the index.
         .where(entry.c.organisation_id == organisation_id, entry.c.happened_on <= last, booked <= last)
         .where(*((seal.c.id <= through,) if through is not None else ()))
@@ -221,17 +226,19 @@ class Movement:
         return wording(self.key, self.journal)
 
 
-def _movements(organisation_id: int, closed: Sequence[ClosedMonth], *which: ColumnElement[bool]) -> Select[Any]:
+def movements(
+    organisation_id: int, closed: Sequence[ClosedMonth], *which: ColumnElement[bool], balances: bool = True
+) -> Select[Any]:
+    """Lines in the order of the books; ``balances``: with the sum, up to each, of those of its account."""
     booked = booked_column(closed)
-    place = func.coalesce(seal.c.id, literal(_LAST, BigInteger))
-    running = func.sum(line.c.amount_minor).over(
-        partition_by=account.c.id, order_by=(booked, place, entry.c.recorded_at, entry.c.id, line.c.id)
-    )
+    place = func.coalesce(seal.c.id, literal(LAST_PLACE, BigInteger))
+    order = (booked, place, entry.c.recorded_at, entry.c.id, line.c.id)
+    running = func.sum(line.c.amount_minor).over(partition_by=account.c.id, order_by=order)
     return (
         select(
             booked.label("booked"),
             place.label("place"),
-            running.label("running"),
+            (running if balances else literal(0, BigInteger)).label("running"),
             line.c.id.label("line_id"),
             line.c.amount_minor,
             account.c.code,
@@ -245,12 +252,14 @@ def _movements(organisation_id: int, closed: Sequence[ClosedMonth], *which: Colu
             seal.c.id.label("number"),
             line.c.household_id,
         )
-        .select_from(_books())
+        .select_from(books_joined())
         .where(entry.c.organisation_id == organisation_id, *which)
+        .order_by(*order)
     )
 
 
-def _shown(inner: Select[Any], first: date, last: date) -> Select[Any]:
+def shown(inner: Select[Any], first: date, last: date) -> Select[Any]:
+    """The same of some days with what registers show besides: receipts and households."""
     rows, other = inner.subquery(), line.alias("other")
     # A line of cash bears no household: another line of its entry does.
     about = func.coalesce(
@@ -273,7 +282,8 @@ def _shown(inner: Select[Any], first: date, last: date) -> Select[Any]:
     )
 
 
-def _movement(row: Row[Any]) -> Movement:
+def movement(row: Row[Any], before: int = 0) -> Movement:
+    """A line from its row; ``before``: what stood on its account before those that were summed up."""
     return Movement(
         row.booked,
         row.happened_on,
@@ -288,7 +298,7 @@ def _movement(row: Row[Any]) -> Movement:
         int(row.amount_minor),
         row.card,
         row.head,
-        int(row.running),
+        before + int(row.running),
     )
 
 
@@ -323,14 +333,14 @@ def account_book(
 ) -> AccountBook:
     """The book of one account: cash, wallet, bank, or any other role."""
     own = (account.c.role == role, account.c.currency == currency)
-    found = connection.execute(_shown(_movements(organisation_id, closed, *own), first, last))
-    rows = tuple(_movement(row) for row in found)
+    found = connection.execute(shown(movements(organisation_id, closed, *own).order_by(None), first, last))
+    rows = tuple(movement(row) for row in found)
     if rows:
         return AccountBook(role, currency, rows[0].balance_minor - rows[0].amount_minor, rows)
     booked = booked_column(closed)
     before = connection.scalar(
         select(func.sum(line.c.amount_minor))
-        .select_from(_books())
+        .select_from(books_joined())
         .where(entry.c.organisation_id == organisation_id, *own, booked < first)
     )
     return AccountBook(role, currency, int(before or 0), ())
@@ -349,13 +359,14 @@ def journal_lines(
     which = [entry.c.currency == currency, entry.c.happened_on <= last]
     if journal is not None:
         which.append(entry.c.journal == journal)
-    for row in connection.execute(_shown(_movements(organisation_id, closed, *which), first, last)):
-        yield _movement(row)
+    for row in connection.execute(shown(movements(organisation_id, closed, *which).order_by(None), first, last)):
+        yield movement(row)
 
 
 def currencies(connection: Connection, organisation_id: int) -> list[str]:
     """The currencies in which an organisation's books have entries."""
-    query = select(entry.c.currency).where(entry.c.organisation_id == organisation_id).distinct()
+    moved = select(line.c.id).where(line.c.account_id == account.c.id).exists()
+    query = select(account.c.currency).where(account.c.organisation_id == organisation_id, moved).distinct()
     return sorted(connection.scalars(query))
 
 
@@ -399,7 +410,7 @@ def household_rows(connection: Connection, household_id: int) -> list[HouseholdR
             total.label("total"),
         )
         .select_from(
-            _books().outerjoin(
+            books_joined().outerjoin(
                 collection,
                 and_(
                     entry.c.key.like(_COLLECTION + "%"),

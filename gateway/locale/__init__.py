@@ -63,6 +63,11 @@ def show_money(amount: Money, language: str) -> str:
     return f"{figures} {SHORT_CURRENCY.get(amount.currency, amount.currency)}"
 
 
+def show_count(count: int, language: str) -> str:
+    """``12 500``: so many of something."""
+    return format_decimal(count, "#,##0", _cldr(language))
+
+
 @lru_cache(maxsize=8192)
 def show_date(day: date, language: str) -> str:
     """``31/12/2026``: the order and width that people write, the year always in full."""

@@ -44,6 +44,7 @@ def in_section_due(connection: Connection, section_ids: Collection[int], until: 
         .join(household, household.c.id == line.c.household_id)
         .where(
             household.c.section_id.in_(section_ids),
+            household.c.merged_into_id.is_(None),
             account.c.role.in_(HOUSEHOLD_ROLES),
             or_(line.c.due_on.is_(None), line.c.due_on <= until),
         )

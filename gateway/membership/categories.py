@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
+from gateway.locale import mark
 from gateway.membership.changes import By, write_change
 from gateway.membership.dues import Tariff
 from gateway.membership.plans import Plan
@@ -131,6 +132,43 @@ def categories_for(connection: Connection, tree: Tree, section_id: int) -> list[
     return []
 
 
+def owner_of_categories(connection: Connection, tree: Tree, organisation_id: int) -> int | None:
+    """Whose the categories are that count in an organisation: the nearest that has any; None where there are none."""
+    upward = [one.id for one in tree.upward(organisation_id)]
+    having = set(connection.scalars(select(category.c.organisation_id).where(category.c.organisation_id.in_(upward))))
+    return next((one for one in upward if one in having), None)
+
+
+@dataclass(frozen=True)
+class InPlan:
+    """What a category pays in a version of a plan, as it was told; amounts None: the plan's."""
+
+    category: Category
+    registration_fee_minor: int | None
+    household_minor: int | None
+    beneficiary_minor: int | None
+    subsidy_percent: int
+    subsidiser_code: str | None
+    subsidiser: str | None
+
+    def tariff(self, of_plan: Tariff) -> Tariff:
+        """The same with what it leaves to the plan filled in."""
+        own = (self.registration_fee_minor, self.household_minor, self.beneficiary_minor, self.subsidy_percent)
+        return read_tariff(of_plan, own)
+
+
+def tariffs_in(connection: Connection, plan_id: int) -> list[InPlan]:
+    """The tariffs of a version of a plan, by the category's code."""
+    rows = connection.execute(
+        select(category.c.id, category.c.code, category.c.name, *TARIFF_COLUMNS, subsidiser.c.code, subsidiser.c.name)
+        .select_from(tariff.join(category, category.c.id == tariff.c.category_id))
+        .outerjoin(subsidiser, subsidiser.c.id == tariff.c.subsidiser_id)
+        .where(tariff.c.plan_id == plan_id)
+        .order_by(category.c.code)
+    )
+    return [InPlan(Category(*row[:3]), *row[3:]) for row in rows]
+
+
 # --- a household's ----------------------------------------------------------------------------------------------------
 
 
@@ -164,15 +202,21 @@ def put_into(
     """
     by, reason = by.strip(), reason.strip()
     if not by or not reason or len(by) > NAME_CHARACTERS or len(reason) > REASON_CHARACTERS:
-        raise Fault(f"who decides (up to {NAME_CHARACTERS} letters) and why (up to {REASON_CHARACTERS}) must be said")
+        raise Fault(
+            mark("who decides (up to {name} letters) and why (up to {reason}) must be said"),
+            name=NAME_CHARACTERS,
+            reason=REASON_CHARACTERS,
+        )
     section_id = unit.connection.execute(
         select(household.c.section_id).where(household.c.id == household_id).with_for_update()
     ).scalar_one()
     known = categories_for(unit.connection, tree, section_id)
     chosen = next((one for one in known if one.code == code), None)
     if code is not None and chosen is None:
-        codes = ", ".join(one.code for one in known) or "there are none here"
-        raise Fault(f"no category {code} for this household: {codes}")
+        codes = ", ".join(one.code for one in known)
+        if not codes:
+            raise Fault(mark("no category {code} for this household: there are none here"), code=code)
+        raise Fault(mark("no category {code} for this household: {codes}"), code=code, codes=codes)
     placed = Placed(since or day_in(tree[section_id].time_zone, unit.now), code, by, reason)
     unit.connection.execute(
         insert(household_category).values(

@@ -37,7 +37,8 @@ Share = tuple[int, int]  # ids of households: those above the first, up to the l
 class HouseholdCover:
     """How a household stands on a day. ``people`` are on its card, and ``covered`` of them are covered that day.
 
-    ``left``: left to pay (*reste à payer*) on all years, in the currency of the last one.
+    ``left``: left to pay (*reste à payer*) on all years, in the currency of the last one. ``ends_on``: the last day of
+    the last year it is enrolled for; None where it has left, or leaves before.
     """
 
     household_id: int
@@ -47,6 +48,7 @@ class HouseholdCover:
     left: Money
     people: int
     covered: int
+    ends_on: date | None = None
 
 
 def everyone(
@@ -113,7 +115,9 @@ def _standing(
         covered = sum(each not in unpaid for each in ready)
     last = last_of(enrolments)
     left = Money(found.left_minor, last.currency if last else section.currency)
-    return HouseholdCover(one.id, one.card, one.section_id, found, left, len(people), covered)
+    known = last_of([each for each in enrolments if each.membership.enrolled_on <= on])
+    ends_on = known.membership.ends_on if known and known.membership.left_on is None else None
+    return HouseholdCover(one.id, one.card, one.section_id, found, left, len(people), covered, ends_on)
 
 
 # --- what is asked for a batch ----------------------------------------------------------------------------------------
@@ -125,6 +129,7 @@ _IDS = (
         household.c.id > bindparam("after", type_=BigInteger),
         household.c.id <= bindparam("last", type_=BigInteger),
         organisation.c.path.like(bindparam("below")),
+        household.c.merged_into_id.is_(None),
     )
 )
 _FAMILIES = (

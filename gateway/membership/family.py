@@ -41,6 +41,7 @@ from gateway.membership.households import (
 )
 from gateway.membership.people import Beneficiary, Person
 from gateway.membership.rules import Cover, State
+from gateway.membership.sounding import write_sounds
 from gateway.network.organisations import Tree
 from gateway.store.schema import beneficiary
 from gateway.store.together import together
@@ -241,4 +242,5 @@ def _insert(unit: Unit, household_id: int, person: Person, today: date, covered_
             covered_from=covered_from,
         )
     )
+    write_sounds(unit, household_id, [person.name])
     return int(made.inserted_primary_key[0])  # type: ignore[index]

@@ -31,16 +31,30 @@ from gateway.ledger.rules import position
 from gateway.membership.categories import TARIFF_COLUMNS, read_tariff
 from gateway.membership.changes import By, write_change
 from gateway.membership.charging import enrol
+from gateway.membership.consents import Agreed, write_consent
 from gateway.membership.dues import Tariff, closed_until, for_months, part_of_year, renewal_is_open
 from gateway.membership.people import Beneficiary, Person, to_strangers
 from gateway.membership.plans import Plan
 from gateway.membership.rules import Cover, Membership, cover, not_paid_for
+from gateway.membership.sounding import write_sounds
 from gateway.network.facilities import same_network
 from gateway.network.organisations import Tree
 from gateway.store.if_new import if_new
 from gateway.store.or_set import or_set
-from gateway.store.schema import beneficiary, caller, household, membership, phone, pin, plan, tariff
+from gateway.store.schema import (
+    beneficiary,
+    caller,
+    card_alias,
+    household,
+    membership,
+    phone,
+    pin,
+    plan,
+    register_import_row,
+    tariff,
+)
 from gateway.store.together import Ask, together
+from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
 # So long after its registration a family without a phone that staff register again is taken for the same one.
@@ -142,9 +156,18 @@ def by_phone(connection: Connection, tree: Tree, msisdn: str) -> list[Household]
 
 
 def by_card(connection: Connection, tree: Tree, card: str) -> Household | None:
-    """The household with a card number."""
-    row = connection.execute(_HOUSEHOLD.where(household.c.card == card)).first()
+    """The household with a card number, or to which an old card leads since it was merged."""
+    own = household.c.merged_into_id.is_(None)
+    row = connection.execute(_HOUSEHOLD.where(household.c.card == card, own)).first()
+    if row is None:  # looked for only now: almost everybody has the card that they were given
+        leads_to = leading_to(connection, card)
+        row = connection.execute(_HOUSEHOLD.where(household.c.id == leads_to, own)).first() if leads_to else None
     return _read(row, tree) if row else None
+
+
+def leading_to(connection: Connection, card: str) -> int | None:
+    """The id of the household to which an old card leads, one that was merged into it."""
+    return connection.scalar(select(card_alias.c.household_id).where(card_alias.c.card == card))
 
 
 def by_id(connection: Connection, tree: Tree, household_id: int) -> Household:
@@ -155,7 +178,8 @@ def by_id(connection: Connection, tree: Tree, household_id: int) -> Household:
 def newest(connection: Connection, tree: Tree, under_path: str, limit: int) -> list[Household]:
     """The newest households of the sections at or below a path."""
     sections = [one.id for one in tree.by_id.values() if one.path.startswith(under_path)]
-    query = _HOUSEHOLD.order_by(None).where(household.c.section_id.in_(sections)).order_by(household.c.id.desc())
+    own = household.c.section_id.in_(sections) & household.c.merged_into_id.is_(None)
+    query = _HOUSEHOLD.order_by(None).where(own).order_by(household.c.id.desc())
     return [_read(row, tree) for row in connection.execute(query.limit(limit))]
 
 
@@ -418,9 +442,20 @@ def drop_phone(unit: Unit, household_id: int, msisdn: str, by: By) -> bool:
     return True
 
 
-def lock_household(unit: Unit, household_id: int) -> None:
-    """Let nobody else post money for a household or change it before this transaction has ended."""
-    unit.connection.execute(select(household.c.id).where(household.c.id == household_id).with_for_update())
+def lock_household(unit: Unit, household_id: int) -> int:
+    """Let nobody else post money for a household or change it before this transaction has ended.
+
+    The id of the household whose money it is: another one, locked too, where this one was merged into it meanwhile.
+    """
+    its = select(household.c.merged_into_id).where(household.c.id == household_id).with_for_update()
+    into = unit.connection.scalar(its)
+    return household_id if into is None else lock_household(unit, into)
+
+
+def locked(unit: Unit, tree: Tree, one: Household) -> Household:
+    """A household for which money is posted now, locked; the one that it was merged into while this waited for it."""
+    its_id = lock_household(unit, one.id)
+    return one if its_id == one.id else by_id(unit.connection, tree, its_id)
 
 
 class NotTaken(ValueError):
@@ -452,15 +487,21 @@ def register(
     people: Sequence[Person],
     msisdn: str | None,
     language: str | None,
+    agreed: Agreed | None = None,
 ) -> Registered:
     """Register a household with its head (the first of ``people``) and enrol it in a plan from today.
 
     Who registers again gets the card that they have: a head of the same name and year of birth, from the same phone in
     the same network (two sessions, a dial after a drop); or, where there is no phone, in the same section within
     :data:`REGISTERED_AGAIN_DAYS` (staff whose answer was lost). Raises :class:`NotTaken`.
+
+    ``agreed``: by which way the household agrees to what is kept about it.
     """
     section = tree[section_id]
     today = day_in(section.time_zone, unit.now)
+    # Of two at once, by one phone or (without one) in one section, the second finds whom the first registered.
+    whose = msisdn or f"{section_id}:{people[0].birth_year}:{people[0].name.casefold()}"
+    take_turn(unit, f"register:{whose}")
     twin = _registered_before(unit, tree, section_id, people[0], msisdn)
     if twin is not None:
         now = standing(unit.connection, twin, today)
@@ -468,6 +509,24 @@ def register(
     opens_on = closed_until(chosen.terms, today)
     if opens_on is not None or len(people) > chosen.terms.room:
         raise NotTaken(opens_on, chosen.terms.room)
+    household_id, card = new_household(unit, section_id, language, people, today)
+    if msisdn is not None:
+        unit.connection.execute(insert(phone).values(msisdn=msisdn, household_id=household_id, main=True))
+    if agreed is not None:
+        write_consent(unit, tree, household_id, section_id, agreed, language)
+    year = enrol(unit, tree, chart, household_id, section_id, chosen, len(people), today)
+    total = sum(amount for _, amount in year.dues)
+    first = sum(amount for due_on, amount in year.dues if due_on <= today)
+    return Registered(household_id, card, Money(total, chosen.currency), Money(first, chosen.currency))
+
+
+def new_household(
+    unit: Unit, section_id: int, language: str | None, people: Sequence[Person], today: date
+) -> tuple[int, str]:
+    """Write a household with a card of its own and its people, the head first; returns its id and card.
+
+    It has no phone and no year yet.
+    """
     card = _free_card(unit)
     made = unit.connection.execute(
         insert(household).values(card=card, section_id=section_id, language=language, registered_at=unit.now)
@@ -487,12 +546,8 @@ def register(
             for one in people
         ],
     )
-    if msisdn is not None:
-        unit.connection.execute(insert(phone).values(msisdn=msisdn, household_id=household_id, main=True))
-    year = enrol(unit, tree, chart, household_id, section_id, chosen, len(people), today)
-    total = sum(amount for _, amount in year.dues)
-    first = sum(amount for due_on, amount in year.dues if due_on <= today)
-    return Registered(household_id, card, Money(total, chosen.currency), Money(first, chosen.currency))
+    write_sounds(unit, household_id, (one.name for one in people))
+    return household_id, card
 
 
 def _registered_before(unit: Unit, tree: Tree, section_id: int, head: Person, msisdn: str | None) -> Household | None:
@@ -504,7 +559,11 @@ def _registered_before(unit: Unit, tree: Tree, section_id: int, head: Person, ms
         lately = household.c.registered_at >= unit.now - timedelta(days=REGISTERED_AGAIN_DAYS)
         without_phone = ~exists(phones.where(phone.c.household_id == household.c.id))
         candidates = (household.c.section_id == section_id) & lately & without_phone
-    rows = unit.connection.execute(_HOUSEHOLD.where(candidates, beneficiary.c.birth_year == head.birth_year))
+    born = beneficiary.c.birth_year == head.birth_year
+    # What came with a register that was undone is nobody's: the family registers as any other.
+    its_row = register_import_row.c.household_id == household.c.id
+    undone = exists(select(register_import_row.c.number).where(its_row, register_import_row.c.state == "undone"))
+    rows = unit.connection.execute(_HOUSEHOLD.where(candidates, household.c.merged_into_id.is_(None), born, ~undone))
     same = (one for one in (_read(row, tree) for row in rows) if one.head.casefold() == head.name.casefold())
     return next((one for one in same if same_network(tree, one.section_id, section_id)), None)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import ColumnElement, Connection, exists, or_, select, update
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
@@ -19,6 +19,7 @@ from gateway.kernel.money import Money
 from gateway.ledger.accounts import PENALTY, statement_of
 from gateway.ledger.chart import Chart
 from gateway.ledger.rules import Due, position
+from gateway.locale import mark
 from gateway.membership.changes import By, write_change
 from gateway.membership.charging import Debt, cancel
 from gateway.membership.dues import wrong_day
@@ -53,6 +54,12 @@ def leave(unit: Unit, tree: Tree, chart: Chart, one: Household, left_on: date, b
     wrong = wrong_day(left_on, today, 0)
     if wrong is not None:
         raise Refused(wrong)
+    return end_years(unit, tree, chart, one, left_on, because, by)
+
+
+def end_years(unit: Unit, tree: Tree, chart: Chart, one: Household, left_on: date, because: str, by: By) -> Left:
+    """End a locked household's memberships on any day, as :func:`leave` does; raises :class:`Fault` as it does."""
+    today = day_in(one.time_zone, unit.now)
     ended = unit.connection.scalars(
         update(membership)
         .where(membership.c.household_id == one.id, membership.c.ends_on > left_on, membership.c.left_on.is_(None))
@@ -60,9 +67,10 @@ def leave(unit: Unit, tree: Tree, chart: Chart, one: Household, left_on: date, b
         .returning(membership.c.id)
     ).all()
     if not ended:
-        raise Fault(f"this household has no membership that goes on after {left_on}")
+        raise Fault(mark("this household has no membership that goes on after {day}"), day=left_on)
     cancelled, currency = 0, one.currency
-    for debt, entry_id, its_currency in _falling_due(unit.connection, one.id, ended, left_on):
+    falls_due = line.c.membership_id.in_(ended) & (line.c.due_on > left_on)
+    for debt, entry_id, its_currency in _standing(unit.connection, one.id, falls_due):
         cancel(unit, tree, chart, one.id, one.section_id, its_currency, today, debt, entry_id)
         cancelled, currency = cancelled + sum(due.amount_minor for due in debt.dues), its_currency
     write_change(unit, one.id, "left", by, happened_on=left_on, note=because)
@@ -71,10 +79,27 @@ def leave(unit: Unit, tree: Tree, chart: Chart, one: Household, left_on: date, b
     return Left(Money(cancelled, currency), Money(advance, currency))
 
 
-def _falling_due(
-    connection: Connection, household_id: int, memberships: Sequence[int], after: date
-) -> list[tuple[Debt, Any, str]]:
-    """What falls due after a day for some memberships, by the entry in which it stands: with its id and currency."""
+def cancel_unpaid(unit: Unit, tree: Tree, chart: Chart, one: Household) -> None:
+    """Cancel every due of a locked household that isn't paid in full; what was paid on it becomes an advance.
+
+    What stands in an entry of which a part was cancelled before stays.
+    """
+    today = day_in(one.time_zone, unit.now)
+    lines = statement_of(unit.connection, one.id)
+    unpaid = {
+        (filled.due.membership_id, filled.due.due_on)
+        for filled in position(lines.dues, lines.credits).filled
+        if filled.left_minor
+    }
+    if not unpaid:
+        return
+    these = or_(*((line.c.membership_id == its_id) & (line.c.due_on == due_on) for its_id, due_on in sorted(unpaid)))
+    for debt, entry_id, currency in _standing(unit.connection, one.id, these & (account.c.role == "receivable")):
+        cancel(unit, tree, chart, one.id, one.section_id, currency, today, debt, entry_id)
+
+
+def _standing(connection: Connection, household_id: int, which: ColumnElement[bool]) -> list[tuple[Debt, Any, str]]:
+    """Some of what is due for a household, by the entry in which it stands: with its id and currency."""
     counter = entry.alias()
     rows = connection.execute(
         select(entry.c.id, entry.c.key, entry.c.currency, account.c.role, *_DUE)
@@ -82,8 +107,7 @@ def _falling_due(
         .join(account, account.c.id == line.c.account_id)
         .where(
             line.c.household_id == household_id,
-            line.c.membership_id.in_(memberships),
-            line.c.due_on > after,
+            which,
             entry.c.journal == "dues",
             ~exists(select(counter.c.id).where(counter.c.reverses_id == entry.c.id)),
         )
@@ -125,10 +149,12 @@ def new_head(unit: Unit, one: Household, beneficiary_id: int, because: Leaves, h
     lock_household(unit, one.id)
     today = day_in(one.time_zone, unit.now)
     people = roster(unit.connection, one.id)
-    head = next(each for each in people if each.relation == "head")
+    head = next((each for each in people if each.relation == "head"), None)
+    if head is None:
+        raise Fault(mark("nobody is the head of this household"))
     heir = next((each for each in heads_to_be(people, today.year) if each.id == beneficiary_id), None)
     if heir is None:
-        raise Fault("the new head must be another adult on this card")
+        raise Fault(mark("the new head must be another adult on this card"))
     wrong = wrong_day(happened_on, today, head.birth_year)
     if wrong is not None:
         raise Refused(wrong)

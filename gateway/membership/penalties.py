@@ -21,7 +21,7 @@ from gateway.membership.dues import penalty
 from gateway.membership.households import Enrolment, Household, ask_enrolments, by_id, lock_household, read_enrolments
 from gateway.membership.rules import Membership
 from gateway.network.organisations import Network
-from gateway.store.schema import entry, membership, plan
+from gateway.store.schema import entry, household, membership, plan
 from gateway.store.together import together
 from gateway.store.unit import Store, Unit
 
@@ -104,7 +104,9 @@ def posting(store: Store, network: Network, chart: Chart) -> Iterator[int]:
 _WATCHED = (
     select(membership.c.household_id)
     .join(plan, plan.c.id == membership.c.plan_id)
+    .join(household, household.c.id == membership.c.household_id)
     .where(
+        household.c.merged_into_id.is_(None),
         plan.c.penalty_percent > 0,
         membership.c.ends_on >= bindparam("since"),
         membership.c.household_id > bindparam("after"),

@@ -17,7 +17,7 @@ from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from gateway.kernel.numbers import in_our_digits
 from gateway.store import attempts
@@ -43,6 +43,7 @@ PIN_GUESSES = Patience(
 
 # So many wrong PINs within an hour, whoever's they are, are told loudly, and again at every multiple.
 ALARM_EVERY = 100
+_ASIDE = "aside:"  # before the holder of a PIN that opens nothing: its household was merged
 _ALL_GUESSES = Patience(free=ALARM_EVERY, waits=(), forgotten_after=timedelta(hours=1))  # counted, never made to wait
 
 # What people choose most after the equal ones and the runs (DataGenetics, "PIN analysis", 2012), and what a keypad
@@ -160,6 +161,19 @@ def drop(unit: Unit, holder: str) -> bool:
     dropped = unit.connection.execute(delete(pin).where(pin.c.holder == holder)).rowcount == 1
     attempts.forget(unit, _holder_subject(holder))
     return dropped
+
+
+def lay_aside(unit: Unit, holder: str) -> None:
+    """Let a holder have no PIN for the time being; what was laid aside for it before is forgotten."""
+    drop(unit, f"{_ASIDE}{holder}")
+    unit.connection.execute(update(pin).where(pin.c.holder == holder).values(holder=f"{_ASIDE}{holder}"))
+    attempts.forget(unit, _holder_subject(holder))
+
+
+def take_up(unit: Unit, holder: str) -> None:
+    """Give a holder back the PIN that was laid aside, if one was."""
+    aside = pin.c.holder == f"{_ASIDE}{holder}"
+    unit.connection.execute(update(pin).where(aside).values(holder=holder))
 
 
 def check(unit: Unit, holder: str, caller_msisdn: str, typed: str) -> Checked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 
@@ -46,6 +47,15 @@ def versions_of(connection: Connection, organisation_id: int) -> list[tuple[Plan
     rows = connection.execute(
         select(plan).where(plan.c.organisation_id == organisation_id).order_by(plan.c.code, plan.c.version.desc())
     )
+    return [(read_plan(row), row.opens_on) for row in rows]
+
+
+def versions_below(
+    connection: Connection, organisation_ids: Collection[int], *, after: int, limit: int
+) -> list[tuple[Plan, date]]:
+    """The versions of some organisations' own plans with the day on which each opens, by id, those after one."""
+    query = select(plan).where(plan.c.organisation_id.in_(sorted(organisation_ids)), plan.c.id > after)
+    rows = connection.execute(query.order_by(plan.c.id).limit(limit))
     return [(read_plan(row), row.opens_on) for row in rows]
 
 

@@ -6,7 +6,6 @@ was cancelled, the amounts and the days must be right: whether they are owed dep
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,11 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select
 
 from gateway.kernel.card import show_card
-from gateway.ledger.accounts import CANCELLED, JOINED, PENALTY
+from gateway.ledger.accounts import CANCELLED, JOINED, PENALTY, UNDONE
 from gateway.ledger.rules import Due
 from gateway.membership.dues import is_newborn, penalty, year_of
 from gateway.membership.family import dues_of_joiner
 from gateway.membership.households import Enrolment, ask_enrolments, read_enrolments
+from gateway.membership.several import by_household
 from gateway.store.schema import (
     account,
     beneficiary,
@@ -32,7 +32,11 @@ from gateway.store.schema import (
 )
 
 BATCH = 1_000
-_JOINS, _LEAVES = ("birth", "marriage", "arrival"), ("death", "divorce", "departure")
+_JOINS, _LEAVES = ("birth", "marriage", "arrival"), ("death", "divorce", "departure", "went-back")
+
+# The changes of a household of which some people got a card of their own, and of theirs; the first word begins the
+# key of the entry by which the old one is let off its dues for them (gateway.membership.splitting).
+SPLIT, SPLIT_OFF = "split", "split-off"
 
 # A line as it should stand: under which key, on which account, of which membership, due when.
 Place = tuple[str, str, int, date]
@@ -65,11 +69,13 @@ def _first_difference(one: _Family) -> str | None:
     percents = {each.membership.id: (row.penalty_percent, each.currency) for each, row in one.years}
     for place, amount in one.found.items():
         key = place[0]
+        if key.startswith(f"{SPLIT}:"):
+            continue  # what a subsidiser is let off; it is no due of anybody's
         if key.startswith(PENALTY):
             expected[place] = _penalty(key, place, expected, percents)
-        elif key.startswith(CANCELLED):
+        elif key.startswith((CANCELLED, UNDONE)):
             # The negative of what stands under the key behind it, in the same place.
-            own = key.removeprefix(CANCELLED)
+            own = key.removeprefix(CANCELLED if key.startswith(CANCELLED) else UNDONE)
             expected[place] = -one.found.get((own, *place[1:]), 0)
         if expected.get(place, 0) != amount:
             return _told(one, place, amount, expected.get(place, 0))
@@ -88,12 +94,17 @@ def _told(one: _Family, place: Place, found: int, expected: int) -> str:
 def _first_uncancelled(one: _Family) -> str | None:
     """What falls due after a household had left, and wasn't cancelled."""
     left = {each.membership.id: each.membership.left_on for each, _ in one.years}
+    keys = {place[0] for place in one.found}
     for place, amount in one.found.items():
         key, role, membership_id, due_on = place
         left_on = left.get(membership_id)
         if key.startswith(CANCELLED) or left_on is None or due_on <= left_on:
             continue
+        if f"{UNDONE}{key}" in keys:  # charged by a merge that was undone
+            continue
         if (f"{CANCELLED}{key}", role, membership_id, due_on) not in one.found:
+            if key.startswith(UNDONE) and not key.startswith(f"{UNDONE}{CANCELLED}"):
+                continue  # it takes something off itself
             return _told(one, place, amount, 0)
     return None
 
@@ -102,6 +113,7 @@ def _of_years(one: _Family) -> Lines:
     expected: Lines = {}
     renewed = {row.happened_on: row.id for row in one.changes if row.kind == "renewed"}
     left = {row.happened_on: row.id for row in one.changes if row.kind == "left"}
+    split_off = {row.at for row in one.changes if row.kind == SPLIT_OFF}
     for number, (each, row) in enumerate(one.years):
         its, key = each.membership, f"dues:{each.membership.id}"
         year = year_of(
@@ -111,7 +123,8 @@ def _of_years(one: _Family) -> Lines:
             row.months,
             one.happened_on.get(key, its.enrolled_on),
             each.beneficiaries,
-            _is_newcomer(one.years[:number], left, renewed.get(its.starts_on, 0)),
+            # Who got a card of their own in the middle of a year paid the registration fee on the old one.
+            row.enrolled_at not in split_off and _is_newcomer(one.years[:number], left, renewed.get(its.starts_on, 0)),
             each.currency,
         )
         expected |= {(key, "receivable", its.id, due_on): amount for due_on, amount in year.dues}
@@ -233,18 +246,11 @@ def _families(connection: Connection) -> Iterator[_Family]:
             return
         bounds = {"first": batch[0].id, "last": batch[-1].id}
         years, changes, people, lines = (
-            _by_household(connection.execute(asked, bounds)) for asked in (_ENROLMENTS, _CHANGES, _PEOPLE, _LINES)
+            by_household(connection.execute(asked, bounds)) for asked in (_ENROLMENTS, _CHANGES, _PEOPLE, _LINES)
         )
         for row in batch:
             yield _family(row, years[row.id], changes[row.id], people[row.id], lines[row.id])
         after = batch[-1].id
-
-
-def _by_household(rows: Any) -> defaultdict[int, list[Any]]:
-    found: defaultdict[int, list[Any]] = defaultdict(list)
-    for row in rows:
-        found[row.household_id].append(row)
-    return found
 
 
 def _family(

@@ -85,13 +85,19 @@ def renewal_for(connection: Connection, tree: Tree, one: Household, on: date) ->
 
     The plan is the same as last year's in the version that is open now; where it is gone, the first that is open.
     """
+    offers = offers_for(connection, tree, one, on)
+    return offers[0] if offers else None
+
+
+def offers_for(connection: Connection, tree: Tree, one: Household, on: date) -> list[Renewal]:
+    """The same of every plan that is open, for who may choose: first the one that :func:`renewal_for` takes."""
     now = _now(connection, one)
     plans = plans_for(connection, tree, one.section_id, on)
-    if not plans or not now.is_open(on):
-        return None
+    if not now.is_open(on):
+        return []
     same = [plan for plan in plans if now.last is not None and plan.code == now.last.plan_code]
-    chosen = (same or plans)[0]
-    return _offer(chosen, tariff_for(connection, chosen, one.id, on).tariff, now, on)
+    ordered = [*same, *(plan for plan in plans if plan not in same)]
+    return [_offer(plan, tariff_for(connection, plan, one.id, on).tariff, now, on) for plan in ordered]
 
 
 def renew(unit: Unit, tree: Tree, chart: Chart, one: Household, plan_id: int, by: By) -> Renewed | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, func, insert, select, update
@@ -103,6 +104,54 @@ def newest_requests(connection: Connection, under_path: str, kind: Kind | None, 
     """What was asked, answered or not, in the organisations at or below a path, the newest first."""
     query = _under(under_path, kind).order_by(request.c.id.desc()).limit(limit)
     return [_read(row) for row in connection.execute(query)]
+
+
+def waiting(connection: Connection, under_path: str, kind: Kind, after: int, limit: int) -> list[Request]:
+    """What waits for an answer at or below a path, the oldest first, behind the one with an id."""
+    query = _under(under_path, kind).where(request.c.state == "open", request.c.id > after)
+    return [_read(row) for row in connection.execute(query.order_by(request.c.id).limit(limit))]
+
+
+def answered_before(connection: Connection, under_path: str, kind: Kind, before: int, limit: int) -> list[Request]:
+    """What is answered at or below a path, the newest request first, of those before the one with an id (0: all)."""
+    query = _under(under_path, kind).where(request.c.state == "answered")
+    if before:
+        query = query.where(request.c.id < before)
+    return [_read(row) for row in connection.execute(query.order_by(request.c.id.desc()).limit(limit))]
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """How requests of a kind are followed up: how many wait, since when the oldest does, and how long answers took.
+
+    ``median`` and ``slowest`` are of the last three months' answers; None where there was none.
+    """
+
+    waiting: int
+    oldest_since: datetime | None
+    answered: int
+    median: timedelta | None
+    slowest: timedelta | None
+
+
+LOOKED_BACK, MOST_LOOKED_AT = timedelta(days=90), 10_000
+
+
+def follow_up(connection: Connection, under_path: str, kind: Kind, now: datetime) -> FollowUp:
+    """How requests of a kind are followed up at or below a path."""
+    own = (organisation.c.path.startswith(under_path), request.c.kind == kind)
+    joined = request.join(organisation, organisation.c.id == request.c.organisation_id)
+    still = select(func.count(), func.min(request.c.created_at)).select_from(joined)
+    count, oldest = connection.execute(still.where(*own, request.c.state == "open")).one()
+    rows = connection.execute(
+        select(request.c.created_at, request.c.answered_at)
+        .select_from(joined)
+        .where(*own, request.c.state == "answered", request.c.answered_at > now - LOOKED_BACK)
+        .order_by(request.c.id.desc())
+        .limit(MOST_LOOKED_AT)
+    )
+    took = sorted(row.answered_at - row.created_at for row in rows)
+    return FollowUp(count, oldest, len(took), median(took) if took else None, took[-1] if took else None)
 
 
 def by_number(connection: Connection, number: str) -> Request | None:

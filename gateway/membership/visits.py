@@ -6,6 +6,7 @@ adviser see the visit (:func:`visits_of`) and are told of it (:func:`to_tell`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -15,7 +16,8 @@ from sqlalchemy import Connection, bindparam, select
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
-from gateway.membership.households import Household, standing_and_roster
+from gateway.membership.households import Household, Standing, standing_and_roster
+from gateway.membership.people import Beneficiary
 from gateway.membership.rules import Cover, State
 from gateway.network import facilities
 from gateway.network.organisations import Tree
@@ -58,7 +60,12 @@ class Covered:
 def who_is_covered(connection: Connection, tree: Tree, one: Household, today: date) -> Covered:
     """Who of a household is covered today; ``today`` is the day where the household's mutuelle is."""
     stands, roster = standing_and_roster(connection, one, today)
-    cover, people = stands.cover, []
+    return covered_of(tree, stands, roster, today)
+
+
+def covered_of(tree: Tree, stands: Standing, roster: Sequence[Beneficiary], today: date) -> Covered:
+    """The same of a household whose standing on ``today`` and people have been read."""
+    one, cover, people = stands.household, stands.cover, []
     for each in roster:
         ahead = each.covered_from if each.covered_from is not None and each.covered_from > today else None
         paid = each.id not in stands.unpaid
@@ -123,7 +130,21 @@ def announce(unit: Unit, tree: Tree, agent: Member, one: Household, beneficiary_
     """
     if agent.role != "agent" or agent.facility_id is None:
         return NotCovered("no-agreement")
-    place = facilities.by_id(unit.connection, agent.facility_id)
+    return announce_at(unit, tree, agent.facility_id, one, beneficiary_id, staff_id=agent.id)
+
+
+def announce_at(
+    unit: Unit,
+    tree: Tree,
+    facility_id: int,
+    one: Household,
+    beneficiary_id: int,
+    *,
+    staff_id: int | None = None,
+    api_key_id: int | None = None,
+) -> Announced | NotCovered:
+    """The same at a facility that is known to exist, by its agent or by a system of its own (``api_key_id``)."""
+    place = facilities.by_id(unit.connection, facility_id)
     today = day_in(tree[place.organisation_id].time_zone, unit.now)
     if not (place.agreed(today) and facilities.same_network(tree, place.organisation_id, one.section_id)):
         return NotCovered("no-agreement")
@@ -138,7 +159,8 @@ def announce(unit: Unit, tree: Tree, agent: Member, one: Household, beneficiary_
         **key,
         "household_id": one.id,
         "organisation_id": tree.books_of(one.section_id).id,
-        "staff_id": agent.id,
+        "staff_id": staff_id,
+        "api_key_id": api_key_id,
         "announced_at": unit.now,
     }
     new = unit.connection.scalar(_NEW[unit.connection.dialect.name], row) is not None
@@ -184,6 +206,84 @@ def visits_of(connection: Connection, under_path: str, since: date, limit: int) 
     """The visits of members of the mutuelles at or below a path from a day on, wherever they went, the newest first."""
     rows = connection.execute(_VISITS, {"under": under_path, "since": since, "most": limit})
     return [Visit(with_check_digit(row.id), *row[1:]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which visits are looked for: of members at or below a path, announced on days from and to, at one facility."""
+
+    under_path: str
+    since: date
+    until: date
+    facility_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Listed(Visit):
+    """A visit with the ids by which its household and its mutuelle are found."""
+
+    id: int
+    household_id: int
+    organisation_id: int
+
+
+def listed(connection: Connection, asked: Asked, *, before: int = 0, limit: int) -> list[Listed]:
+    """The visits that were asked for, the newest first, of those before the one with an id (0: all)."""
+    query = _LISTED.where(
+        organisation.c.path.startswith(asked.under_path), visit.c.announced_on.between(asked.since, asked.until)
+    )
+    if asked.facility_id is not None:
+        query = query.where(visit.c.facility_id == asked.facility_id)
+    if before:
+        query = query.where(visit.c.id < before)
+    rows = connection.execute(query.order_by(visit.c.id.desc()).limit(limit))
+    return [
+        Listed(with_check_digit(row.id), *row[1:6], *(row.id, row.household_id, row.organisation_id)) for row in rows
+    ]
+
+
+def one_listed(connection: Connection, visit_id: int) -> Listed | None:
+    """The visit with an id."""
+    row = connection.execute(_LISTED.where(visit.c.id == visit_id)).first()
+    if row is None:
+        return None
+    return Listed(with_check_digit(row.id), *row[1:6], *(row.id, row.household_id, row.organisation_id))
+
+
+def facility_of(connection: Connection, visit_id: int) -> int | None:
+    """The id of the facility at which the visit with an id was announced."""
+    return connection.scalar(select(visit.c.facility_id).where(visit.c.id == visit_id))
+
+
+def facilities_visited(connection: Connection, asked: Asked) -> list[tuple[int, str]]:
+    """The facilities where members at or below a path were in these days: id and name, by name."""
+    query = (
+        select(facility.c.id, facility.c.name)
+        .distinct()
+        .join(visit, visit.c.facility_id == facility.c.id)
+        .join(organisation, organisation.c.id == visit.c.organisation_id)
+        .where(organisation.c.path.startswith(asked.under_path))
+        .where(visit.c.announced_on.between(asked.since, asked.until))
+    )
+    return sorted(((row.id, row.name) for row in connection.execute(query)), key=lambda each: (each[1], each[0]))
+
+
+_LISTED = (
+    select(
+        visit.c.id,
+        visit.c.announced_at,
+        facility.c.name.label("facility"),
+        beneficiary.c.name.label("person"),
+        household.c.card,
+        organisation.c.name.label("mutuelle"),
+        visit.c.household_id,
+        visit.c.organisation_id,
+    )
+    .join(facility, facility.c.id == visit.c.facility_id)
+    .join(beneficiary, beneficiary.c.id == visit.c.beneficiary_id)
+    .join(household, household.c.id == visit.c.household_id)
+    .join(organisation, organisation.c.id == visit.c.organisation_id)
+)
 
 
 def to_tell(connection: Connection, tree: Tree, organisation_id: int) -> list[tuple[str, str]]:

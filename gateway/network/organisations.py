@@ -6,23 +6,38 @@ than a few seconds; a change made elsewhere is seen by all within that time.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from gateway.kernel.faults import Fault
-from gateway.store.schema import organisation, service_code
+from gateway.kernel.spelling import plain
+from gateway.locale import mark
+from gateway.store.schema import household, organisation, service_code
+from gateway.store.turn import take_turn
 from gateway.store.unit import Store, Unit
 
 STALE_AFTER_S = 5.0
+# From the top down: what stands below an organisation is of a later kind, and a section has nothing below it.
+KINDS = ("platform", "promoter", "union", "mutuelle", "section")
+NAME_CHARACTERS, CODE_CHARACTERS, MERCHANT_CHARACTERS = 60, 40, 20
+# Whoever adds to the tree or moves a part of it takes this turn first.
+TREE_TURN = "organisation codes"
 
 
 class UnknownOrganisation(Fault):
     """No organisation has this code or id."""
+
+
+class BadOrganisation(Fault):
+    """What an organisation would be called, or where it would stand, can't be."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,12 @@ class Network:
         finally:
             self._lock.release()
 
+    def tree_with(self, *ids: int) -> Tree:
+        """The tree, read anew where it doesn't know an organisation yet: another process may just have made it."""
+        if not all(one in self.tree().by_id for one in ids):
+            self.forget()
+        return self.tree()
+
     def forget(self) -> None:
         """Read anew at the next question."""
         self._read_at = 0.0
@@ -147,8 +168,65 @@ class Network:
 def read_tree(store: Store, defaults: Defaults) -> Tree:
     """Read all organisations, parents before children, and fill in what each inherits."""
     with store.read() as connection:
-        rows = connection.execute(select(organisation)).all()
+        return tree_in(connection, defaults)
+
+
+def tree_in(connection: Connection, defaults: Defaults) -> Tree:
+    """The tree as one transaction sees it."""
+    return Plot.read(connection, defaults).tree()
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The organisations as they are written down, from which a tree is made: as it is, was, or would be."""
+
+    rows: tuple[Any, ...]
+    codes: tuple[ServiceCode, ...]
+    defaults: Defaults
+
+    @classmethod
+    def read(cls, connection: Connection, defaults: Defaults) -> Plot:
+        """As one transaction sees them."""
         codes = connection.execute(select(service_code)).all()
+        return cls(
+            tuple(connection.execute(select(organisation)).all()),
+            tuple(ServiceCode(one.code, one.organisation_id, one.septets or defaults.septets) for one in codes),
+            defaults,
+        )
+
+    def moved(self, organisation_id: int, parent_id: int | None, old_path: str, new_path: str) -> Plot:
+        """The same with a branch at another place."""
+        rows = []
+        for row in self.rows:
+            if row.path.startswith(old_path):
+                values = {name: getattr(row, name) for name in _COLUMNS}
+                values["path"] = new_path + row.path[len(old_path) :]
+                if row.id == organisation_id:
+                    values["parent_id"] = parent_id
+                rows.append(SimpleNamespace(**values))
+            else:
+                rows.append(row)
+        return replace(self, rows=tuple(rows))
+
+    def saying(self, organisation_id: int, **values: Any) -> Plot:
+        """The same with one that says something else itself."""
+        rows = (
+            SimpleNamespace(**{name: getattr(row, name) for name in _COLUMNS} | values)
+            if row.id == organisation_id
+            else row
+            for row in self.rows
+        )
+        return replace(self, rows=tuple(rows))
+
+    def tree(self) -> Tree:
+        """Everybody with what they inherit."""
+        return Tree(_inherited(self.rows, self.defaults), self.codes)
+
+
+_COLUMNS = tuple(organisation.c.keys())
+
+
+def _inherited(rows: Iterable[Any], defaults: Defaults) -> Iterable[Organisation]:
     done: dict[int, Organisation] = {}
     for row in sorted(rows, key=lambda r: r.path.count("/")):
         above = done.get(row.parent_id) if row.parent_id is not None else None
@@ -171,7 +249,7 @@ def read_tree(store: Store, defaults: Defaults) -> Tree:
             quiet_from=_or_above(row.quiet_from, above.quiet_from if above else defaults.quiet_from),
             quiet_until=_or_above(row.quiet_until, above.quiet_until if above else defaults.quiet_until),
         )
-    return Tree(done.values(), (ServiceCode(r.code, r.organisation_id, r.septets or defaults.septets) for r in codes))
+    return done.values()
 
 
 def _or_above(own: int | None, above: int) -> int:
@@ -200,3 +278,122 @@ def add_organisation(unit: Unit, parent: tuple[int, str] | None, **values: objec
     path = f"{parent_path}{new_id}/"
     unit.connection.execute(update(organisation).where(organisation.c.id == new_id).values(path=path))
     return new_id, path
+
+
+# --- by hand ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Own:
+    """What an organisation says itself of what it could inherit; None: as above, or as the settings say."""
+
+    district: str | None
+    country: str | None
+    currency: str | None
+    time_zone: str | None
+    languages: tuple[str, ...] | None
+    merchant_code: str | None
+    quiet: tuple[int, int] | None
+    short_codes: tuple[str, ...]
+    contact_name: str | None = None
+    contact_msisdn: str | None = None
+    address: str | None = None
+
+
+def own_of(connection: Connection, organisation_id: int) -> Own:
+    """What an organisation that is known to exist says itself."""
+    row = connection.execute(select(organisation).where(organisation.c.id == organisation_id)).one()
+    codes = select(service_code.c.code).where(service_code.c.organisation_id == organisation_id)
+    return Own(
+        row.district,
+        row.country,
+        row.currency,
+        row.time_zone,
+        tuple(row.languages.split(",")) if row.languages else None,
+        row.merchant_code,
+        (row.quiet_from, row.quiet_until) if row.quiet_from is not None and row.quiet_until is not None else None,
+        tuple(connection.scalars(codes.order_by(service_code.c.code))),
+        row.contact_name,
+        row.contact_msisdn,
+        row.address,
+    )
+
+
+def kinds_below(above: Organisation) -> tuple[str, ...]:
+    """What may stand below an organisation."""
+    return KINDS[KINDS.index(above.kind) + 1 :]
+
+
+def add_below(
+    unit: Unit,
+    above: Organisation,
+    *,
+    code: str,
+    name: str,
+    kind: str,
+    district: str | None = None,
+    keeps_books: bool = False,
+) -> int:
+    """Add an organisation below another, from which it inherits the rest; returns its id.
+
+    Raises :class:`BadOrganisation` where the code is another's, the kind has no place there, or households belong to
+    the one above itself: they would belong to no section any more.
+    """
+    if not re.fullmatch(rf"[a-z0-9-]{{1,{CODE_CHARACTERS}}}", code):
+        raise BadOrganisation(
+            mark("a code has small letters a to z, figures and hyphens, {most} at most"), most=CODE_CHARACTERS
+        )
+    name, district = _read_name(name), _read_district(district)
+    if kind not in kinds_below(above):
+        raise BadOrganisation(mark("this can't stand here: what is below is smaller than what is above"))
+    take_turn(unit, TREE_TURN)
+    path = unit.connection.scalar(select(organisation.c.path).where(organisation.c.id == above.id)) or above.path
+    if unit.connection.scalar(select(organisation.c.id).where(organisation.c.code == code)) is not None:
+        raise BadOrganisation(mark("there is an organisation with the code {code} already"), code=code)
+    if unit.connection.scalar(select(household.c.id).where(household.c.section_id == above.id).limit(1)) is not None:
+        raise BadOrganisation(mark("households belong to {name} itself: it can't be divided"), name=above.name)
+    new_id, _ = add_organisation(
+        unit,
+        (above.id, path),
+        code=code,
+        name=name,
+        kind=kind,
+        district=district,
+        keeps_books=keeps_books and kind != "section",
+    )
+    return new_id
+
+
+def begin_books(unit: Unit, one: Organisation) -> bool:
+    """Let an organisation count its own money from now on; False where it does already.
+
+    Raises :class:`BadOrganisation` for a section, and where households below it are counted in other books: what stands
+    on them would stay there. Those who come later bring along what stands on them.
+    """
+    take_turn(unit, TREE_TURN)
+    row = unit.connection.execute(
+        select(organisation.c.kind, organisation.c.keeps_books, organisation.c.path).where(organisation.c.id == one.id)
+    ).one()
+    if row.keeps_books:
+        return False
+    if row.kind == "section":
+        raise BadOrganisation(mark("a section keeps no books: its mutuelle does"))
+    below = select(organisation.c.id).where(organisation.c.path.like(f"{row.path}%"))
+    if unit.connection.scalar(select(household.c.id).where(household.c.section_id.in_(below)).limit(1)) is not None:
+        raise BadOrganisation(
+            mark("{name} has households, counted in other books: only who has none yet can begin"),
+            name=one.name,
+        )
+    unit.connection.execute(update(organisation).where(organisation.c.id == one.id).values(keeps_books=True))
+    return True
+
+
+def _read_name(typed: str) -> str:
+    name = " ".join(typed.split())
+    if not plain(name) or len(name) > NAME_CHARACTERS:
+        raise BadOrganisation(mark("a name has letters or figures, {most} at most"), most=NAME_CHARACTERS)
+    return name
+
+
+def _read_district(typed: str | None) -> str | None:
+    return _read_name(typed) if typed is not None else None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from sqlalchemy import Connection, Subquery, func, select
+from sqlalchemy import Connection, Select, Subquery, func, or_, select
 
 from gateway.network.organisations import Organisation, Tree
 from gateway.store.schema import household, membership, organisation
@@ -104,8 +104,11 @@ def _sum(figures: Iterable[Figures]) -> Figures:
     return sum(figures, start=Figures())
 
 
-def _members(root: Organisation, year: int) -> Subquery:
-    """Each household below the root that began a membership in the year: once, also where it began two."""
+def members(path: str, first: date, last: date) -> Select[int, int, int]:
+    """Each household at or below a path that began a membership in these days: its id, its section, its beneficiaries.
+
+    Once, also where it began two. Whoever counts members anywhere counts these.
+    """
     return (
         select(
             household.c.id,
@@ -115,12 +118,18 @@ def _members(root: Organisation, year: int) -> Subquery:
         .join(membership, membership.c.household_id == household.c.id)
         .join(organisation, organisation.c.id == household.c.section_id)
         .where(
-            membership.c.starts_on.between(date(year, 1, 1), date(year, 12, 31)),
-            organisation.c.path.like(root.path + "%"),
+            membership.c.starts_on.between(first, last),
+            organisation.c.path.like(path + "%"),
+            household.c.merged_into_id.is_(None),
+            # Who left before it began (enrolled ahead, or taken out with an imported register) never was a member.
+            or_(membership.c.left_on.is_(None), membership.c.left_on >= membership.c.starts_on),
         )
         .group_by(household.c.id, household.c.section_id)
-        .subquery()
     )
+
+
+def _members(root: Organisation, year: int) -> Subquery:
+    return members(root.path, date(year, 1, 1), date(year, 12, 31)).subquery()
 
 
 def _counted(connection: Connection, root: Organisation, year: int) -> dict[int, Figures]:

@@ -10,13 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway.kernel.faults import Fault
-from gateway.store.schema import facility, staff
+from gateway.locale import mark
+from gateway.network.facilities import network_path
+from gateway.store.schema import facility, organisation, staff
 from gateway.store.together import Ask
 from gateway.store.unit import Unit
 
 # The treasurer keeps the money, the animator registers households, the agent of a health facility asks who is covered,
 # the medical adviser (médecin-conseil) checks what facilities bill.
-ROLES = ("treasurer", "animator", "agent", "adviser")
+ROLES = ("treasurer", "animator", "agent", "adviser", "administrator")
 # How a treasurer is told of payments: of each at once (NULL in the row), or of all of an hour or a day together.
 TOLD = ("each", "hour", "day")
 
@@ -73,12 +75,39 @@ def everybody(connection: Connection) -> list[Member]:
     return [Member(*row) for row in rows]
 
 
-def facility_named(connection: Connection, code: str) -> int:
-    """The id of the health facility with a code, for its agent; raises :class:`BadRole` when there is none."""
-    found = connection.scalar(select(facility.c.id).where(facility.c.code == code))
-    if found is None:
-        raise BadRole(f"no health facility has the code {code}")
-    return int(found)
+def below(connection: Connection, under_path: str, *, role: str = "", after: int = 0, limit: int) -> list[Member]:
+    """Who has a role (or this one) at or below a path, by id, those after one."""
+    query = (
+        _PRESENT.join(organisation, organisation.c.id == staff.c.organisation_id)
+        .where(organisation.c.path.like(f"{under_path}%"), staff.c.id > after)
+        .order_by(staff.c.id)
+        .limit(limit)
+    )
+    if role:
+        query = query.where(staff.c.role == role)
+    return [Member(*row) for row in connection.execute(query)]
+
+
+def agents_at(connection: Connection, facility_id: int, limit: int) -> list[Member]:
+    """The agents of a health facility, by name; none whose role has ended."""
+    query = _PRESENT.where(staff.c.facility_id == facility_id, staff.c.role == "agent")
+    return [Member(*row) for row in connection.execute(query.order_by(staff.c.name, staff.c.id).limit(limit))]
+
+
+def facility_named(connection: Connection, code: str, organisation_id: int) -> int:
+    """The id of the health facility with a code in an organisation's network, for its agent; else :class:`BadRole`.
+
+    A facility of another network is answered like one that isn't there.
+    """
+    here = select(organisation.c.path).where(organisation.c.id == organisation_id).scalar_subquery()
+    found = connection.execute(
+        select(facility.c.id, organisation.c.path, here.label("here"))
+        .join(organisation, organisation.c.id == facility.c.organisation_id)
+        .where(facility.c.code == code)
+    ).first()
+    if found is None or network_path(found.path) != network_path(found.here or ""):
+        raise BadRole(mark("no health facility has the code {code}"), code=code)
+    return int(found.id)
 
 
 def add(
@@ -96,9 +125,9 @@ def add(
     stays that person's); when an agent has no facility, or somebody else has one.
     """
     if (role == "agent") != (facility_id is not None):
-        raise BadRole(
-            "an agent works at a health facility: name it" if role == "agent" else f"no {role} has a facility"
-        )
+        if role == "agent":
+            raise BadRole(mark("an agent works at a health facility: name it"))
+        raise BadRole(mark("only an agent has a facility"))
     same = (staff.c.organisation_id == organisation_id, staff.c.msisdn == msisdn, staff.c.role == role)
     before = unit.connection.execute(select(staff.c.id, staff.c.name, staff.c.ended_on).where(*same)).first()
     if before is None:
@@ -114,9 +143,12 @@ def add(
         )
         return int(new.inserted_primary_key[0])  # type: ignore[index]
     if before.ended_on is None:
-        raise BadRole(f"this number is {role} there already")
+        raise BadRole(mark("this number has this role there already"))
     if before.name != name:
-        raise BadRole(f"this number was {role} there until {before.ended_on}, under another name: give another number")
+        raise BadRole(
+            mark("this number had this role there until {day}, under another name: give another number"),
+            day=before.ended_on,
+        )
     unit.connection.execute(
         update(staff).where(staff.c.id == before.id).values(ended_on=None, language=language, facility_id=facility_id)
     )
@@ -134,7 +166,7 @@ def choose_told(unit: Unit, staff_id: int, told: str) -> None:
     What is kept for them by now stays kept, and is told with the next.
     """
     if told not in TOLD:
-        raise BadRole(f"a treasurer is told {', '.join(TOLD)}")
+        raise BadRole(mark("a treasurer is told of each payment, or of those of an hour or a day"))
     kept = None if told == "each" else told
     unit.connection.execute(
         update(staff)

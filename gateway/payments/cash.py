@@ -6,6 +6,7 @@ that it came: two people, two phones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -16,8 +17,10 @@ from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
-from gateway.membership.households import Household, lock_household, main_phones
+from gateway.locale import Say
+from gateway.membership.households import Household, locked, main_phones
 from gateway.membership.rules import Cover
+from gateway.membership.several import among
 from gateway.network.organisations import Tree
 from gateway.network.staff import Member
 from gateway.network.staff import by_id as staff_by_id
@@ -26,6 +29,8 @@ from gateway.payments.posting import Came, post
 from gateway.payments.push.limits import largest_float, largest_payment
 from gateway.payments.receipts import receipt_number
 from gateway.payments.states import State
+from gateway.sms import notices
+from gateway.sms.outgoing import Outgoing, queue_messages
 from gateway.store import schema
 from gateway.store.schema import cash_taking, collection, handover
 from gateway.store.unit import Unit
@@ -71,7 +76,7 @@ def record_cash(
     if refused is not None:
         return refused
     # Two payments for one household split what is due one after the other.
-    lock_household(unit, household.id)
+    household = locked(unit, tree, household)
     phones = main_phones(unit.connection, household.id)
     one = create(
         unit,
@@ -248,11 +253,58 @@ def open_handovers(connection: Connection, tree: Tree, staff: Member) -> list[Ha
 def handovers_below(connection: Connection, tree: Tree, organisation_id: int, staff: Member) -> list[Handover]:
     """The same, of the books at or below another organisation."""
     below = tree[organisation_id]
+    books = [one.id for one in tree.by_id.values() if one.books_id == one.id and one.under(below)]
     return [
         Handover(row.id, row.name, Money(row.amount_minor, row.currency), row.made_at)
-        for row in connection.execute(_HANDOVERS)
-        if tree[row.organisation_id].under(below) and not same_member(row.staff_id, row.msisdn, staff)
+        for row in connection.execute(_HANDOVERS.where(handover.c.organisation_id.in_(among(books))))
+        if not same_member(row.staff_id, row.msisdn, staff)
     ]
+
+
+def handed_over_by(connection: Connection, staff_id: int) -> list[Handover]:
+    """What somebody has handed over and no treasurer has decided about yet, the oldest first."""
+    rows = connection.execute(_HANDOVERS.where(handover.c.staff_id == staff_id))
+    return [Handover(row.id, row.name, Money(row.amount_minor, row.currency), row.made_at) for row in rows]
+
+
+def tell_decided(unit: Unit, handover_id: int, answer: Decision, treasurer: Member, language: str) -> None:
+    """Tell whoever handed over what a treasurer has just said; ``language``: theirs, where they chose none."""
+    animator, books_id, amount = handed_over(unit.connection, handover_id)
+    write = notices.cash_confirmed if answer == "confirmed" else notices.cash_disputed
+    spoken = animator.language or language
+    text = write(Say(spoken), amount, treasurer.name)
+    own = Outgoing("handover", animator.msisdn, spoken, text, books_id, None, f"handover:{handover_id}:{answer}")
+    queue_messages(unit, "receipts", own)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Through whose hands cash went: who took it, and the state of the handover that it went by, where it did."""
+
+    member: Member
+    handover: str | None
+
+
+def hands_of(connection: Connection, collection_id: int) -> Hands | None:
+    """Who took the cash of a collection; None for what wasn't cash, or nobody's of the staff."""
+    row = connection.execute(
+        select(cash_taking.c.staff_id, handover.c.state)
+        .outerjoin(handover, handover.c.id == cash_taking.c.handover_id)
+        .where(cash_taking.c.collection_id == collection_id)
+    ).first()
+    return Hands(staff_by_id(connection, row.staff_id), row.state) if row is not None else None
+
+
+def taken_lately(connection: Connection, staff_ids: Sequence[int], limit: int) -> list[int]:
+    """The ids of the collections whose cash one person took in some roles, the latest first."""
+    return list(
+        connection.scalars(
+            select(cash_taking.c.collection_id)
+            .where(cash_taking.c.staff_id.in_(staff_ids))
+            .order_by(cash_taking.c.collection_id.desc())
+            .limit(limit)
+        )
+    )
 
 
 def handed_over(connection: Connection, handover_id: int) -> tuple[Member, int, Money]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, String, bindparam, cast, literal, null, select, union_all
 
 from gateway.network.organisations import Organisation, Tree
-from gateway.sms.outgoing import Outgoing
+from gateway.sms.outgoing import Outgoing, in_key
 from gateway.store.schema import caller, organisation, phone, staff
 from gateway.store.together import Ask
 
@@ -113,7 +112,5 @@ def message_to(
     which: str = "",
 ) -> Outgoing:
     """One SMS to a reader; ``about`` keys what it is about, ``which`` tells several of one event and reader apart."""
-    # A digest keeps the keys of two readers of one event apart without showing the number.
-    digest = hashlib.blake2b(f"{reader.msisdn}{which}".encode(), digest_size=8).hexdigest()
-    key = f"{event}:{about}:{digest}"
+    key = f"{event}:{about}:{in_key(f'{reader.msisdn}{which}')}"
     return Outgoing(event, reader.msisdn, reader.language, text, organisation_id, household_id, key)

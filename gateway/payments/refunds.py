@@ -297,14 +297,21 @@ def _tell(unit: Unit, tree: Tree, one: Refund, row: Row[Any], number: str) -> No
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def refunds(connection: Connection, under_path: str = "/", every: bool = False, limit: int = 1000) -> list[Refund]:
-    """The refunds that wait for somebody, of the organisations at or below a path; with ``every`` all, newest first."""
+def refunds(
+    connection: Connection, under_path: str = "/", every: bool = False, limit: int = 1000, after: int | None = None
+) -> list[Refund]:
+    """The refunds that wait for somebody, of the organisations at or below a path; with ``every`` all, newest first.
+
+    ``after``: only those that follow this id in that order.
+    """
     query = (
         select(refund)
         .join(organisation, organisation.c.id == refund.c.organisation_id)
         .where(organisation.c.path.like(under_path + "%"))
         .limit(limit)
     )
+    if after is not None:
+        query = query.where(refund.c.id < after if every else refund.c.id > after)
     if every:
         query = query.order_by(refund.c.id.desc())
     else:
@@ -329,6 +336,22 @@ def next_step(one: Refund, now: datetime) -> str:
     if one.at_operator:
         return _ASK_SUPPORT if one.sent_at and one.age(now) >= BY_HAND_AFTER else _NEXT_OF_OPERATOR[one.state]
     return _REFUSED if one.state == "approved" and one.sent_at else _NEXT.get(one.state, "")
+
+
+def refund_numbered(connection: Connection, refund_id: int) -> Refund | None:
+    """One of them by its id."""
+    row = connection.execute(select(refund).where(refund.c.id == refund_id)).first()
+    return _read(row) if row else None
+
+
+def refunds_of(connection: Connection, collection_id: int) -> list[Refund]:
+    """What was asked to be given back of a collection, the first first."""
+    return [
+        _read(row)
+        for row in connection.execute(
+            select(refund).where(refund.c.collection_id == collection_id).order_by(refund.c.id)
+        )
+    ]
 
 
 def by_key(connection: Connection, key: str, *, lock: bool = False) -> Refund | None:

@@ -16,6 +16,7 @@ from gateway.payments.collections import Collection, by_key, move, tell_story
 from gateway.payments.decisions.cases import GATEWAY, open_case
 from gateway.payments.paid_into import paid_into
 from gateway.payments.payers import group_money
+from gateway.payments.payers.group_account import REST, write_movement
 from gateway.payments.posting import message_of
 from gateway.payments.readers import Reader, readers
 from gateway.payments.receipts import show_receipt
@@ -23,6 +24,7 @@ from gateway.payments.states import State, check
 from gateway.payments.telling import Word, queue_told
 from gateway.payments.unasked.early import ID_CHARACTERS
 from gateway.payments.unasked.suspense import reverse_suspense
+from gateway.payments.undoing import undo_entry
 from gateway.sms import notices
 from gateway.sms.outgoing import Outgoing
 from gateway.store.schema import account, entry, incoming, line
@@ -118,11 +120,28 @@ def _reverse_group(unit: Unit, tree: Tree, one: Collection, said: str, amount: M
                 _, part = _undo(unit, tree, share, said, None, reversal_key(share.key))
                 _tell_reversed(unit, tree, share, part, its_key, share=True)
                 taken += part.minor
+        taken += _undo_rest(unit, tree, one)
     move(unit, one, State.REVERSED, "reversed", said)
     back = Money(taken, one.paid.currency)
     part_of = f"{back.decimal} of {one.paid.decimal}: {said}"
     open_case(unit, "reversed", one.organisation_id, one.id, None, part_of, its_key)
     group_money.tell_taken_back(unit, tree, one, back, its_key)
+
+
+def _undo_rest(unit: Unit, tree: Tree, one: Collection) -> int:
+    """Take what a group's payment put on its own account off it again; how much that is, in minor units.
+
+    Where it was divided since, the account stands below zero: the group owes it.
+    """
+    posted = unit.connection.execute(select(entry).where(entry.c.key == f"{REST}:{one.key}")).first()
+    if posted is None:
+        return 0
+    on = day_in(tree[posted.organisation_id].time_zone, unit.now)
+    undo_entry(unit, posted.key, reversal_key(f"{REST}:{one.key}"), on, _came_to(unit, one.key, posted))
+    total, _ = _left_to_reverse(unit, posted.id)
+    group = group_money.group_of(unit.connection, one)
+    write_movement(unit, group, posted.organisation_id, one, "back", Money(-total, posted.currency), on)
+    return total
 
 
 def _left_to_reverse(unit: Unit, posted_id: object) -> tuple[int, dict[tuple[int, int | None], int]]:

@@ -87,6 +87,8 @@ def post_paid(unit: Unit, tree: Tree, chart: Chart, key: str, paid: Paid) -> boo
     given = {"sought": key, "operator_id": paid.operator_id, "carried": word, "number": number}
     rows = together(unit.connection, *ask_turn(unit, number), (_LOCKED, given))[-1]
     row = rows[0] if rows else unit.connection.execute(_LOCKED_GROUP, given).first()
+    if row is None:  # its household was merged while we waited for it: it is another's now
+        row = unit.connection.execute(_LOCKED, given).first()
     if row is None:
         return False
     one = read_collection(row)

@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import Connection, func, select
 
 from gateway.ledger.entries import Entry, Line, record
-from gateway.store.schema import entry, line
+from gateway.store.schema import entry, household, line
 from gateway.store.unit import Unit
 
 
@@ -19,11 +19,12 @@ def undo_entry(unit: Unit, key: str, its_key: str, on: date, taken_from: int | N
     """
     posted = unit.connection.execute(select(entry).where(entry.c.key == key)).one()
     lines = unit.connection.execute(select(line).where(line.c.entry_id == posted.id).order_by(line.c.id)).all()
+    now = _merged_since(unit.connection, {each.household_id for each in lines if each.household_id is not None})
     back = tuple(
         Line(
             each.account_id if taken_from is None or each.amount_minor < 0 else taken_from,
             -each.amount_minor,
-            each.household_id,
+            now.get(each.household_id, each.household_id),
         )
         for each in lines
     )
@@ -31,6 +32,16 @@ def undo_entry(unit: Unit, key: str, its_key: str, on: date, taken_from: int | N
         unit,
         Entry(its_key, posted.organisation_id, "corrections", posted.currency, on, back, reverses=posted.id),
     )
+
+
+def _merged_since(connection: Connection, ids: set[int]) -> dict[int | None, int]:
+    """Into which household each was merged, where it was: its money is there now."""
+    rows = connection.execute(
+        select(household.c.id, household.c.merged_into_id).where(
+            household.c.id.in_(ids), household.c.merged_into_id.is_not(None)
+        )
+    )
+    return {row.id: row.merged_into_id for row in rows}
 
 
 def undone_of(connection: Connection, key: str) -> int:

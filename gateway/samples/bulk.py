@@ -18,7 +18,8 @@ from gateway.membership.categories import OwnTariff
 from gateway.membership.dues import Year, dues_for
 from gateway.membership.people import Person
 from gateway.membership.plans import Plan
-from gateway.store.schema import beneficiary, entry, household, line, membership, phone
+from gateway.membership.sounding import keys_of
+from gateway.store.schema import beneficiary, entry, household, line, membership, name_key, phone
 from gateway.store.unit import Unit
 
 BLOCK = 1000  # households that are drawn and written, and ids that are taken, at a time
@@ -27,6 +28,7 @@ BLOCK = 1000  # households that are drawn and written, and ids that are taken, a
 _COLUMNS: dict[Table, tuple[str, ...]] = {
     household: ("id", "card", "section_id", "language", "registered_at"),
     beneficiary: ("household_id", "name", "sex", "birth_year", "relation", "joined_on"),
+    name_key: ("key", "household_id"),
     phone: ("msisdn", "household_id", "main"),
     membership: (
         "id", "household_id", "plan_id", "starts_on", "ends_on", "waiting_days", "beneficiaries", "enrolled_at",
@@ -82,6 +84,7 @@ class Bulk:
         new_id = next(self._household_ids)
         self._rows[household].append((new_id, card, section_id, language, _moment(on)))
         self._rows[beneficiary].extend((new_id, one.name, one.sex, one.birth_year, one.relation, on) for one in people)
+        self._rows[name_key].extend((key, new_id) for key in keys_of(one.name for one in people))
         self._rows[phone].extend((msisdn, new_id, True) for msisdn in phones)
         return new_id
 

@@ -1,13 +1,13 @@
 """Loads a small Beninese union as it could stand today: some households are paid up, some wait, some are behind.
 
 The union and its mutuelles are named in a published newsletter; their villages, staff, households, health facilities
-and the plan's figures are made up. All of its staff and one household have a PIN, so that every part of the menu can
-be tried.
+and the plan's figures are made up. Its staff, but for the administrator, and one household have a PIN, so that every
+part of the menu can be tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import count
@@ -66,6 +66,7 @@ MUTUELLES = {
 MTN, MOOV = "0150", "0155"
 BENEFICIARIES = 598
 _ANIMATOR_PLACE, _TREASURER_PLACE, _ADVISER_PLACE, _AGENT_PLACE, _FACILITY_PLACE = 900, 901, 910, 911, 920
+_ADMINISTRATOR_PLACE = 940
 
 STAFF_PIN = "4826"
 HOUSEHOLD_PIN = "2580"
@@ -133,9 +134,10 @@ class ToTry:
 
 @dataclass(frozen=True)
 class LoadedUnion(Loaded):
-    """What was added, and the phones to try it with."""
+    """What was added, the phones to try it with, and whose numbers open the office, by role."""
 
     to_try: tuple[ToTry, ...]
+    office: Mapping[str, str]
 
 
 def load_ouake(store: Store, network: Network, tell: Tell = lambda done, total, what: None) -> LoadedUnion:
@@ -166,7 +168,11 @@ def load_ouake(store: Store, network: Network, tell: Tell = lambda done, total, 
         ToTry(beninese_mobile(_AGENT_PLACE, MTN), f"an agent of {FACILITIES[0].name}", STAFF_PIN),
         ToTry(shared, "two households share it; one of them has the PIN", HOUSEHOLD_PIN),
     )
-    return LoadedUnion(len(sections), total, BENEFICIARIES, len(FACILITIES), to_try)
+    office = {
+        "treasurer": beninese_mobile(_TREASURER_PLACE, MTN),
+        "administrator": beninese_mobile(_ADMINISTRATOR_PLACE, MTN),
+    }
+    return LoadedUnion(len(sections), total, BENEFICIARIES, len(FACILITIES), to_try, office)
 
 
 def _found(unit: Unit, random: Random) -> tuple[int, dict[str, int], list[Books]]:
@@ -218,7 +224,7 @@ def _found_subsidy(unit: Unit, union: int, plan_id: int) -> _Subsidised:
 
 
 def _add_care(unit: Unit, union: int, mutuelles: dict[str, int], agreed_on: date) -> None:
-    """The facilities, the hospital's agreement with the union and the others' with a mutuelle; agents, the adviser."""
+    """The facilities, the hospital's agreement with the union, the others' with a mutuelle; the rest of the staff."""
     random = Random(f"{SEED}:care")
     _add_staff(unit, random, union, "adviser", _ADVISER_PLACE)
     agents = count(_AGENT_PLACE)
@@ -237,10 +243,11 @@ def _add_care(unit: Unit, union: int, mutuelles: dict[str, int], agreed_on: date
         )
         if one.agent:
             _add_staff(unit, random, partner, "agent", next(agents), added)
+    _add_staff(unit, random, union, "administrator", _ADMINISTRATOR_PLACE)
 
 
 def _lock_staff(unit: Unit, sealed: str) -> None:
-    """Give the same PIN to all who have a role here."""
+    """Give the same PIN to all who have a menu of their own on the phone."""
     treasurers = range(_TREASURER_PLACE, _TREASURER_PLACE + len(MUTUELLES))
     agents = range(_AGENT_PLACE, _AGENT_PLACE + sum(one.agent for one in FACILITIES))
     for place in (_ANIMATOR_PLACE, _ADVISER_PLACE, *treasurers, *agents):

@@ -1,7 +1,7 @@
 """Which aggregator is left alone, until when and why: one row each, which all workers share.
 
 One that isn't reached, or that leaves texts without an answer again and again, is left alone for longer each time. One
-without credit, or that refuses our settings, waits for a person: the treasurers at the top of the network are woken
+without credit, or that refuses our settings, waits for a person: the administrators at the top of the network are woken
 once, and it is tried again by itself. When its time has passed, one caller in the whole house tries it.
 """
 
@@ -226,13 +226,19 @@ class Aggregators:
         _queue(unit, trouble, "over", letters)
 
     def _keepers(self, connection: Connection) -> Iterator[tuple[Member, Organisation, str]]:
-        """The treasurers at the top of the network, each phone once, and their language."""
+        """The administrators at the top of the network, or the treasurers where there is none, and their language.
+
+        Each phone once.
+        """
         if self.network is None:
             return
         roots = {one.id: one for one in self.network.tree().by_id.values() if one.parent_id is None}
+        there = [one for one in everybody(connection) if one.organisation_id in roots]
+        run = {one.organisation_id for one in there if one.role == "administrator"}
         seen: set[str] = set()
-        for member in everybody(connection):
-            if member.role == "treasurer" and member.organisation_id in roots and member.msisdn not in seen:
+        for member in there:
+            wanted = "administrator" if member.organisation_id in run else "treasurer"
+            if member.role == wanted and member.msisdn not in seen:
                 if len(seen) == MOST_WOKEN:
                     return
                 seen.add(member.msisdn)

@@ -103,8 +103,10 @@ def rates(
     since: datetime | None = None,
     organisations: Collection[int] | None = None,
     campaign_id: int | None = None,
+    until: datetime | None = None,
 ) -> list[Rate]:
-    """What became of messages, those written since a moment, of some organisations, or of one campaign.
+    """What became of messages, those written since a moment and before another, of some organisations, or of one
+    campaign.
 
     ``operator_of`` names a number's mobile operator by its first ``prefix_characters``, and is asked once for each
     beginning that there is.
@@ -122,7 +124,7 @@ def rates(
             func.sum(message.c.parts * message.c.sends).label("parts"),
             func.sum(message.c.cost_e4).label("cost_e4"),
         )
-        .where(_those(since, organisations, campaign_id))
+        .where(_those(since, organisations, campaign_id, until))
         .group_by(*by)
     )
     found: dict[tuple[str, str, str], Outcome] = {}
@@ -137,11 +139,13 @@ def rates(
 
 
 def _those(
-    since: datetime | None, organisations: Collection[int] | None, campaign_id: int | None
+    since: datetime | None, organisations: Collection[int] | None, campaign_id: int | None, until: datetime | None
 ) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [true()]
     if since is not None:
         conditions.append(message.c.created_at >= since)
+    if until is not None:
+        conditions.append(message.c.created_at < until)
     if organisations is not None:
         conditions.append(message.c.organisation_id.in_(organisations))
     if campaign_id is not None:

@@ -56,11 +56,6 @@ def failing(connection: Connection, numbers: Sequence[str]) -> set[str]:
     )
 
 
-def is_failing(connection: Connection, msisdn: str) -> bool:
-    """The same for one number."""
-    return bool(failing(connection, [msisdn]))
-
-
 def unreachable(connection: Connection, cards: Sequence[str]) -> set[str]:
     """The cards, of some, whose households no SMS reaches: each of their main phones keeps failing."""
     if not cards:
@@ -83,6 +78,7 @@ class FailingNumber:
 
     msisdn: str
     card: str | None
+    household_id: int | None
     section_id: int | None
     failures: int
     since: datetime
@@ -90,20 +86,33 @@ class FailingNumber:
     reason: str
 
 
-def all_failing(connection: Connection, under: str | None = None) -> list[FailingNumber]:
-    """The marked numbers, those that fail the longest first; of households below the organisation with a path."""
+def all_failing(
+    connection: Connection, under: str | None = None, after: tuple[datetime, int] | None = None, most: int | None = None
+) -> list[FailingNumber]:
+    """The marked numbers, those that fail the longest first; of households below the organisation with a path.
+
+    ``after``: those that come after the first failure and the household of the last one seen.
+    """
     found = (
-        select(failing_number, household.c.card, household.c.section_id)
+        select(failing_number, household.c.id.label("household_id"), household.c.card, household.c.section_id)
         .outerjoin(phone, phone.c.msisdn == failing_number.c.msisdn)
         .outerjoin(household, household.c.id == phone.c.household_id)
         .where(marked())
-        .order_by(failing_number.c.since, failing_number.c.msisdn, household.c.card)
+        .order_by(failing_number.c.since, household.c.id, failing_number.c.msisdn)
     )
     if under is not None:
         found = found.join(organisation, organisation.c.id == household.c.section_id)
         found = found.where(organisation.c.path.startswith(under))
+    if after is not None:
+        since, household_id = after
+        later = and_(failing_number.c.since == since, household.c.id > household_id)
+        found = found.where(or_(failing_number.c.since > since, later))
+    if most is not None:
+        found = found.limit(most)
     return [
-        FailingNumber(row.msisdn, row.card, row.section_id, row.failures, row.since, row.last_at, row.reason)
+        FailingNumber(
+            row.msisdn, row.card, row.household_id, row.section_id, row.failures, row.since, row.last_at, row.reason
+        )
         for row in connection.execute(found)
     ]
 

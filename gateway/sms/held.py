@@ -19,7 +19,6 @@ from gateway.sms.outgoing import TOPIC, Outgoing, ask_messages
 from gateway.store.outbox import Ask, put
 from gateway.store.schema import message
 from gateway.store.together import Ask as Rows
-from gateway.store.together import together
 from gateway.store.unit import Unit
 
 # What the reason of a held message begins with; who it is for, of which kind it is and its amount follow. Of what is
@@ -70,12 +69,6 @@ def ask_later(unit: Unit, queue: str, after: timedelta, outgoing: Sequence[Outgo
     """Messages and the work of sending them a while from now, for :func:`~gateway.store.together.together`."""
     rows, (statement, work) = ask_messages(unit, queue, *outgoing)
     return rows, (statement, [{**each, "due_at": each["due_at"] + after} for each in _each(work)])
-
-
-def queue_later(unit: Unit, queue: str, after: timedelta, *outgoing: Outgoing) -> None:
-    """Write messages and the work of sending them a while from now."""
-    if outgoing:
-        together(unit.connection, *ask_later(unit, queue, after, outgoing))
 
 
 def _each(rows: Any) -> Iterable[dict[str, Any]]:

@@ -126,6 +126,20 @@ def group_taken_back(say: Say, number: str, amount: Money, name: str) -> str:
     return fit(write, name)
 
 
+def group_cash_corrected(say: Say, number: str, amount: Money, name: str) -> str:
+    """To a group's phone and the treasurer: cash that was recorded by mistake counts no more."""
+    return fit(
+        lambda shown: " ".join(
+            (
+                say("Receipt {number}: {amount} in cash from {name} was recorded by mistake.", number=number,
+                    amount=amount, name=shown),
+                say("It no longer counts."),
+            )
+        ),
+        name,
+    )  # fmt: skip
+
+
 def unfound(say: Say, number: str, card: str) -> str:
     """To whoever said that they paid: no money with this number of the operator's came."""
     said = say("Payment {number} was not found. Card {card}: nothing counted.", number=number, card=say.card(card))

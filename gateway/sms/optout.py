@@ -20,10 +20,9 @@ class Kind(Enum):
     RECEIPT = "receipt"  # of their own money, cover or household: what the law lets them be told all the same
     WORK = "work"  # to staff, of what they do for the mutuelle
     BOTH = "both"  # to the household a receipt, to staff their work
-    OTHER = "other"  # reminders, campaigns, news
 
 
-# By a message's event; one that isn't here is OTHER, and nobody gets it who has stopped SMS.
+# By a message's event; one that isn't here (reminders, campaigns, news) goes to nobody who has stopped SMS.
 KINDS = {
     "sms_answer": Kind.ANSWER,
     "sms_check": Kind.ANSWER,
@@ -54,14 +53,11 @@ KINDS = {
     "handover": Kind.WORK,
     "visit": Kind.WORK,
     "digest": Kind.WORK,
+    "figures": Kind.WORK,
+    "webhook_off": Kind.WORK,
     "sms_alarm": Kind.WORK,
     "campaign_try": Kind.WORK,
 }
-
-
-def kind_of(event: str) -> Kind:
-    """What an event's SMS is to the one who gets it."""
-    return KINDS.get(event, Kind.OTHER)
 
 
 def _events(*kinds: Kind) -> list[str]:

@@ -265,3 +265,16 @@ def _shorter(name: str) -> Iterator[str]:
             yield " ".join(words[:count])
     for length in range(len(words[0]) - 1 if words else 0, 0, -1):
         yield words[0][:length]
+
+
+def group_cash(say: Say, number: str, amount: Money, name: str) -> str:
+    """To a group's phone and the treasurer: cash came, and will be divided by the group's list."""
+    return fit(
+        lambda shown: " ".join(
+            (
+                say("Receipt {number}: {amount} in cash from {name}.", number=number, amount=amount, name=shown),
+                say("It will be divided by the group's list."),
+            )
+        ),
+        name,
+    )

@@ -102,6 +102,11 @@ def failures_of(connection: Connection, subject: str) -> int:
     return connection.scalar(select(attempt.c.failures).where(attempt.c.subject == subject)) or 0
 
 
+def waits_until(connection: Connection, subject: str) -> datetime | None:
+    """Until when nothing more is taken from ``subject``, past or not; None where it never had to wait."""
+    return connection.scalar(select(attempt.c.locked_until).where(attempt.c.subject == subject))
+
+
 def forgive(unit: Unit, subject: str, guesses: int) -> None:
     """Take back so many wrong guesses of ``subject``, never more than stand against it."""
     left = case((attempt.c.failures > guesses, attempt.c.failures - guesses), else_=0)

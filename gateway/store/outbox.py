@@ -178,6 +178,11 @@ def again(unit: Unit, task: Task, after: timedelta, fault: str | None = None) ->
     )
 
 
+def hold(unit: Unit, task: Task) -> None:
+    """Keep the claim on a row whose work takes longer than one, while it goes on."""
+    unit.connection.execute(update(outbox).where(_still_ours(task)).values(claimed_until=unit.now + CLAIM))
+
+
 def reopen(unit: Unit, task: Task, after: timedelta) -> None:
     """Let a row be done once more, though another took it over meanwhile, and may have closed it."""
     unit.connection.execute(

@@ -68,8 +68,26 @@ organisation = Table(
     Column("quiet_from", SmallInteger),  # the hours of the day between which nobody is written to who didn't ask
     Column("quiet_until", SmallInteger),
     Column("keeps_books", Boolean, nullable=False, server_default=text("false")),
+    Column("contact_name", String(60)),  # of the directory, each organisation's own: whom others ask for, and where
+    Column("contact_msisdn", String(16)),
+    Column("address", String(120)),
     CheckConstraint("kind in ('platform', 'promoter', 'union', 'mutuelle', 'section')", name="kind"),
     CheckConstraint("quiet_from between 0 and 23 and quiet_until between 0 and 23", name="quiet_hours"),
+)
+
+# Where an organisation stood before it moved below another, with all that is below it; rows are only ever added.
+organisation_move = Table(
+    "organisation_move",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("from_parent_id", "organisation"),  # NULL: it stood at the top
+    _ref("to_parent_id", "organisation", nullable=False),
+    Column("from_path", String(200), nullable=False),
+    Column("to_path", String(200), nullable=False),
+    Column("since", Date, nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("by_name", String(60), nullable=False),
 )
 
 service_code = Table(
@@ -94,7 +112,7 @@ staff = Table(
     Column("told", String(4)),  # of payments: each (NULL), all of an hour, or all of a day
     Column("told_until", Instant),  # what was posted by then is told
     UniqueConstraint("organisation_id", "msisdn", "role"),
-    CheckConstraint("role in ('treasurer', 'animator', 'agent', 'adviser')", name="role"),
+    CheckConstraint("role in ('treasurer', 'animator', 'agent', 'adviser', 'administrator')", name="role"),
     CheckConstraint("told in ('hour', 'day')", name="told"),
 )
 
@@ -114,6 +132,25 @@ facility = Table(
     Column("agreed_until", Date),
     CheckConstraint("kind in ('hospital', 'centre', 'clinic', 'pharmacy')", name="kind"),
     CheckConstraint("ownership in ('public', 'private', 'faith')", name="ownership"),
+)
+
+# What was agreed with a facility, each time: from when, until when, on which terms; rows are only ever added, and the
+# facility's own days say what counts now.
+facility_agreement = Table(
+    "facility_agreement",
+    metadata,
+    _id(),
+    _ref("facility_id", "facility", nullable=False, index=True),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("begins_on", Date, nullable=False),
+    Column("ends_on", Date),
+    Column("terms", Text),
+    Column("tariff", String(80)),  # which list of prices counts
+    Column("covers", String(400)),
+    Column("by_name", String(60)),  # NULL: written before this was kept
+    Column("at", Instant, nullable=False),
+    CheckConstraint("kind in ('agreed', 'renewed', 'ended')", name="kind"),
 )
 
 
@@ -201,9 +238,70 @@ household = Table(
     metadata,
     _id(),
     Column("card", String(9), nullable=False, unique=True),
-    _ref("section_id", "organisation", nullable=False, index=True),
+    _ref("section_id", "organisation", nullable=False),
     Column("language", String(2)),
-    Column("registered_at", Instant, nullable=False),
+    Column("registered_at", Instant, nullable=False, index=True),
+    _ref("merged_into_id", "household"),  # the same family under another card: what it had is there now
+    Index("ix_household_section_id_id", "section_id", "id"),
+)
+
+# A card that isn't given out any more and still leads to a household.
+card_alias = Table(
+    "card_alias",
+    metadata,
+    Column("card", String(9), primary_key=True),
+    _ref("household_id", "household", nullable=False, index=True),
+    Column("since", Instant, nullable=False),
+)
+
+# How the names of a household sound, word by word: whoever looks for one needn't spell it as it was written down.
+name_key = Table(
+    "name_key",
+    metadata,
+    Column("key", String(24), primary_key=True),
+    _ref("household_id", "household", primary_key=True, index=True),
+)
+
+# A register of members from a file: read, looked at, taken in, and perhaps taken out again.
+register_import = Table(
+    "register_import",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("file_name", String(120), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("columns", JSON, nullable=False),  # which of the file's columns is what
+    Column("state", String(8), nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    CheckConstraint("state in ('read', 'running', 'done', 'undoing', 'undone', 'dropped')", name="state"),
+)
+
+# A household of such a file as it was read, what is wrong with it, and which household it became.
+register_import_row = Table(
+    "register_import_row",
+    metadata,
+    _ref("import_id", "register_import", primary_key=True),
+    Column("number", Integer, primary_key=True),  # of its first line in the file, as people count
+    Column("content", JSON, nullable=False),
+    Column("faults", JSON, nullable=False),
+    Column("state", String(8), nullable=False),
+    _ref("household_id", "household", index=True),
+    CheckConstraint("state in ('good', 'wrong', 'known', 'taken', 'undone', 'kept')", name="state"),
+)
+
+# How many households of a section stood how on a day, counted once that day: what a chart of a year is drawn from.
+cover_tally = Table(
+    "cover_tally",
+    metadata,
+    _ref("section_id", "organisation", primary_key=True),
+    Column("on", Date, primary_key=True),
+    Column("state", String(10), primary_key=True),
+    Column("households", Integer, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("covered", Integer, nullable=False),
+    Column("counted_at", Instant, nullable=False),
 )
 
 # In which category a household is from a day on; rows are only ever added, and the newest of a day counts.
@@ -217,6 +315,61 @@ household_category = Table(
     Column("by_name", String(60), nullable=False),
     Column("reason", String(200), nullable=False),
     Column("written_at", Instant, nullable=False),
+)
+
+# Households proposed for other categories: printed for a meeting, validated there, applied from a day on.
+category_proposal = Table(
+    "category_proposal",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("title", String(80), nullable=False),
+    Column("state", String(10), nullable=False, index=True),
+    Column("made_by", String(60), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("met_on", Date),  # the meeting that validated it
+    Column("witnesses", JSON),  # their names
+    Column("validated_by", String(60)),  # whoever wrote down what the meeting decided
+    Column("validated_at", Instant),
+    Column("applies_on", Date),
+    Column("applied_by", String(60)),
+    Column("applied_at", Instant),
+    CheckConstraint("applied_by <> validated_by", name="two_people"),
+    CheckConstraint("state in ('proposed', 'printed', 'validated', 'applying', 'applied', 'withdrawn')", name="state"),
+)
+
+# A household of such a list; codes NULL: in no category.
+category_proposal_row = Table(
+    "category_proposal_row",
+    metadata,
+    _id(),
+    _ref("proposal_id", "category_proposal", nullable=False),
+    _ref("household_id", "household", nullable=False, index=True),
+    _ref("section_id", "organisation", nullable=False),  # where it belonged when it was proposed
+    Column("from_code", String(20)),
+    Column("to_code", String(20)),
+    Column("reason", String(200), nullable=False),
+    Column("proposed_by", String(60), nullable=False),
+    Column("decision", String(8)),
+    Column("decided_code", String(20)),
+    Column("state", String(8), nullable=False),
+    Column("skipped_because", String(12)),
+    UniqueConstraint("proposal_id", "household_id"),
+    CheckConstraint("decision in ('accepted', 'changed', 'refused')", name="decision"),
+    CheckConstraint("state in ('open', 'applied', 'kept', 'skipped')", name="state"),
+)
+
+# Who brought such a list from one state to the next, and when; rows are only ever added.
+category_proposal_event = Table(
+    "category_proposal_event",
+    metadata,
+    _id(),
+    _ref("proposal_id", "category_proposal", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("from_state", String(10)),
+    Column("to_state", String(10), nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("note", String(200)),
 )
 
 beneficiary = Table(
@@ -259,7 +412,7 @@ household_change = Table(
     metadata,
     _id(),
     _ref("household_id", "household", nullable=False, index=True),
-    Column("at", Instant, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
     Column("kind", String(12), nullable=False),
     Column("msisdn", String(16)),  # the phone it was asked from; NULL: from the office
     _ref("staff_id", "staff"),  # whoever did it for the household
@@ -297,7 +450,7 @@ request = Table(
     Column("kind", String(10), nullable=False),
     Column("category", String(12), nullable=False),
     _ref("organisation_id", "organisation", nullable=False, index=True),
-    _ref("household_id", "household"),
+    _ref("household_id", "household", index=True),
     Column("msisdn", String(16), nullable=False, index=True),
     Column("language", String(2), nullable=False),
     Column("text", String(400), nullable=False),
@@ -319,10 +472,12 @@ visit = Table(
     _ref("household_id", "household", nullable=False, index=True),
     _ref("beneficiary_id", "beneficiary", nullable=False),
     _ref("organisation_id", "organisation", nullable=False, index=True),  # the home mutuelle
-    _ref("staff_id", "staff", nullable=False),
+    _ref("staff_id", "staff"),  # who announced it by phone
+    _ref("api_key_id", "api_key"),  # which of the facility's own systems did
     Column("announced_at", Instant, nullable=False),
     Column("announced_on", Date, nullable=False),
     UniqueConstraint("facility_id", "beneficiary_id", "announced_on"),
+    Index("ix_visit_announced_on", "announced_on"),
 )
 
 membership = Table(
@@ -347,6 +502,83 @@ membership = Table(
     CheckConstraint("(left_on is null) = (left_told_on is null)", name="left"),
     CheckConstraint("ends_on >= starts_on", name="dates"),
 )  # fmt: skip
+
+# A household's number on a paper card or in other software, as it was typed; ``key`` is its plain letters and digits.
+# In one mutuelle a number is one household's.
+old_number = Table(
+    "old_number",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    _ref("organisation_id", "organisation", primary_key=True),
+    _ref("household_id", "household", nullable=False, index=True),
+    Column("written", String(40), nullable=False),
+    Column("since", Instant, nullable=False),
+)
+
+# A household that was merged into another, and all that moved, so that it can be undone.
+household_merge = Table(
+    "household_merge",
+    metadata,
+    _id(),
+    _ref("stays_id", "household", nullable=False, index=True),
+    _ref("goes_id", "household", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("by_name", String(60)),
+    Column("content", JSON, nullable=False),
+    Column("undone_at", Instant),
+    Column("undone_by", String(60)),
+)
+
+# What two households that are one family would have in common, as numbers made of it: who bears the same is compared.
+duplicate_key = Table(
+    "duplicate_key",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    _ref("household_id", "household", primary_key=True, index=True),
+)
+
+# Two households that look like one; ``organisation_id``: the lowest that both are below, whose people decide.
+duplicate_pair = Table(
+    "duplicate_pair",
+    metadata,
+    _id(),
+    _ref("one_id", "household", nullable=False),
+    _ref("other_id", "household", nullable=False, index=True),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("score", SmallInteger, nullable=False),  # of 100
+    Column("reasons", JSON, nullable=False),
+    Column("digest", String(32), nullable=False),  # of what was compared: asked again only once it has changed
+    Column("state", String(9), nullable=False),
+    Column("found_at", Instant, nullable=False),
+    UniqueConstraint("one_id", "other_id"),
+    Index("ix_duplicate_pair_list", "organisation_id", "state", "score", "id"),
+    CheckConstraint("state in ('open', 'same', 'different', 'unsure')", name="state"),
+    CheckConstraint("one_id < other_id", name="in_order"),
+)
+
+# What people decided about a pair, and undid: rows are only added.
+duplicate_event = Table(
+    "duplicate_event",
+    metadata,
+    _id(),
+    _ref("pair_id", "duplicate_pair", nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("what", String(12), nullable=False),
+    Column("by_name", String(60)),
+)
+
+# How far looking for such pairs has come below an organisation: whoever goes on begins behind ``after_id``.
+duplicate_run = Table(
+    "duplicate_run",
+    metadata,
+    _ref("organisation_id", "organisation", primary_key=True, autoincrement=False),
+    Column("after_id", RowId, nullable=False),
+    Column("until_id", RowId, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("households", BigInteger, nullable=False),
+    Column("pairs", BigInteger, nullable=False),
+)
 
 # --- ledger ---------------------------------------------------------------------------------------------------------
 
@@ -374,6 +606,12 @@ entry = Table(
     Column("recorded_at", Instant, nullable=False),
     Column("reverses_id", Uuid, ForeignKey("entry.id")),
     Index("ix_entry_organisation_id_happened_on", "organisation_id", "happened_on"),
+    Index(
+        "ix_entry_reverses_id",
+        "reverses_id",
+        sqlite_where=text("reverses_id is not null"),
+        postgresql_where=text("reverses_id is not null"),
+    ),
     Index(  # the few entries that no payment made
         "ix_entry_beside",
         "organisation_id",
@@ -396,7 +634,10 @@ line = Table(
     Column("amount_minor", BigInteger, nullable=False),  # debit positive, credit negative
     CheckConstraint("amount_minor <> 0", name="not_zero"),
     Index("ix_line_household_id", "household_id"),
-)
+    # Whose due has exactly this amount, about this day?
+    Index("ix_line_due", "account_id", "amount_minor", "due_on", sqlite_where=text("due_on is not null"),
+          postgresql_where=text("due_on is not null")),
+)  # fmt: skip
 
 # A list of what a subsidiser owes, as it was sent; its lines are lines of the ledger, each on one invoice at most.
 subsidy_invoice = Table(
@@ -479,6 +720,15 @@ collection = Table(
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("(household_id is null) <> (group_id is null)", name="for_whom"),
     Index("ix_collection_payer_created_at", "payer", "created_at"),
+    # The office's list, the newest first; and what came to nothing or was taken back, among many that were paid.
+    Index("ix_collection_organisation_id_created_at", "organisation_id", "created_at"),
+    Index(
+        "ix_collection_came_to_nothing",
+        "organisation_id",
+        "created_at",
+        sqlite_where=text("state in ('refused', 'expired', 'reversed')"),
+        postgresql_where=text("state in ('refused', 'expired', 'reversed')"),
+    ),
     # Without the provider: an index that began with it would be taken for looking up operators' numbers too.
     Index(
         "ix_collection_handle",
@@ -556,7 +806,9 @@ incoming = Table(
     UniqueConstraint("operator", "operator_id"),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("state in ('suspense', 'posted', 'returned')", name="state"),
-)
+    Index("ix_incoming_suspense", "organisation_id", "id", sqlite_where=text("state = 'suspense'"),
+          postgresql_where=text("state = 'suspense'")),
+)  # fmt: skip
 
 # A member says that they paid, by the operator's number; it covers nobody before the money is seen.
 declaration = Table(
@@ -588,7 +840,9 @@ money_case = Table(
     Column("closed_at", Instant),
     Column("closed_by", String(60)),
     Column("note", String(200)),
-)
+    Index("ix_money_case_open", "organisation_id", "id", sqlite_where=text("closed_at is null"),
+          postgresql_where=text("closed_at is null")),
+)  # fmt: skip
 
 # Money given back, asked for by one person and approved by another.
 refund = Table(
@@ -654,6 +908,79 @@ payer_group_member = Table(
     Column("group_id", RowId, ForeignKey("payer_group.id"), primary_key=True),
     Column("household_id", RowId, ForeignKey("household.id"), primary_key=True, index=True),
     Column("amount_minor", BigInteger),  # with the rule "fixed"
+)
+
+# What a group has paid that isn't divided: above zero what came, below zero what was divided of it or taken back.
+group_movement = Table(
+    "group_movement",
+    metadata,
+    _id(),
+    Column("key", String(80), nullable=False, unique=True),
+    _ref("group_id", "payer_group", nullable=False, index=True),
+    _ref("organisation_id", "organisation", nullable=False),  # in whose books it stands
+    _ref("collection_id", "collection", nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("happened_on", Date, nullable=False),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("kind in ('rest', 'cash', 'used', 'back')", name="kind"),
+    CheckConstraint("amount_minor <> 0", name="not_zero"),
+)
+
+# A list of what a group kept back from its members (harvest time): its payment is divided exactly by it, once.
+deduction = Table(
+    "deduction",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("group_id", "payer_group", nullable=False, index=True),
+    Column("label", String(80), nullable=False),
+    Column("file_name", String(120), nullable=False),
+    Column("digest", String(64), nullable=False),  # of the label and what is in the list, however it was saved
+    Column("rows_digest", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False, index=True),
+    _ref("replaces_id", "deduction"),
+    Column("by_name", String(60), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("asked_by", String(60)),  # whoever said that it is to be divided now
+    Column("asked_at", Instant),
+    Column("rest_to_group", Boolean, nullable=False, server_default=text("false")),
+    Column("decided_by", String(60)),
+    Column("decided_at", Instant),
+    Column("reason", String(200)),
+    CheckConstraint("decided_by <> asked_by or state = 'withdrawn'", name="two_people"),
+    CheckConstraint("state in ('read', 'waiting', 'proposed', 'posted', 'withdrawn')", name="state"),
+    Index("uq_deduction_used_once", "group_id", "digest", unique=True,
+          sqlite_where=text("state <> 'withdrawn'"), postgresql_where=text("state <> 'withdrawn'")),
+)  # fmt: skip
+
+deduction_row = Table(
+    "deduction_row",
+    metadata,
+    Column("deduction_id", RowId, ForeignKey("deduction.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # in the file, as people count
+    Column("named", String(80), nullable=False),
+    _ref("household_id", "household", index=True),
+    Column("amount_minor", BigInteger),
+    Column("faults", JSON, nullable=False),
+)
+
+# Money of which somebody said that it pays such a list: an operator's transaction, or (NULL) the group's own account;
+# ``collection_id``: the payment that it became, once it is divided.
+deduction_part = Table(
+    "deduction_part",
+    metadata,
+    _id(),
+    _ref("deduction_id", "deduction", nullable=False, index=True),
+    _ref("incoming_id", "incoming", unique=True),
+    _ref("collection_id", "collection"),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("amount_minor > 0", name="amount"),
 )
 
 # Cash that an animator took, on its way to the treasurer: two people, two phones.
@@ -773,6 +1100,29 @@ statement_profile = Table(
     Column("saved_by", String(60), nullable=False),
     Column("saved_at", Instant, nullable=False),
 )
+
+# A statement's file that somebody handed in, read and shown before it is taken in; the file itself is thrown away then.
+statement_upload = Table(
+    "statement_upload",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    _ref("wallet_id", "wallet"),  # NULL until somebody, or the file, says whose it is
+    Column("file_name", String(120), nullable=False),
+    Column("size", Integer, nullable=False),  # in bytes
+    Column("content", LargeBinary),
+    Column("hints", JSON, nullable=False),  # how it is to be read: a profile, the order of dates, the days it is of
+    Column("state", String(8), nullable=False),
+    Column("found", JSON, nullable=False),  # what it says, why it can't be read, or what came of it
+    Column("done", Integer, nullable=False, server_default=text("0")),  # lines read or matched by now
+    _ref("statement_id", "statement"),
+    Column("by_name", String(60), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    CheckConstraint("state in ('new', 'read', 'wrong', 'asked', 'taken', 'dropped')", name="state"),
+    Index("ix_statement_upload_open", "organisation_id", "id", sqlite_where=text("finished_at is null"),
+          postgresql_where=text("finished_at is null")),
+)  # fmt: skip
 
 # Where a statement and the books don't agree; nothing here is ever deleted, and its story says who settled it how.
 difference = Table(
@@ -971,7 +1321,7 @@ message = Table(
     Column("id", Uuid, primary_key=True),
     Column("key", String(80), nullable=False, unique=True),
     _ref("organisation_id", "organisation", nullable=False, index=True),
-    _ref("household_id", "household"),
+    _ref("household_id", "household", index=True),
     Column("event", String(20), nullable=False),
     Column("msisdn", String(16), nullable=False, index=True),  # empty: of a household that has no phone
     Column("language", String(2), nullable=False),
@@ -1007,6 +1357,12 @@ message = Table(
         sqlite_where=text("state = 'sent'"),
         postgresql_where=text("state = 'sent'"),
     ),
+    Index(  # what SMS cost in some days
+        "ix_message_cost",
+        "handed_at",
+        sqlite_where=text("cost_e4 is not null"),
+        postgresql_where=text("cost_e4 is not null"),
+    ),
     Index(
         "ix_message_campaign",
         "campaign_id",
@@ -1015,6 +1371,260 @@ message = Table(
         sqlite_where=text("campaign_id is not null"),
         postgresql_where=text("campaign_id is not null"),
     ),
+)
+
+# --- indicators: what they are measured against, what was counted, and who is told -----------------------------------
+
+# How many people an organisation's area has that its members could be (*population cible*), from a day on; rows are
+# only ever added, and the newest of a day counts.
+target_population = Table(
+    "target_population",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("since", Date, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("source", String(120), nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    CheckConstraint("people > 0", name="people"),
+)
+
+# What was counted of a period, by organisation: sums that add up, so that every tier above has its figures from them.
+indicator_sum = Table(
+    "indicator_sum",
+    metadata,
+    _ref("organisation_id", "organisation", primary_key=True),
+    Column("period", String(7), primary_key=True),  # 2026, 2026Q3, 2026-11
+    Column("sums", JSON, nullable=False),
+    Column("counted_at", Instant, nullable=False),
+)
+
+# Who gets five figures of an organisation by SMS, on which day of the month: a member of staff, or all of a role there.
+figures_letter = Table(
+    "figures_letter",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("staff_id", "staff"),
+    Column("role", String(16)),
+    Column("day", SmallInteger, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_by", String(60)),
+    CheckConstraint("(staff_id is null) <> (role is null)", name="reader"),
+    CheckConstraint("day between 1 and 28", name="day"),
+)
+
+# --- privacy: what people agreed to, who looked at them, what they asked for, what was forgotten ----------------------
+
+# Who was shown a household's record, once for each hour; forgotten after a time.
+household_look = Table(
+    "household_look",
+    metadata,
+    _ref("household_id", "household", primary_key=True, autoincrement=False),
+    Column("doer", String(24), primary_key=True),  # "login:12", "key:3", or "command:" and a digest of the name
+    Column("hour", Instant, primary_key=True, index=True),
+    Column("by_name", String(60), nullable=False),
+    Column("how", String(8), nullable=False),
+    CheckConstraint("how in ('office', 'api', 'command')", name="how"),
+)
+
+# What a household is told and agrees to, in an organisation's own words; rows are only ever added.
+consent_text = Table(
+    "consent_text",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("text", String(400), nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    UniqueConstraint("organisation_id", "language", "version"),
+)
+
+# What a household agreed to, or took back; rows are only ever added, and the newest counts.
+consent = Table(
+    "consent",
+    metadata,
+    _id(),
+    _ref("household_id", "household", nullable=False, index=True),
+    Column("given", Boolean, nullable=False),
+    Column("way", String(8), nullable=False),
+    _ref("text_id", "consent_text"),  # NULL: the text that Cotisa comes with
+    Column("language", String(2), nullable=False),
+    Column("on", Date, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by_name", String(60)),  # NULL: the household itself, by its phone
+    CheckConstraint("way in ('ussd', 'sms', 'paper', 'office', 'import', 'api')", name="way"),
+)
+
+# Somebody wants to know what is kept about their household.
+data_request = Table(
+    "data_request",
+    metadata,
+    _id(),
+    _ref("household_id", "household", nullable=False, index=True),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("asked_by", String(80), nullable=False),
+    Column("checked", String(120), nullable=False),  # how it was made sure who they are
+    Column("asked_on", Date, nullable=False),
+    Column("due_on", Date, nullable=False),
+    Column("written_at", Instant, nullable=False),
+    Column("by_name", String(60), nullable=False),
+    Column("answered_at", Instant),
+    Column("answered_by", String(60)),
+    CheckConstraint("(answered_at is null) = (answered_by is null)", name="answered"),
+)
+
+# How many years an organisation and those below it keep who has left; rows are only ever added, the newest counts.
+keeping_time = Table(
+    "keeping_time",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("years", SmallInteger, nullable=False),
+    Column("source", String(120), nullable=False),  # the law or the decision that says so
+    Column("by_name", String(60), nullable=False),
+    Column("written_at", Instant, nullable=False),
+    CheckConstraint("years between 1 and 30", name="years"),
+)
+
+# A household that is to be made nameless, or is: asked for by one person, done by another.
+erasure = Table(
+    "erasure",
+    metadata,
+    _ref("household_id", "household", primary_key=True, autoincrement=False),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("asked_by", String(60), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("decided_by", String(60)),
+    Column("done_at", Instant),
+    Column("counts", JSON),  # how many rows of each table were changed
+    CheckConstraint("state in ('asked', 'dropped', 'done')", name="state"),
+    CheckConstraint("decided_by <> asked_by or state = 'dropped'", name="two_people"),
+    Index("ix_erasure_organisation_id_state", "organisation_id", "state"),
+)
+
+# --- the office: who may enter, who is inside, what they did ----------------------------------------------------------
+
+# Somebody who may enter the office's pages: what they may do there follows from their roles, by their number.
+login = Table(
+    "login",
+    metadata,
+    _id(),
+    Column("msisdn", String(16), nullable=False, unique=True),
+    Column("name", String(60), nullable=False),
+    Column("language", String(2)),
+    Column("password", String(120)),  # an argon2 hash; NULL: none chosen yet
+    Column("password_at", Instant),
+    Column("totp_secret", String(200)),  # sealed with the installation's key
+    Column("totp_on_at", Instant),  # NULL: not in use yet
+    Column("totp_step", BigInteger),  # the last half minute whose code was taken: a code works once
+    Column("created_at", Instant, nullable=False),
+)
+
+# A link that lets somebody choose a password, once; what is kept is a digest of it.
+login_link = Table(
+    "login_link",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    _ref("login_id", "login", nullable=False, index=True),
+    Column("made_by", String(60), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+# Codes for whoever has lost their second factor: digests, each good once.
+login_recovery = Table(
+    "login_recovery",
+    metadata,
+    _ref("login_id", "login", primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("used_at", Instant),
+)
+
+passkey = Table(
+    "passkey",
+    metadata,
+    _id(),
+    _ref("login_id", "login", nullable=False, index=True),
+    Column("credential", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("signs", BigInteger, nullable=False),  # the authenticator's own count
+    Column("name", String(40), nullable=False),
+    Column("added_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+# Somebody who is inside, on one device; the cookie holds what the digest was made of.
+login_session = Table(
+    "login_session",
+    metadata,
+    _id(),
+    Column("digest", String(64), nullable=False, unique=True),
+    _ref("login_id", "login", nullable=False, index=True),
+    Column("started_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("address", String(45), nullable=False),
+    Column("agent", String(120), nullable=False),
+    Column("ended_at", Instant),
+)
+
+# Who did what in the office, when, from where: never changed or deleted, and the database sees to it.
+office_event = Table(
+    "office_event",
+    metadata,
+    _id(),
+    Column("at", Instant, nullable=False, index=True),
+    _ref("login_id", "login", index=True),
+    Column("by_name", String(60), nullable=False),
+    _ref("organisation_id", "organisation", index=True),  # whose affair it is; NULL: the installation's
+    Column("what", String(40), nullable=False),
+    Column("about", String(80), nullable=False),
+    Column("address", String(45), nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Index("ix_office_event_about", "about"),
+)
+
+# --- other systems: their keys, and what they asked for once ---------------------------------------------------------
+
+# What another system proves itself with: of the key itself a digest is kept. It counts for its organisation and below.
+api_key = Table(
+    "api_key",
+    metadata,
+    _id(),
+    Column("prefix", String(12), nullable=False, unique=True),  # how people tell keys apart; it opens nothing
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("name", String(60), nullable=False),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("facility_id", "facility"),  # a facility's own: it asks about any card of the network, and little else
+    Column("scopes", JSON, nullable=False),
+    Column("made_by", String(60), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("revoked_by", String(60)),
+    Column("last_used_at", Instant),  # to the hour
+)
+
+# What a key asked for under a name of its own (Idempotency-Key), and what it was answered: a repeat gets the same.
+api_answer = Table(
+    "api_answer",
+    metadata,
+    _ref("api_key_id", "api_key", primary_key=True),
+    Column("once", String(64), primary_key=True),  # a digest of the name
+    Column("asked", String(64), nullable=False),  # a digest of what was asked
+    Column("status", SmallInteger, nullable=False),
+    Column("place", String(200)),  # where what was made is found
+    Column("body", JSON, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
 )
 
 # --- what keeps effects single and jobs honest ------------------------------------------------------------------------
@@ -1090,4 +1700,149 @@ lease = Table(
     Column("period", BigInteger, nullable=False),
     Column("holder", String(80), nullable=False),
     Column("taken_at", Instant, nullable=False),
+)
+
+# --- a national DHIS2 -------------------------------------------------------------------------------------------------
+
+# Which organisation unit (by its UID) an organisation is there.
+dhis2_place = Table(
+    "dhis2_place",
+    metadata,
+    _ref("organisation_id", "organisation", primary_key=True),
+    Column("org_unit", String(11), nullable=False, unique=True),
+)
+
+# What is sent as which data element of which data set: a figure, or a part of it, of periods of so many months.
+dhis2_element = Table(
+    "dhis2_element",
+    metadata,
+    Column("data_element", String(11), primary_key=True),
+    Column("category_option_combo", String(11), primary_key=True),  # empty: the default one
+    Column("months", SmallInteger, primary_key=True),
+    Column("data_set", String(11), nullable=False),
+    Column("figure", String(40), nullable=False),  # households, recovery:XOF
+    Column("part", String(11), nullable=False),
+    CheckConstraint("months in (1, 3, 12)", name="months"),
+    CheckConstraint("part in ('value', 'percent', 'numerator', 'denominator')", name="part"),
+)
+
+# What was sent, and what its server said of it; written before the call, with the answer behind it.
+dhis2_sending = Table(
+    "dhis2_sending",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("period", String(7), nullable=False),
+    Column("data_set", String(11), nullable=False),
+    Column("sent_values", Integer, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("imported", Integer),
+    Column("updated", Integer),
+    Column("ignored", Integer),
+    Column("said", String(200)),
+    CheckConstraint("state in ('sending', 'taken', 'partly', 'refused', 'unknown')", name="state"),
+)
+
+# --- webhooks: other systems that are told of what happens ------------------------------------------------------------
+
+webhook = Table(
+    "webhook",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),  # told of what happens here and below
+    Column("url", String(300), nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("secret", String(400), nullable=False),  # by which they check what they get: sealed with SECRET_KEY
+    Column("made_at", Instant, nullable=False),
+    Column("made_by", String(60), nullable=False),
+    Column("failed_at", Instant),  # the last try, where it came to nothing, and of which delivery
+    Column("failed_key", String(60)),
+    Column("disabled_at", Instant),
+    Column("disabled_because", String(80)),
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    _id(),
+    Column("key", String(60), nullable=False, unique=True),  # the endpoint and the event
+    _ref("webhook_id", "webhook", nullable=False, index=True),
+    Column("event", String(30), nullable=False),
+    Column("happened_at", Instant, nullable=False),
+    Column("data", JSON, nullable=False),  # ids and card numbers, no names and no phones
+    Column("created_at", Instant, nullable=False),
+    Column("state", String(10), nullable=False, server_default=text("'open'")),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    Column("said", String(80)),
+    Column("tried_at", Instant),
+    CheckConstraint("state in ('open', 'done', 'given up')", name="state"),
+)
+
+# How far each source of events was followed.
+webhook_mark = Table(
+    "webhook_mark",
+    metadata,
+    Column("source", String(20), primary_key=True),
+    Column("behind_id", BigInteger, nullable=False),
+)
+
+# --- management software: members and payments, both ways -------------------------------------------------------------
+
+# What was handed out, and whether it was taken there: the next goes on from the last that was.
+software_exchange = Table(
+    "software_exchange",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    Column("made_at", Instant, nullable=False),
+    Column("digest", String(64), nullable=False),  # of the file of members
+    Column("taken_at", Instant),
+    Column("taken_by", String(60)),
+)
+
+# What both sides said of somebody when they last agreed, field by field.
+software_agreed = Table(
+    "software_agreed",
+    metadata,
+    _ref("beneficiary_id", "beneficiary", primary_key=True),
+    Column("content", JSON, nullable=False),
+    Column("version", String(16), nullable=False),  # of the row that was taken there
+    Column("agreed_at", Instant, nullable=False),
+)
+
+# A field that was changed on both sides since: it waits for somebody who decides.
+software_conflict = Table(
+    "software_conflict",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False, index=True),
+    _ref("household_id", "household", nullable=False, index=True),
+    _ref("beneficiary_id", "beneficiary", nullable=False),
+    Column("field", String(12), nullable=False),
+    Column("agreed", String(80)),  # NULL: the two sides never agreed
+    Column("ours", String(80), nullable=False),
+    Column("theirs", String(80), nullable=False),
+    Column("agreed_at", Instant),
+    Column("seen_at", Instant, nullable=False),
+    Column("state", String(6), nullable=False, server_default=text("'open'")),
+    Column("settled_at", Instant),
+    Column("settled_by", String(60)),
+    CheckConstraint("state in ('open', 'ours', 'theirs', 'same')", name="state"),
+    Index("uq_software_conflict_open", "beneficiary_id", "field", unique=True,
+          sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
+)  # fmt: skip
+
+# A payment recorded there, by its key there: taken in once.
+software_payment = Table(
+    "software_payment",
+    metadata,
+    _id(),
+    _ref("organisation_id", "organisation", nullable=False),
+    Column("key", String(40), nullable=False),
+    Column("content", String(120), nullable=False),  # its day, amount and card: it can't come as another
+    _ref("incoming_id", "incoming", index=True),
+    Column("taken_at", Instant, nullable=False),
+    UniqueConstraint("organisation_id", "key"),
 )

@@ -39,7 +39,7 @@ def _complain(unit: Unit, tree: Tree, asked: Asked) -> Reply:
     say = Say(asked.language)
     if not _is_said(asked.written):
         return Reply(texts.how_to_complain(say))
-    family = own(asked.households, None)
+    family = own(unit.connection, asked.households, None)
     if family is not None and family.pin:
         family = None  # in the menu too, a household's name stands under a complaint only behind its PIN
 

@@ -37,7 +37,7 @@ def _about(called: names.Names, write: Callable[[Say, Sequence[Standing], bool],
 def _answer(unit: Unit, asked: Asked, write: Callable[[Say, Sequence[Standing], bool], str]) -> Reply:
     say = Say(asked.language)
     _, card = split_card(without_fillers(plain(asked.written)))
-    one = own(asked.households, card)
+    one = own(unit.connection, asked.households, card)
     if card is not None and one is None:
         return Reply(texts.not_this_phones(say))
     if one is None and len(asked.households) > MOST_IN_ONE:

@@ -70,7 +70,7 @@ def _declare(unit: Unit, tree: Tree, chart: Chart, asked: Asked) -> Reply:
     say, paid = Say(asked.language), _read(asked.written)
     if paid is None:
         return Reply(answers.how_to_declare(say))
-    family = own(asked.households, paid.card)
+    family = own(unit.connection, asked.households, paid.card)
     if family is None:
         return Reply(answers.which_card(say))
     if family.pin:

@@ -82,7 +82,7 @@ def _pay(services: Services, unit: Unit, tree: Tree, asked: Asked) -> Reply | No
         return Reply(texts.how_to_pay(say)) if asked.households or wish is not None else None
     # No menu is open over which a prompt couldn't come.
     doing = Doing(replace(services, push_delay=timedelta()), unit, asked.key, asked.sender, asked.language, asked.home)
-    family = own(asked.households, wish.card)
+    family = own(unit.connection, asked.households, wish.card)
     if family is None and wish.card is None:
         return Reply(texts.which_card_to_pay(say))
     if family is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
 from gateway.kernel.card import BadCard, read_card
-from gateway.membership.households import Household
+from gateway.membership.households import Household, leading_to
 
 # What people write around a number.
 FILLERS = frozenset(
@@ -38,11 +40,14 @@ def only_a_card(tokens: Sequence[str]) -> bool:
     return not split_card(tokens)[0]
 
 
-def own(households: Sequence[Household], card: str | None) -> Household | None:
-    """The phone's household with a card; without one, the only household of the phone."""
+def own(connection: Connection, households: Sequence[Household], card: str | None) -> Household | None:
+    """The phone's household with a card, or with an old one that leads to it; without one, the phone's only one."""
     if card is None:
         return households[0] if len(households) == 1 else None
-    return next((one for one in households if one.card == card), None)
+    found = next((one for one in households if one.card == card), None)
+    if found is None and households and (old := leading_to(connection, card)) is not None:
+        found = next((one for one in households if one.id == old), None)
+    return found
 
 
 def _card(tokens: Sequence[str]) -> str | None:

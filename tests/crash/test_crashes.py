@@ -22,8 +22,6 @@ from sqlalchemy import text
 
 from tests.crash.house import House, new_folder, wait_for
 
-pytestmark = pytest.mark.crash
-
 SEEDS = [int(seed) for seed in os.environ.get("CRASH_SEEDS", "1").split()]
 PAYMENTS = int(os.environ.get("CRASH_PAYMENTS", "24"))
 KILLS = int(os.environ.get("CRASH_KILLS", "4"))
@@ -82,6 +80,7 @@ def test_workers_are_killed_while_payments_run(house: House, seed: int) -> None:
     house.check_the_books(payers)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("empty", [False, True], ids=["with what it had written", "with nothing"])
 def test_redis_is_killed_while_payments_run(house: House, empty: bool) -> None:
     payers = house.pay(8, slow=0.05, callback={"times": 2, "delay": 0.1})
@@ -93,6 +92,7 @@ def test_redis_is_killed_while_payments_run(house: House, empty: bool) -> None:
     house.check_the_books(payers)
 
 
+@pytest.mark.long
 def test_the_web_is_killed_while_operators_call(house: House) -> None:
     """Whatever was answered with 200 is stored: first the web's workers are killed, then their master."""
     chance, over = random.Random(SEEDS[0]), threading.Event()
@@ -126,6 +126,7 @@ def test_the_web_is_killed_while_operators_call(house: House) -> None:
     assert acknowledged <= house.notices()
 
 
+@pytest.mark.long
 def test_postgresql_is_stopped_and_comes_back(house: House) -> None:
     """While it is away nothing is acknowledged; afterwards everything is finished by the processes that were there."""
     payers = house.pay(6, slow=0.1, callback={"times": 2, "delay": 0.1})
@@ -146,6 +147,7 @@ def test_postgresql_is_stopped_and_comes_back(house: House) -> None:
     assert {child: house.pid(child) for child in house.family.children} == before
 
 
+@pytest.mark.long
 def test_of_two_schedulers_one_sweeps_each_second(house: House) -> None:
     """A primary key in the log would have refused a second one; and all along no second was left out for long."""
 

@@ -333,7 +333,7 @@ def test_last_nights_backup_is_put_back_and_the_days_money_comes_again(
 # E9: a new version in the middle of calls
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_web_processes_are_exchanged_one_after_the_other_while_families_register(
     place: Place, on_sqlite: str, redis_server: PrivateRedis
 ) -> None:

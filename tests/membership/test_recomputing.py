@@ -146,7 +146,10 @@ def test_who_left_before_the_first_year_began_is_a_newcomer_again(village: Villa
         years = connection.scalars(select(membership.c.id).where(membership.c.household_id == scene.household_id)).all()
         first = {
             year: connection.scalar(
-                select(line.c.amount_minor).where(line.c.membership_id == year, line.c.due_on.is_not(None)).limit(1)
+                select(line.c.amount_minor)
+                .where(line.c.membership_id == year, line.c.due_on.is_not(None))
+                .order_by(line.c.id)
+                .limit(1)
             )
             for year in years
         }

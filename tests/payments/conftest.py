@@ -14,6 +14,8 @@ from gateway.kernel.clock import FixedClock
 from gateway.network.organisations import Network
 from gateway.payments.web import payments_blueprint
 from gateway.store.unit import Store
+from tests.payments.deeds import group_of, three_families
+from tests.payments.harvest import Harvest
 from tests.payments.providers.mtn_momo_play import MomoPlay
 from tests.payments.village import SECRET, Village, found
 
@@ -65,3 +67,10 @@ def webhook(village: Village) -> Iterator[str]:
     yield url
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def harvest(office: Village) -> Harvest:
+    """The cooperative of three families in that village."""
+    homes = three_families(office)
+    return Harvest(office, homes, group_of(office, homes))

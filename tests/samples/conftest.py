@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,15 +17,16 @@ from gateway.network.organisations import Network
 from gateway.samples.pamusab import load_pamusab
 from gateway.store.engine import open_engine
 from gateway.store.unit import Store
+from tests.conftest import EACH_KIND
 from tests.databases import make_database
-from tests.samples.helpers import DEFAULTS, KINDS, Load, Sample, report
+from tests.samples.helpers import DEFAULTS, Load, Sample, report
 
 
 @pytest.fixture(scope="session")
 def loaded(quick_folder: Path, sqlite_template: Path, postgres: str, postgres_template: str) -> Iterator[Load]:
     """``loaded("sqlite", 2019, 2020)``: the network with these years, not to be changed.
 
-    All are loaded from the first use on, two at a time: the one waits for PostgreSQL while the other works on SQLite.
+    A kind of database has all its years loaded from its first use on, two at a time.
     """
 
     def empty(kind: str) -> str:
@@ -47,16 +48,21 @@ def loaded(quick_folder: Path, sqlite_template: Path, postgres: str, postgres_te
         return Sample(store, network, reports)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        wanted = [(kind, *years) for years in ((2019, 2020), (2020,)) for kind in ("postgresql", "sqlite")]
-        loads = {one: pool.submit(load, *one) for one in wanted}
-        yield lambda *one: loads[one].result()
+        loads: dict[tuple[str | int, ...], Future[Sample]] = {}
+
+        def loaded_once(kind: str, *years: int) -> Sample:
+            if (kind, *years) not in loads:
+                loads.update({(kind, *each): pool.submit(load, kind, *each) for each in ((2019, 2020), (2020,))})
+            return loads[kind, *years].result()
+
+        yield loaded_once
     for one in loads.values():
         one.result().store.close()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=EACH_KIND)
 def kind(request: pytest.FixtureRequest) -> str:
-    """Each kind of database in turn."""
+    """Each kind of database in turn; SQLite in long runs."""
     return str(request.param)
 
 

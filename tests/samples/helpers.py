@@ -10,7 +10,6 @@ from gateway.network.report import NetworkReport, network_report
 from gateway.store.unit import Store
 
 DEFAULTS = Defaults(country="BJ", currency="XOF", time_zone="Africa/Porto-Novo", language="fr", septets=160)
-KINDS = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ LATE_2020 = date(2020, 12, 20)  # nobody waits any more, no year is over
 @pytest.fixture
 def people(loaded: Load) -> Sample:
     """2020 alone on one database, for what is drawn before any database is asked; both hold the same, says a test."""
-    return loaded("sqlite", 2020)
+    return loaded("postgresql", 2020)
 
 
 # --- numbers and people -----------------------------------------------------------------------------------------------
@@ -120,6 +120,7 @@ def test_sections_differ_in_size(people: Sample) -> None:
     assert min(counts) < sorted(counts)[len(counts) // 2] / 3
 
 
+@pytest.mark.long
 def test_both_databases_hold_the_same_people(loaded: Load) -> None:
     def digest(sample: Sample) -> str:
         with sample.store.read() as connection:

@@ -86,7 +86,7 @@ def test_a_year_without_members_is_empty(only_2020: Sample) -> None:
 
 
 def test_the_table_for_people(loaded: Load) -> None:
-    assert as_text(loaded("sqlite", 2019, 2020).reports[2020], FRENCH).splitlines() == [
+    assert as_text(loaded("postgresql", 2019, 2020).reports[2020], FRENCH).splitlines() == [
         "Promoteur    Sections 2019  Ménages 2019  Bénéficiaires 2019  Sections 2020  Ménages 2020  Bénéficiaires 2020  Croissance  Fidélisation",  # noqa: E501
         "-" * 135,
         "FEMUSCABU               28         4 356              25 615             32         4 171              23 070      -4,2 %        81,0 %",  # noqa: E501
@@ -97,13 +97,13 @@ def test_the_table_for_people(loaded: Load) -> None:
         "-" * 135,
         "Total                  118        17 345              88 395            125        20 312              99 560     +17,1 %        65,0 %",  # noqa: E501
     ]
-    assert as_text(loaded("sqlite", 2020).reports[2020]).splitlines()[-1] == (
+    assert as_text(loaded("postgresql", 2020).reports[2020]).splitlines()[-1] == (
         "Total                  125           20 312              99 560"
     )
 
 
 def test_the_report_for_programs(loaded: Load) -> None:
-    found = as_json(loaded("sqlite", 2019, 2020).reports[2020])
+    found = as_json(loaded("postgresql", 2019, 2020).reports[2020])
     assert found["total"] == {
         "code": "pamusab",
         "name": "PAMUSAB",
@@ -115,7 +115,7 @@ def test_the_report_for_programs(loaded: Load) -> None:
         "growth": 0.1711,
         "loyalty": 0.65,
     }
-    alone = as_json(loaded("sqlite", 2020).reports[2020])["total"]
+    alone = as_json(loaded("postgresql", 2020).reports[2020])["total"]
     assert isinstance(alone, dict)
     assert {key: alone[key] for key in ("previous_year", "renewed", "growth", "loyalty")} == dict.fromkeys(
         ("previous_year", "renewed", "growth", "loyalty")

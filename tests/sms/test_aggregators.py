@@ -201,6 +201,17 @@ def test_a_down_line_wakes_nobody(store: Store, union: Network, clock: FixedCloc
 
 
 @on_sqlite
+def test_administrators_at_the_top_are_woken_in_the_treasurers_place(store: Store, union: Network) -> None:
+    with store.write() as unit:
+        tree = union.tree()
+        add(unit, tree.named("u").id, "Administrateur", "administrator", "+2290166000004", None)
+        add(unit, tree.named("m").id, "Autre", "administrator", "+2290166000005", None)
+    relay, _ = relay_of(store, union, africastalking=[NO_CREDIT], smpp=[])
+    relay.send("x", NUMBER)
+    assert [to for to, _ in written(store)] == ["+2290166000004"]
+
+
+@on_sqlite
 def test_a_network_without_treasurers_at_its_top_stops_nothing(store: Store, network: Network, books: int) -> None:
     relay, _ = relay_of(store, network, africastalking=[NO_CREDIT], smpp=[])
     assert isinstance(relay.send("x", NUMBER), Handed)

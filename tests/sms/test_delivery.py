@@ -11,23 +11,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import Row, event, insert, select, update
 
-from gateway.cli import cli
 from gateway.kernel.clock import FixedClock
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import add_organisation
 from gateway.settings import Settings
 from gateway.sms.africastalking import NAME, AfricasTalking
 from gateway.sms.delivery import AT_ONCE, UNKNOWN_AFTER, Rate, give_up_waiting, rates
-from gateway.sms.failing import MARKED_AFTER, all_failing, count_failures, failing, forgive, is_failing, unreachable
+from gateway.sms.failing import MARKED_AFTER, all_failing, count_failures, failing, forgive, unreachable
 from gateway.sms.port import Answer, Handed, Refused, Report, SmsPort, TryAgain, Unsure
 from gateway.sms.recording import record_all
 from gateway.sms.reports import FINAL, Source, apply_report
 from gateway.store.schema import failing_number, household, message, notice, phone
 from gateway.store.unit import Store, Unit
 from gateway.wiring import Runtime
+from tests.commands import Run, runner
 from tests.sms.helpers import NUMBER, SECRET, on_sqlite
 from workers.schedule import rounds
 
@@ -390,7 +389,6 @@ def test_when_a_number_is_marked(store: Store, clock: FixedClock, reasons: list[
         clock.move(timedelta(days=1))
     with store.read() as connection:
         assert failing(connection, [NUMBER, number(1)]) == ({NUMBER} if marked else set())
-        assert is_failing(connection, NUMBER) is marked
         assert failing(connection, []) == set()
 
 
@@ -546,24 +544,9 @@ def test_what_became_of_messages(store: Store, clock: FixedClock, books: int, se
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Callable[..., str]]:
+def run(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[Run]:
     """Runs one of the commands; a fault is raised."""
-    for name, value in {
-        "DATABASE_URL": database_url,
-        "REDIS_URL": "redis://127.0.0.1:1/0",
-        "SECRET_KEY": "s" * 32,
-        "WEBHOOK_SECRET": "w" * 32,
-        "PUBLIC_URL": "https://cotisa.invalid",
-        "TIME_ZONE": "Africa/Porto-Novo",
-    }.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str) -> str:
-        result = CliRunner().invoke(cli, ("sms", *words), catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    yield run
+    yield runner(monkeypatch, database_url, "sms", TIME_ZONE="Africa/Porto-Novo")
     logging.getLogger().setLevel(logging.WARNING)
 
 

@@ -56,6 +56,7 @@ def every_notice(say: Say, amount: Money, name: str, other: str) -> Iterator[tup
     card = say.card(CARD)
     yield notices.taken_back(say, NUMBER, amount, CARD), (NUMBER, shown, card)
     yield notices.group_taken_back(say, NUMBER, amount, name), (NUMBER, shown)
+    yield notices.group_cash_corrected(say, NUMBER, amount, name), (NUMBER, shown)
     yield notices.group_to_divide(say, amount, OPERATOR_NUMBER, name), (OPERATOR_NUMBER, shown)
     yield notices.group_kept(say, amount, OPERATOR_NUMBER, name), (OPERATOR_NUMBER, shown)
     yield notices.unfound(say, OPERATOR_NUMBER, CARD), (OPERATOR_NUMBER, card)

@@ -25,7 +25,7 @@ from gateway.sms.campaigns.keeping import BadCampaign
 from gateway.sms.campaigns.letters import write_letters
 from gateway.sms.campaigns.lists import ListRow, keep_list
 from gateway.sms.campaigns.states import State
-from gateway.sms.held import queue_later
+from gateway.sms.held import ask_later
 from gateway.sms.news import subscribe, unsubscribe
 from gateway.sms.outgoing import PACE, TOPIC, Outgoing, Sender
 from gateway.sms.port import SmsPort, TryAgain, Unsure
@@ -33,6 +33,7 @@ from gateway.sms.smpp.words import Delivered, read_receipt
 from gateway.store.outbox import CLAIM, Task, drain
 from gateway.store.pace import Pace
 from gateway.store.schema import campaign, message, outbox
+from gateway.store.together import together
 from gateway.store.unit import Store
 from tests.conftest import DEFAULTS
 from tests.payments.providers.test_provider_http import serving
@@ -90,7 +91,7 @@ def test_an_aggregator_that_is_back_hurries_nothing_that_waits_for_the_morning(
     work(Around(port, instead=lambda _: TryAgain("no_credit", timedelta(minutes=15))))
     with store.write() as unit:
         later = Outgoing("to_identify", NUMBER, "fr", "A identifier", books, None, "to_identify:1")
-        queue_later(unit, "receipts", timedelta(hours=8), later)
+        together(unit.connection, *ask_later(unit, "receipts", timedelta(hours=8), [later]))
     aggregators = Aggregators(store)
     aggregators.failed("africastalking", "no_credit")
     clock.move(timedelta(minutes=1))

@@ -79,6 +79,7 @@ def test_every_text_to_a_group_is_one_part_too(language: str, amount: Money, nam
         texts.group_treasurer(say, NUMBER, amount, "push", 1, name),
         *(texts.group_not_paid(say, amount, name, reason) for reason in REASONS),
         texts.group_link(say, amount, name, "https://pay.invalid/" + "9" * 30),
+        texts.group_cash(say, NUMBER, amount, name),
     ):
         assert fold(text) == text
         assert parts(text) == 1, text

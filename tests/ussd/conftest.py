@@ -9,7 +9,7 @@ import pytest
 import redis as redis_client
 
 from gateway.procs.redis import PrivateRedis
-from tests.conftest import SqliteCopy
+from tests.conftest import EACH_KIND, SqliteCopy
 from tests.databases import copied
 from tests.ussd.world import Place, StandingRuntime, settings
 
@@ -57,8 +57,8 @@ def pg_place(on_postgres: str, redis_server: PrivateRedis, redis: redis_client.R
     yield from _place(on_postgres, redis_server, redis)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=EACH_KIND)
 def any_place(request: pytest.FixtureRequest) -> Place:
-    """The application on a database of each kind in turn."""
+    """The application on a database of each kind in turn; SQLite in long runs."""
     found: Place = request.getfixturevalue("place" if request.param == "sqlite" else "pg_place")
     return found

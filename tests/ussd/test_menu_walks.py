@@ -80,12 +80,16 @@ ASKS = {
     "Language": Asks("1234", "SetLanguage", ("caller", "household")),
     "SmsChoice": Asks("1", "StopSms", ("caller",)),
     "NewsChoice": Asks("1", "ChooseNews", ("news_reader",)),
-    "ConfirmFamily": Asks("1", "RegisterHousehold", ("household", "beneficiary", "phone", "membership", *BOOKS, *TOLD)),
+    "ConfirmFamily": Asks(
+        "1",
+        "RegisterHousehold",
+        ("household", "beneficiary", "name_key", "phone", "consent", "membership", *BOOKS, *TOLD),
+    ),
     "ConfirmPayment": Asks(
         "1", "AskForPayment", ("collection", "collection_event", "message", "outbox"), other="TellHowToPay"
     ),
     "ConfirmDeclared": Asks("1", "DeclarePaid", ("declaration", "money_case")),
-    "ConfirmJoin": Asks("1", "AddPerson", ("beneficiary", "household_change", *BOOKS, *TOLD)),
+    "ConfirmJoin": Asks("1", "AddPerson", ("beneficiary", "name_key", "household_change", *BOOKS, *TOLD)),
     "ConfirmLeave": Asks("1", "RemovePerson", ("beneficiary", "household_change", *TOLD)),
     "RenewYear": Asks("1", "Renew", ("membership", "household_change", *BOOKS, *TOLD)),
     "ConfirmPhone": Asks("1", "AddPhone", ("phone", "household_change", *TOLD)),

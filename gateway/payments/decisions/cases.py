@@ -159,10 +159,22 @@ def _cases() -> Select[Any]:
     )
 
 
-def open_cases(connection: Connection, under_path: str = "/", limit: int = 1000) -> list[Case]:
-    """The open cases of the organisations at or below a path, the oldest first."""
+def open_cases(connection: Connection, under_path: str = "/", limit: int = 1000, after: int = 0) -> list[Case]:
+    """The open cases of the organisations at or below a path, the oldest first.
+
+    ``after``: only those behind this id.
+    """
     query = _cases().where(money_case.c.closed_at.is_(None), organisation.c.path.like(under_path + "%"))
-    return [_read(row) for row in connection.execute(query.order_by(money_case.c.id).limit(limit))]
+    return [
+        _read(row)
+        for row in connection.execute(query.where(money_case.c.id > after).order_by(money_case.c.id).limit(limit))
+    ]
+
+
+def cases_of(connection: Connection, collection_id: int) -> list[Case]:
+    """The open cases about a collection."""
+    query = _cases().where(money_case.c.closed_at.is_(None), money_case.c.collection_id == collection_id)
+    return [_read(row) for row in connection.execute(query.order_by(money_case.c.id))]
 
 
 def case_numbered(connection: Connection, typed: str) -> Case | None:

@@ -18,12 +18,14 @@ from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
 from gateway.locale import Say
-from gateway.membership.households import lock_household
+from gateway.membership.households import locked
 from gateway.network.organisations import Organisation, Tree
 from gateway.payments.collections import Collection, create, move, read_collection
 from gateway.payments.decisions.cases import Kind, open_case
 from gateway.payments.names import LONGEST, carried
-from gateway.payments.payers.shares import BadSplit, Group, Share, divide, group_by_id
+from gateway.payments.payers.deduction_lists import finish_push, paid_by_push, shares_of_list
+from gateway.payments.payers.group_account import put_rest
+from gateway.payments.payers.shares import BadSplit, Group, Share, divide, group_by_id, of_one_network
 from gateway.payments.posting import Came, message_of, post
 from gateway.payments.providers.base import Paid
 from gateway.payments.readers import Reader, Readers, readers
@@ -83,6 +85,9 @@ def post_group(unit: Unit, tree: Tree, chart: Chart, one: Collection, paid: Paid
     else:
         stands_on = "wallet"
     post_shares(unit, tree, chart, one, shares, stands_on, at, carried(paid.operator_id)[1])
+    listed = paid_by_push(unit, group.id, paid.amount)
+    if listed is not None:
+        finish_push(unit, listed, one.id)
     if found.odd == "amount":
         said = f"paid {paid.amount.decimal}"
         open_case(unit, "amount", books.id, one.id, None, said, f"amount:{one.key}")
@@ -102,7 +107,13 @@ def _shares(
     if seen is not None and being_refunded(unit.connection, seen.id):
         return "it is being given back"
     try:
+        listed = paid_by_push(unit, group.id, amount)
+        if listed is not None:
+            shares = shares_of_list(unit.connection, tree, listed)
+            return of_one_network(tree, books.id, amount, shares)
         return divide(unit.connection, tree, group, books.id, amount, day_in(books.time_zone, unit.now))
+    except LookupError as several:
+        return f"it can't be divided: {several.args[0]}"
     except BadSplit as wrong:
         return f"it can't be divided: {wrong.args[0]}"
 
@@ -115,6 +126,11 @@ def _kind(found: Found) -> Kind:
 
 def _in_one_books(tree: Tree, books: Organisation, shares: Sequence[Share]) -> bool:
     return all(tree.books_of(family.section_id).id == books.id for family, _ in shares)
+
+
+def mark_paid(unit: Unit, one: Collection, amount: Money, at: datetime) -> None:
+    """A group's collection that no operator tells of is paid: from the group's own account."""
+    _pay(unit, one, amount, at, None, None)
 
 
 def _pay(
@@ -156,22 +172,24 @@ def post_shares(
     """
     posted: dict[int, int] = {}
     # In the order of their ids, so that two groups with the same households don't wait for each other.
+    theirs: set[int] = set()
     for family, amount in sorted(shares, key=lambda share: share[0].id):
-        lock_household(unit, family.id)
+        now = locked(unit, tree, family)
         made = create(
             unit,
             effect_key=f"{SHARE}:{one.key}:{family.id}",
-            books=tree.books_of(family.section_id),
-            household_id=family.id,
+            books=tree.books_of(now.section_id),
+            household_id=now.id,
             way="reference",  # nobody was asked for a share
             provider=one.provider,
             payer=one.payer,
             amount=amount,
             environment=one.environment,
         )
-        post(unit, tree, chart, made, family, Came(amount, stands_on, "group", None, at, None, "family"))
+        post(unit, tree, chart, made, now, Came(amount, stands_on, "group", None, at, None, "family"))
         posted[family.id] = made.id
-    own = declaration.c.household_id.in_(sorted(posted))
+        theirs.add(now.id)
+    own = declaration.c.household_id.in_(sorted(theirs))
     unit.connection.execute(
         update(declaration).where(declaration.c.operator_id == number, own).values(state="confirmed")
     )
@@ -193,7 +211,8 @@ def shares_of(connection: Connection, one: Collection, lock: bool = False) -> li
 def post_kept(unit: Unit, tree: Tree, chart: Chart, kept: Row[Any], group: Group, shares: Sequence[Share]) -> list[int]:
     """A person says that money on suspense was paid by a group: its shares count; the ids of their collections.
 
-    The collection of the group is the one that it was asked for, or one that is made now.
+    The collection of the group is the one that it was asked for, or one that is made now. What it brought beyond the
+    shares stands on the group's account.
     """
     amount = Money(kept.amount_minor, kept.currency)
     one = _asked_for(unit.connection, kept, group)
@@ -212,6 +231,10 @@ def post_kept(unit: Unit, tree: Tree, chart: Chart, kept: Row[Any], group: Group
         _pay(unit, one, amount, kept.paid_at, number, None)
     stands_on = leave_suspense(unit, tree, kept, [family for family, _ in shares])
     posted = post_shares(unit, tree, chart, one, shares, stands_on, kept.paid_at, kept.operator_id)
+    rest = amount.minor - sum(share.minor for _, share in shares)
+    if rest:  # of a list that names less than came
+        books_id = tree.books_of(kept.organisation_id if stands_on == "suspense" else group.organisation_id).id
+        put_rest(unit, tree, chart, group, one, Money(rest, amount.currency), stands_on, books_id, kept.paid_at)
     identify(unit, kept.id, one.id)
     tell_paid(unit, tree, one, group, amount, shares)
     return posted
@@ -269,8 +292,19 @@ def payer_of(connection: Connection, tree: Tree, one: Collection) -> Reader:
     return _readers(connection, tree, one).members[0]
 
 
-def tell_paid(unit: Unit, tree: Tree, one: Collection, group: Group, amount: Money, shares: Sequence[Share]) -> None:
-    """The group's phone gets one SMS with the total; the treasurers of each books what came into them."""
+def tell_paid(
+    unit: Unit,
+    tree: Tree,
+    one: Collection,
+    group: Group,
+    amount: Money,
+    shares: Sequence[Share],
+    treasurers: bool = True,
+) -> None:
+    """The group's phone gets one SMS with the total; the treasurers of each books what came into them.
+
+    ``treasurers``: False where they were told of the money before it was divided.
+    """
     number, count = receipt_number(one.id), len(shares)
     words = [
         message_of(
@@ -281,7 +315,8 @@ def tell_paid(unit: Unit, tree: Tree, one: Collection, group: Group, amount: Mon
         )
         for each in _readers(unit.connection, tree, one).members
     ]
-    queue_told(unit, tree, words, list(_to_treasurers(unit, tree, one, group, shares)))
+    alerts = list(_to_treasurers(unit, tree, one, group, shares)) if treasurers else []
+    queue_told(unit, tree, words, alerts)
 
 
 def _to_treasurers(unit: Unit, tree: Tree, one: Collection, group: Group, shares: Sequence[Share]) -> Iterator[Word]:

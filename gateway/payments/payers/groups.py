@@ -22,6 +22,7 @@ from gateway.kernel.card import BadCard, read_card, show_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.money import BadAmount, Money, read_amount
+from gateway.locale import mark
 from gateway.membership.households import Household, by_card, by_id
 from gateway.network.organisations import Tree
 from gateway.payments.collections import Collection, read_collection
@@ -64,23 +65,29 @@ def read_list(text: str) -> list[Listed]:
     """
     text = text.removeprefix("\ufeff")
     first = text.partition("\n")[0]
-    rows = list(csv.reader(io.StringIO(text), delimiter=";" if ";" in first else ","))
+    return read_rows(list(enumerate(csv.reader(io.StringIO(text), delimiter=";" if ";" in first else ","), 1)))
+
+
+def read_rows(rows: Sequence[tuple[int, Sequence[str]]]) -> list[Listed]:
+    """The same of rows with their numbers, from whatever file."""
     found: list[Listed] = []
-    for number, row in enumerate(rows, 1):
+    for number, row in rows:
         cells = [cell.strip() for cell in row]
-        if not any(cells) or (number == 1 and not re.search(r"\d", "".join(cells))):
+        while cells and not cells[-1]:
+            cells.pop()
+        if not cells or (number == 1 and not re.search(r"\d", "".join(cells))):
             continue
         if len(cells) > 2:
-            raise BadGroup(f"row {number}: a card and an amount, no more")
+            raise BadGroup(mark("row {row}: a card and an amount, no more"), row=number)
         try:
             card = read_card(cells[0])
         except BadCard:
-            raise BadGroup(f"row {number}: {cells[0][:20]} is no card number") from None
+            raise BadGroup(mark("row {row}: {typed} is no card number"), row=number, typed=cells[0][:20]) from None
         if card in {one.card for one in found}:
-            raise BadGroup(f"row {number}: card {show_card(card)} stands in the list twice")
+            raise BadGroup(mark("row {row}: card {card} stands in the list twice"), row=number, card=show_card(card))
         found.append(Listed(number, card, cells[1] if len(cells) == 2 and cells[1] else None))
     if not found or len(found) > LARGEST_LIST:
-        raise BadGroup(f"a list has 1 to {LARGEST_LIST} households")
+        raise BadGroup(mark("a list has 1 to {most} households"), most=LARGEST_LIST)
     return found
 
 
@@ -100,7 +107,7 @@ def add_group(
         made = unit.connection.execute(insert(payer_group).values(code=code, **values))
         known = int(made.inserted_primary_key[0])  # type: ignore[index]
     else:
-        if _is_being_assigned(unit.connection, known):
+        if is_being_assigned(unit.connection, known):
             raise BadGroup(f"group {code} has money that another person decides about first: gateway incoming list")
         unit.connection.execute(update(payer_group).where(payer_group.c.id == known).values(values))
         unit.connection.execute(delete(payer_group_member).where(payer_group_member.c.group_id == known))
@@ -111,7 +118,8 @@ def add_group(
     return Group(known, office_id, code, name, msisdn, rule)
 
 
-def _is_being_assigned(connection: Connection, group_id: int) -> bool:
+def is_being_assigned(connection: Connection, group_id: int) -> bool:
+    """Does a second person decide about money for a group?"""
     waits = select(assignment.c.id).join(incoming, incoming.c.id == assignment.c.incoming_id)
     own = (assignment.c.group_id == group_id) & (assignment.c.state == "asked") & (incoming.c.state == "suspense")
     return connection.scalar(waits.where(own).limit(1)) is not None

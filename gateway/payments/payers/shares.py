@@ -147,3 +147,12 @@ def divide(connection: Connection, tree: Tree, group: Group, books_id: int, amou
     if not all(reaches(tree, books_id, one.section_id) for one in families.values()):
         raise BadSplit("other-network")
     return [(families[its_id], share) for its_id, share in split(needs(connection, members, on), amount, group.rule)]
+
+
+def of_one_network(tree: Tree, books_id: int, amount: Money, shares: Sequence[Share]) -> list[Share]:
+    """The same shares, where all their households pay in the money's currency into its wallet; raises BadSplit."""
+    if any(family.currency != amount.currency for family, _ in shares):
+        raise BadSplit("currency")
+    if not all(reaches(tree, books_id, family.section_id) for family, _ in shares):
+        raise BadSplit("other-network")
+    return list(shares)

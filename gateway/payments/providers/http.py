@@ -63,7 +63,8 @@ class Http:
     """Calls to one operator's host. Safe for threads and for forks: each thread of each process has its connections.
 
     With ``keeps_connections`` false every call has a new one: a kept connection may have died unnoticed, and what was
-    sent on it can't be told from what was heard and not answered.
+    sent on it can't be told from what was heard and not answered. ``pools``: how connections are made, by scheme,
+    where it isn't the usual way (urllib3's connection pools).
     """
 
     def __init__(
@@ -74,11 +75,13 @@ class Http:
         read_timeout_s: float = 25.0,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         keeps_connections: bool = True,
+        pools: Mapping[str, Any] | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeouts_s = (connect_timeout_s, read_timeout_s)
         self._max_bytes = max_answer_bytes
         self._keeps_connections = keeps_connections
+        self._pools = pools
         self._own = threading.local()
 
     @property
@@ -147,11 +150,15 @@ class Http:
     def _session(self) -> requests.Session:
         if getattr(self._own, "pid", None) != os.getpid() or not self._keeps_connections:
             session = requests.Session()
-            # A stand-in on this machine is never reached through the proxy of the machine.
-            session.trust_env = urlsplit(self._base_url).hostname not in _LOOPBACK
+            # A stand-in on this machine is never reached through the proxy of the machine, nor is whoever looks himself
+            # at what a connection leads to.
+            session.trust_env = urlsplit(self._base_url).hostname not in _LOOPBACK and self._pools is None
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+                adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0)
+                if self._pools is not None:
+                    adapter.poolmanager.pool_classes_by_scheme = dict(self._pools)
+                session.mount(scheme, adapter)
             self._own.pid, self._own.session = os.getpid(), session
         found: requests.Session = self._own.session
         return found

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, select
 
 from gateway.kernel.faults import Unavailable
 from gateway.payments.providers.base import MAX_SAID, Availability, Unclear
@@ -165,6 +165,29 @@ class Breakers:
         finally:
             self._lock.release()
         return self._known
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an operator has answered: ``failures`` in a row, zero where its provider says that it doesn't work.
+
+    ``open_until``: nobody is sent to it before; None, or what is past: it may be called. ``said``: its own words.
+    """
+
+    line: Line
+    failures: int
+    open_until: datetime | None
+    said: str
+    since: datetime
+
+
+def standings(connection: Connection) -> list[Standing]:
+    """The operators that don't answer, or didn't lately; of whom nothing stands here answers."""
+    rows = connection.execute(select(operator_state).order_by(operator_state.c.provider, operator_state.c.environment))
+    return [
+        Standing(Line(row.provider, row.environment), row.failures, row.open_until, row.said, row.changed_at)
+        for row in rows
+    ]
 
 
 def _of(line: Line) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -11,10 +11,11 @@ from datetime import datetime, time, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, true
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
+from gateway.locale import mark
 from gateway.network.organisations import Organisation
 from gateway.payments.push.limits import (
     PROMPTS,
@@ -48,6 +49,16 @@ class Limited:
     what: Literal["household", "payer", "prompts", "least", "most"]
     amount: Money | None = None
     until: datetime | None = None
+
+
+# What somebody of the office, or a system of theirs, is told of each.
+LIMITED = {
+    "household": mark("This household has reached what may be asked of it in a day: {amount}."),
+    "payer": mark("This phone has reached what may be asked of it in a day: {amount}."),
+    "prompts": mark("This phone was asked often enough today. Ask again tomorrow, or speak with them."),
+    "least": mark("The operator lets no amount below {amount} through."),
+    "most": mark("The operator lets no amount above {amount} through."),
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,41 @@ def limit_of(connection: Connection, wish: Wish, now: datetime) -> Limited | Non
     if int(for_household or 0) + amount.minor > most_for_household(currency).minor:
         return Limited("household", most_for_household(currency), until)
     return None
+
+
+@dataclass(frozen=True)
+class Used:
+    """What wallets were asked for in a day over one line: how often, how often they paid, and how much was paid."""
+
+    provider: str
+    environment: str
+    asked: int
+    paid: int
+    amount: Money
+
+
+def used_since(connection: Connection, books_ids: Sequence[int], since: datetime) -> list[Used]:
+    """What was asked of wallets from a moment on for some mutuelles, by provider, its operator and currency."""
+    is_paid = collection.c.state == State.PAID.value
+    rows = connection.execute(
+        select(
+            collection.c.provider,
+            collection.c.environment,
+            collection.c.currency,
+            func.count().label("asked"),
+            func.sum(case((is_paid, 1), else_=0)).label("paid"),
+            func.sum(case((is_paid, collection.c.amount_minor), else_=0)).label("minor"),
+        )
+        .where(
+            collection.c.organisation_id.in_(books_ids), collection.c.created_at >= since, collection.c.way == "push"
+        )
+        .group_by(collection.c.provider, collection.c.environment, collection.c.currency)
+        .order_by(collection.c.provider, collection.c.environment, collection.c.currency)
+    )
+    return [
+        Used(row.provider, row.environment or "", int(row.asked), int(row.paid), Money(int(row.minor), row.currency))
+        for row in rows
+    ]
 
 
 def _counts_for(connection: Connection, wish: Wish) -> ColumnElement[bool]:

@@ -53,7 +53,7 @@ def ask_for_payment(
     take_turn(unit, f"payer {payer}")
     # Two phones that pay for one household at the same moment wait for each other here. What a stranger has asked of
     # their own wallet keeps nobody else from paying.
-    lock_household(unit, household_id)
+    household_id = lock_household(unit, household_id)
     own_phones = select(phone.c.msisdn).where(phone.c.household_id == household_id)
     by_them = or_(collection.c.payer == payer, collection.c.payer.in_(own_phones))
     if is_prompt_open(unit, (collection.c.household_id == household_id) & by_them):

@@ -33,25 +33,28 @@ class Explained:
     how: str | None
     matched_with: str | None
     differences: tuple[str, ...]
+    difference_ids: tuple[int, ...] = ()
 
 
 _TOLD = ("line", "at", "kind", "amount", "fee", "operator_id", "reference", "payer", "said", "how")
 
 
 def explained(
-    connection: Connection, statement_id: int, number: int | None, unmatched: bool, limit: int
+    connection: Connection, statement_id: int, number: int | None, unmatched: bool, limit: int, after: int = 0
 ) -> tuple[str, list[Explained]] | None:
     """The currency and the first ``limit`` lines of a statement, by the row of the file; None where there is none.
 
-    ``number``: that row alone; ``unmatched``: only what nothing was matched with.
+    ``number``: that row alone; ``unmatched``: only what nothing was matched with; ``after``: only rows behind this one.
     """
     one = kept.statement_with(connection, statement_id)
     if one is None:
         return None
     rows: list[dict[str, Any]] = []
     for part in kept.parts_of_statement(connection, one.id):
-        if len(rows) < limit and (part.left or not unmatched):
-            rows += _rows(connection, part, number, unmatched, limit - len(rows))
+        if (part.left or not unmatched) and (number is None or not rows):
+            rows += _rows(connection, part, number, unmatched, limit, after)
+    # Parts follow each other in time, which in a file may go backwards.
+    rows = sorted(rows, key=lambda row: int(row["line"]))[:limit]
     about = _differences(connection, one.id, [row["line"] for row in rows])
     found = [
         Explained(
@@ -61,7 +64,8 @@ def explained(
             said=row["said"],
             how=row["how"],
             matched_with=_name(connection, row["source"], row["id"]),
-            differences=tuple(about.get(row["line"], ())),
+            differences=tuple(text for _, text in about.get(row["line"], ())),
+            difference_ids=tuple(its_id for its_id, _ in about.get(row["line"], ())),
         )
         for row in rows
     ]
@@ -69,22 +73,24 @@ def explained(
 
 
 def _rows(
-    connection: Connection, part: kept.PartName, number: int | None, unmatched: bool, limit: int
+    connection: Connection, part: kept.PartName, number: int | None, unmatched: bool, limit: int, after: int
 ) -> list[dict[str, Any]]:
     lines = kept.lines_of(connection, part)
-    if number is not None:
-        lines = lines.filter(pl.col("line") == number)
+    lines = lines.filter(pl.col("line") == number if number is not None else pl.col("line") > after)
     lines = lines.join(kept.matches_of(connection, part), on="line", how="left", maintain_order="left")
     if unmatched:
         lines = lines.filter(pl.col("how").is_null())
     return lines.sort("line", maintain_order=True).head(limit).to_dicts()
 
 
-def _differences(connection: Connection, statement_id: int, lines: Sequence[object]) -> dict[object, list[str]]:
-    found: dict[object, list[str]] = {}
+def _differences(
+    connection: Connection, statement_id: int, lines: Sequence[object]
+) -> dict[object, list[tuple[int, str]]]:
+    found: dict[object, list[tuple[int, str]]] = {}
     own = (difference.c.statement_id == statement_id) & difference.c.line.in_(lines)
     for row in connection.execute(select(difference).where(own).order_by(difference.c.id)):
-        found.setdefault(row.line, []).append(f"difference {with_check_digit(row.id)} ({row.kind}, {row.state})")
+        said = f"difference {with_check_digit(row.id)} ({row.kind}, {row.state})"
+        found.setdefault(row.line, []).append((row.id, said))
     return found
 
 

@@ -22,6 +22,7 @@ from gateway.kernel.faults import Fault
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
 from gateway.ledger.chart import Chart
+from gateway.locale import mark
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation import kept
 from gateway.payments.reconciliation.differences.found import (
@@ -146,7 +147,7 @@ class _Run:
                 return do()
             except _Overtaken:
                 continue
-        raise Fault("others are matching lines of this wallet at the same time: run it again")
+        raise Fault(mark("others are matching lines of this wallet at the same time: run it again"))
 
     def _statement(self, one: Kept) -> None:
         """Twice, as rules make movements that its lines are then matched with."""

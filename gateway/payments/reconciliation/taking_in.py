@@ -18,6 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
+from gateway.locale import mark
 from gateway.network.organisations import Tree
 from gateway.payments.reconciliation.kept import Kept, lines_between, read_kept, write_arrow
 from gateway.payments.reconciliation.wallets import Wallet, name_account, wallet_name, wallet_with
@@ -30,7 +31,9 @@ from gateway.store.unit import Store, Unit
 FILE_NAME_CHARACTERS, BY_CHARACTERS, FORMAT_CHARACTERS = 120, 60, 40
 NUMBER_CHARACTERS = 40  # of an operator's number: keys of entries and cases hold it whole
 _CHUNK = 1 << 20
-_OTHER_DAYS = "it has lines of other days than it is said to be of"
+_OTHER_DAYS = mark("it has lines of other days than it is said to be of")
+_ELSEWHERE = mark("it was taken in for {wallet} already")
+_NO_LINE = mark("it has no line of money that moved")
 # A line is the same as an earlier one where all of this is.
 _SAME = ["operator_id", "kind", "amount", "at", "balance", "reference", "payer"]
 # What the operator may have known of a line at the moment of one export and not yet of another.
@@ -44,6 +47,99 @@ class Again:
     """This very file was taken in before."""
 
     statement: Kept
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The lines of one kind: how many, and in minor units what came and what left by them."""
+
+    kind: str
+    count: int
+    in_minor: int
+    out_minor: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a file says, which nobody has kept yet.
+
+    ``lines`` are all of it, ``repeated`` those that an earlier statement has; ``first`` its first lines, as
+    :data:`~gateway.payments.statements.lines.LINES`. ``known``: this very file was taken in before, as this statement.
+    """
+
+    heading: Heading
+    lines: int
+    repeated: int
+    from_at: datetime
+    until_at: datetime
+    moved: tuple[Moved, ...]
+    fee_minor: int
+    first: pl.DataFrame
+    known: Kept | None = None
+
+
+FIRST_LINES = 12
+
+
+def look_into(
+    store: Store,
+    tree: Tree,
+    one: Wallet,
+    path: Path,
+    hints: Hints,
+    progress: Progress = lambda _: None,
+    days: tuple[date, date] | None = None,
+) -> Told:
+    """Read a statement to its end as :func:`take_in` would, and keep nothing of it.
+
+    Raises :class:`~gateway.payments.statements.lines.BadStatement` for whatever :func:`take_in` would refuse.
+    """
+    digest = _digest(path)
+    zone = tree[one.organisation_id].time_zone
+    with store.read() as connection:
+        known, elsewhere = _with_digest(connection, one, digest), _elsewhere(connection, tree, one, digest)
+        if known is None and elsewhere is not None:
+            raise BadStatement(_ELSEWHERE, wallet=elsewhere)
+        read = read_statement(path, one.operator, hints)
+        heading = _with_days(read.heading, days, zone, store.clock.now())
+        _check_heading(one, heading)
+        earlier, parts, done = _Earlier(connection, one), [], 0
+        for frame in read.lines:
+            if frame.is_empty():
+                continue
+            _refuse_long(frame)
+            from_at, until_at = _span(frame)
+            new = earlier.without(frame, from_at, until_at).height if known is None else 0
+            parts.append((frame.height, frame.height - new, from_at, until_at, _moved(frame), frame.head(FIRST_LINES)))
+            done += frame.height
+            progress(done)
+    if not parts:
+        raise BadStatement(_NO_LINE)
+    first_at, last_at = min(part[2] for part in parts), max(part[3] for part in parts)
+    if days is not None and not days[0] <= day_in(zone, first_at) <= day_in(zone, last_at) <= days[1]:
+        raise BadStatement(_OTHER_DAYS)
+    sums = pl.concat([part[4] for part in parts]).group_by("kind").sum().sort(pl.col("count"), descending=True)
+    return Told(
+        heading,
+        sum(part[0] for part in parts),
+        sum(part[1] for part in parts),
+        min([first_at] + ([heading.from_at] if heading.from_at else [])),
+        max([last_at] + ([heading.until_at] if heading.until_at else [])),
+        tuple(Moved(*row[:4]) for row in sums.iter_rows()),
+        int(sums["fee"].sum()),
+        pl.concat([part[5] for part in parts[:1]]),
+        known,
+    )
+
+
+def _moved(frame: pl.DataFrame) -> pl.DataFrame:
+    amount = pl.col("amount")
+    return frame.group_by(pl.col("kind").cast(pl.String)).agg(
+        pl.len().cast(pl.Int64).alias("count"),
+        amount.filter(amount > 0).sum().alias("in"),
+        (-amount.filter(amount < 0).sum()).alias("out"),
+        pl.col("fee").sum().alias("fee"),
+    )
 
 
 def take_in(
@@ -65,7 +161,7 @@ def take_in(
     account's; nothing is kept then. :class:`Fault` without a name or a file.
     """
     if not by.strip() or len(by) > BY_CHARACTERS:
-        raise Fault(f"who brings it must be said, in at most {BY_CHARACTERS} letters")
+        raise Fault(mark("who brings it must be said, in at most {most} letters"), most=BY_CHARACTERS)
     digest = _digest(path)
     with store.read() as connection:
         known = _with_digest(connection, one, digest)
@@ -73,7 +169,7 @@ def take_in(
     if known is not None:
         return Again(_for_days(store, tree, one, known, days))
     if elsewhere is not None:
-        raise BadStatement(f"it was taken in for {elsewhere} already")
+        raise BadStatement(_ELSEWHERE, wallet=elsewhere)
     read = read_statement(path, one.operator, hints)
     zone = tree[one.organisation_id].time_zone
     heading = _with_days(read.heading, days, zone, store.clock.now())
@@ -81,7 +177,7 @@ def take_in(
     with tempfile.TemporaryDirectory(prefix="cotisa-statement-") as folder, store.read() as connection:
         parts = list(_to_disk(Path(folder), read.lines, _Earlier(connection, one), progress))
         if not parts:
-            raise BadStatement("it has no line of money that moved")
+            raise BadStatement(_NO_LINE)
         if (
             days is not None
             and not days[0] <= day_in(zone, parts[0].from_at) <= day_in(zone, parts[-1].until_at) <= days[1]
@@ -151,9 +247,13 @@ def _moments(days: tuple[date, date], zone: str, now: datetime) -> tuple[datetim
 
 def _check_heading(one: Wallet, heading: Heading) -> None:
     if heading.currency not in (None, one.currency):
-        raise BadStatement(f"it is in {heading.currency}, and this wallet in {one.currency}")
+        raise BadStatement(
+            mark("it is in {theirs}, and this wallet in {ours}"), theirs=heading.currency, ours=one.currency
+        )
     if one.account and heading.account and _plain(heading.account) != _plain(one.account):
-        raise BadStatement(f"it is of account {heading.account}, and this wallet's is {one.account}")
+        raise BadStatement(
+            mark("it is of account {theirs}, and this wallet's is {ours}"), theirs=heading.account, ours=one.account
+        )
 
 
 def _plain(account: str) -> str:
@@ -214,7 +314,9 @@ def _refuse_long(frame: pl.DataFrame) -> None:
     for name in ("operator_id", "linked"):
         long = frame.filter(pl.col(name).str.len_chars() > NUMBER_CHARACTERS)
         if long.height:
-            raise BadStatement(f"a transaction's number has more than {NUMBER_CHARACTERS} characters", long["line"][0])
+            raise BadStatement(
+                mark("a transaction's number has more than {most} characters"), long["line"][0], most=NUMBER_CHARACTERS
+            )
 
 
 def _span(frame: pl.DataFrame) -> tuple[datetime, datetime]:

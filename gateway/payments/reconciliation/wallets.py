@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, exists, insert, select, update
+from sqlalchemy import Connection, case, delete, exists, func, insert, or_, select, update
 
 from gateway.kernel.faults import Fault
+from gateway.ledger.rules import next_month
+from gateway.locale import mark
 from gateway.network.organisations import Organisation, Tree
 from gateway.payments.names import operator_word, provider_names
-from gateway.store.schema import statement, wallet, wallet_close
+from gateway.store.schema import statement, statement_upload, wallet, wallet_close
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -61,7 +64,10 @@ def open_wallet(
         found = _found(unit.connection, whose.id, word, currency)
         assert found is not None
     if found.role != role:
-        raise Fault(f"{whose.code}:{word} is a {found.role} in the books, not a {role}")
+        raise Fault(
+            mark("{code}:{operator} is a {found} in the books, not a {role}"),
+            code=whose.code, operator=word, found=found.role, role=role,
+        )  # fmt: skip
     return found
 
 
@@ -72,7 +78,7 @@ def name_account(unit: Unit, one: Wallet, account: str) -> None:
 
 def forget_unused(unit: Unit, one: Wallet) -> None:
     """Close a wallet again that no statement has come of: it would keep its payments from the wallet above it."""
-    used = exists().where(statement.c.wallet_id == one.id) | exists().where(wallet_close.c.wallet_id == one.id)
+    used = or_(*(exists().where(each.c.wallet_id == one.id) for each in (statement, statement_upload, wallet_close)))
     unit.connection.execute(delete(wallet).where(wallet.c.id == one.id, ~used))
 
 
@@ -132,6 +138,37 @@ def whose_movements(connection: Connection, tree: Tree, one: Wallet) -> list[int
 def providers_of(one: Wallet) -> list[str]:
     """The names of the providers whose payments move on a wallet."""
     return provider_names(one.operator)
+
+
+@dataclass(frozen=True)
+class Stands:
+    """How far a wallet has come: until when its statements go, and until which day it is signed; None for nothing."""
+
+    statements_until: datetime | None
+    reconciling: int  # statements that a run has still to look at
+    closed_until: date | None
+
+
+def how_wallets_stand(connection: Connection, wallet_ids: Iterable[int]) -> dict[int, Stands]:
+    """How far each of some wallets has come, by its id."""
+    ids = list(wallet_ids)
+    waits = case((statement.c.reconciled_at.is_(None), 1), else_=0)
+    rows = connection.execute(
+        select(statement.c.wallet_id, func.max(statement.c.until_at), func.sum(waits))
+        .where(statement.c.wallet_id.in_(ids))
+        .group_by(statement.c.wallet_id)
+    )
+    taken = {row[0]: (row[1], int(row[2])) for row in rows}
+    closed: dict[int, date] = {}
+    spans = connection.execute(
+        select(wallet_close.c.wallet_id, wallet_close.c.span, func.max(wallet_close.c.first_on))
+        .where(wallet_close.c.wallet_id.in_(ids))
+        .group_by(wallet_close.c.wallet_id, wallet_close.c.span)
+    )
+    for its_id, span, first_on in spans:
+        after = next_month(first_on) if span == "month" else first_on + timedelta(days=1)
+        closed[its_id] = max(closed.get(its_id, date.min), after - timedelta(days=1))
+    return {each: Stands(*taken.get(each, (None, 0)), closed.get(each)) for each in ids}
 
 
 def _found(connection: Connection, organisation_id: int, word: str, currency: str) -> Wallet | None:

@@ -15,6 +15,7 @@ from typing import IO
 
 import polars as pl
 
+from gateway.locale import mark
 from gateway.payments.statements.lines import BadStatement
 from gateway.payments.statements.profiles import MOST_ABOVE
 
@@ -22,7 +23,7 @@ SEPARATORS = (",", ";", "\t", "|")
 _CHUNK = 8 * 2**20
 _HEAD_BYTES = 2**18
 
-_OPEN_QUOTE = "a quote isn't closed: the file was cut, or a text has a quote too many"
+_OPEN_QUOTE = mark("a quote isn't closed: the file was cut, or a text has a quote too many")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def rows_from(
         line += height
         yield frame.filter(~blank) if blank.any() else frame
     if needs_end and chunk and not chunk.endswith((b"\n", b'"')):
-        raise BadStatement("the last row has no end: the file may be cut; if it isn't, add an empty line", line - 1)
+        raise BadStatement(
+            mark("the last row has no end: the file may be cut; if it isn't, add an empty line"), line - 1
+        )
 
 
 def ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -174,7 +177,9 @@ def _slowly(chunk: bytes, separator: str, width: int, line: int) -> pl.DataFrame
     try:
         for row in reading:
             if row and len(row) != width and any(cell.strip() for cell in row):
-                raise BadStatement(f"{len(row)} cells where the headings are {width}", row=at)
+                raise BadStatement(
+                    mark("{cells} cells where the headings are {heads}"), at, cells=len(row), heads=width
+                )
             rows.append([cell or None for cell in row[:width]] + [None] * (width - len(row)))
             at += 1
     except csv.Error:

@@ -13,7 +13,8 @@ from typing import Literal
 import polars as pl
 
 from gateway.kernel.money import EXPONENT, MAX_MINOR
-from gateway.payments.statements.cells import quoted, tidy
+from gateway.locale import mark
+from gateway.payments.statements.cells import tidy
 
 # What stands before decimals; the other of the two then parts thousands, as may spaces and apostrophes.
 Style = Literal[".", ","]
@@ -109,13 +110,13 @@ def _within(minor: pl.Series, most: int) -> pl.Series:
 
 
 def why_unread(cell: str, currency: str) -> str:
-    """Why a cell isn't an amount, for people."""
+    """Why a cell, the ``{word}``, isn't an amount, for people."""
     if re.search(r"[0-9][eE][+-]?[0-9]", cell):
-        return f"{quoted(cell)} was written by a spreadsheet in powers of ten: save the column as plain numbers"
+        return mark("{word} was written by a spreadsheet in powers of ten: save the column as plain numbers")
     if any(not read.is_null().any() for read in read_figures(pl.Series([cell]), currency).values()):
-        return f"{quoted(cell)} is written otherwise than the amounts above it"
+        return mark("{word} is written otherwise than the amounts above it")
     if any(not read.is_null().any() for read in read_figures(pl.Series([cell]), currency, 2**63 - 1).values()) or (
         _LONG.fullmatch(cell.strip())
     ):
-        return f"{quoted(cell)} is too large for an amount"
-    return f"{quoted(cell)} is not an amount"
+        return mark("{word} is too large for an amount")
+    return mark("{word} is not an amount")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from gateway.kernel.spelling import plain
+from gateway.locale import mark
 from gateway.payments.statements.cells import quoted
 from gateway.payments.statements.formats.headings import Table
 from gateway.payments.statements.formats.layouts import COMING, LEAVING
@@ -17,6 +18,13 @@ from gateway.payments.statements.profiles import Column, Signs
 _KIND = pl.Enum(KINDS)
 _FIGURES: tuple[Column, ...] = ("amount", "credit", "debit", "fee", "balance")
 _TEXTS = ("operator_id", "our_id", "reference", "payer", "payee", "linked")
+
+_NO_AMOUNT = mark("there is no amount")
+_NO_WAY = mark("nothing says whether money came or left")
+_WITH_WORDS = {
+    _NO_AMOUNT: mark("there is no amount: {words}"),
+    _NO_WAY: mark("nothing says whether money came or left: {words}"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,24 +66,22 @@ class Finish:
     def _amounts(self, frame: pl.DataFrame) -> pl.Series:
         """The amounts with their signs; a line of which nobody says whether money came or left is refused."""
         if "amount" in self.table.columns:
-            self._refuse_nulls(frame["read_amount"], frame, "amount", "there is no amount")
+            self._refuse_nulls(frame["read_amount"], frame, "amount", _NO_AMOUNT)
             amounts = frame["read_amount"] if self.signs == "signed" else self._by_kind(frame)
-            self._refuse_nulls(amounts, frame, "amount", "nothing says whether money came or left")
+            self._refuse_nulls(amounts, frame, "amount", _NO_WAY)
             return amounts
         came, left = pl.col("read_credit"), pl.col("read_debit").abs()
         moved = pl.when(came.is_not_null() | left.is_not_null()).then(came.fill_null(0) - left.fill_null(0))
         amounts = frame.select(amount=moved)["amount"]
-        self._refuse_nulls(
-            amounts, frame, "credit" if "credit" in self.table.columns else "debit", "there is no amount"
-        )
+        self._refuse_nulls(amounts, frame, "credit" if "credit" in self.table.columns else "debit", _NO_AMOUNT)
         return amounts
 
     def _refuse_nulls(self, amounts: pl.Series, frame: pl.DataFrame, column: Column, why: str) -> None:
         if amounts.null_count():
             at = amounts.is_null().arg_max() or 0
             words = frame["said"][at]
-            why = f"{why}: {quoted(words)}" if words else why
-            raise BadStatement(why, frame["line"][at], self.table.title(column))
+            said = {"words": quoted(words)} if words else {}
+            raise BadStatement(_WITH_WORDS[why] if words else why, frame["line"][at], self.table.title(column), **said)
 
     def _by_kind(self, frame: pl.DataFrame) -> pl.Series:
         """Amounts without signs: a word for the direction counts, else who paid whom, else what the kind means."""

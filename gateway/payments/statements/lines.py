@@ -64,11 +64,16 @@ class Read:
 
 
 class BadStatement(Exception):
-    """A file that can't be read, in one line for people that names the row and the column where there is one."""
+    """A file that can't be read, in one line for people that names the row and the column where there is one.
 
-    def __init__(self, why: str, row: int | None = None, column: str | None = None) -> None:
+    ``source`` is the line in the code's language, with ``{names}`` for ``values``, as a
+    :class:`~gateway.kernel.faults.Fault` has it; ``why`` is that line.
+    """
+
+    def __init__(self, source: str, /, row: int | None = None, column: str | None = None, **values: object) -> None:
+        why = source.format(**values) if values else source
         where = "".join(
             (f"row {row}" if row else "", ", " if row and column else "", f"column {column}" if column else "")
         )
         super().__init__(f"{where}: {why}" if where else why)
-        self.why, self.row, self.column = why, row, column
+        self.why, self.row, self.column, self.source, self.values = why, row, column, source, values

@@ -9,6 +9,7 @@ from typing import IO
 
 import polars as pl
 
+from gateway.locale import mark
 from gateway.payments.statements import cells, sheets
 from gateway.payments.statements.files import opened
 from gateway.payments.statements.formats.camt import read_camt
@@ -19,7 +20,9 @@ from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement, Heading, Read
 from gateway.payments.statements.running import finished
 
-__all__ = ["Hints", "read_statement"]
+__all__ = ["NO_HEADINGS", "Hints", "read_statement"]
+
+NO_HEADINGS = mark("no row has the headings of a statement (a date and an amount): a profile can say what they are")
 
 
 def read_statement(path: Path, operator: str, hints: Hints) -> Read:
@@ -70,7 +73,5 @@ def _read_table(frames: Iterable[pl.DataFrame], table: Table, hints: Hints, writ
 
 def _without_headings(hints: Hints) -> BadStatement:
     if hints.profile is not None:
-        return BadStatement("the profile's headings aren't there")
-    return BadStatement(
-        "no row has the headings of a statement (a date and an amount): a profile can say what they are"
-    )
+        return BadStatement(mark("the profile's headings aren't there"))
+    return BadStatement(NO_HEADINGS)

@@ -7,12 +7,19 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from gateway.locale import mark
 from gateway.payments.statements.lines import LINES, BadStatement, Heading, Read
 from gateway.payments.statements.spool import Spool
 
 _FRAME_ROWS = 100_000
 _FOLLOWED = ("line", "at", "amount", "fee", "balance")
 _TRIED = 50  # balances of the oldest moment that are tried as its last
+
+_OPENS = mark("lines are missing: the file opens with {told}, its lines with {found}")
+_CLOSES = mark("lines are missing: the file closes with {told}, its lines with {found}")
+_GAP = mark(
+    "lines are missing before this one: its amount of {moved} doesn't lead from a balance of {before} to {told}"
+)
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,11 @@ def finished(
     balances = check(lines, column)
     if balances is not None:
         for told, found, row, what in (
-            (heading.opening_minor, balances.opening, 0, "opens"),
-            (heading.closing_minor, balances.closing, -1, "closes"),
+            (heading.opening_minor, balances.opening, 0, _OPENS),
+            (heading.closing_minor, balances.closing, -1, _CLOSES),
         ):
             if told not in (None, found):
-                why = f"lines are missing: the file {what} with {told}, its lines with {found}"
-                raise BadStatement(why, int(lines["line"][row]), column)
+                raise BadStatement(what, int(lines["line"][row]), column, told=told, found=found)
         heading = replace(heading, opening_minor=balances.opening, closing_minor=balances.closing)
     # Balances that don't know of the fees tell that somebody else pays them.
     return Read(heading, _frames(kept, backwards, balances is None or balances.fees_count))
@@ -102,8 +108,7 @@ def check(lines: pl.DataFrame, column: str | None) -> Balances | None:
     row = max(broken)[0]
     before, at = lines["balance"][row - 1] if row else None, lines["line"][row]
     told, moved = lines["balance"][row], lines["amount"][row]
-    why = f"lines are missing before this one: its amount of {moved} doesn't lead from a balance of {before} to {told}"
-    raise BadStatement(why, int(at), column)
+    raise BadStatement(_GAP, int(at), column, moved=moved, before=before, told=told)
 
 
 def _followed(lines: pl.DataFrame, moved: pl.Series) -> tuple[int, int] | int:

@@ -13,13 +13,14 @@ from typing import IO
 import fastexcel
 import polars as pl
 
+from gateway.locale import mark
 from gateway.payments.statements.lines import BadStatement
 from gateway.payments.statements.profiles import MOST_ABOVE
 
 _ROWS = 100_000
 MOST_CELLS = 40_000_000
 MOST_SHEETS = 5  # in which a table is looked for
-_UNREADABLE = "the workbook can't be read: save it again as XLSX, or as CSV"
+_UNREADABLE = mark("the workbook can't be read: save it again as XLSX, or as CSV")
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, EOFError, ValueError, LookupError,
     NotImplementedError, RuntimeError,
@@ -73,7 +74,9 @@ def rows_below(sheet: pl.DataFrame, skip: int, width: int, wanted: Sequence[int]
                 :, 0
             ]
             if more.any():
-                raise BadStatement(f"more cells than the {width} headings", int(frame["line"][more.arg_max() or 0]))
+                raise BadStatement(
+                    mark("more cells than the {heads} headings"), int(frame["line"][more.arg_max() or 0]), heads=width
+                )
         frame = frame.filter(~pl.all_horizontal(pl.exclude("line").is_null()))
         yield frame.select("line", *map(str, wanted))
 
@@ -90,7 +93,7 @@ def _check_size(file: IO[bytes]) -> None:
                     while unpacking.read(2**20):
                         pass
     except _DAMAGED:
-        raise BadStatement("the workbook is cut or damaged: download it again") from None
+        raise BadStatement(mark("the workbook is cut or damaged: download it again")) from None
 
 
 def _check_rectangle(sheet: IO[bytes]) -> None:
@@ -104,4 +107,8 @@ def _check_rectangle(sheet: IO[bytes]) -> None:
             width, height = max(width, place), max(height, int(row))
         rest = piece[-32:]
     if width * height > MOST_CELLS:
-        raise BadStatement(f"the sheet is {width} columns wide and {height} rows long: save the statement alone")
+        raise BadStatement(
+            mark("the sheet is {width} columns wide and {height} rows long: save the statement alone"),
+            width=width,
+            height=height,
+        )

@@ -218,8 +218,9 @@ class Waiting:
     reason: str
 
 
-def waiting(connection: Connection, under_path: str = "/") -> list[Waiting]:
-    """What waits for a second person, of the organisations at or below a path, the oldest first."""
+def waiting(connection: Connection, under_path: str = "/", incoming_id: int | None = None) -> list[Waiting]:
+    """What waits for a second person, of the organisations at or below a path (or of one payment), the oldest first."""
+    own = [assignment.c.incoming_id == incoming_id] if incoming_id is not None else []
     rows = connection.execute(
         select(assignment, incoming.c.organisation_id, incoming.c.amount_minor, incoming.c.currency,
                func.coalesce(household.c.card, payer_group.c.code).label("whose"))
@@ -228,7 +229,7 @@ def waiting(connection: Connection, under_path: str = "/") -> list[Waiting]:
         .outerjoin(household, household.c.id == assignment.c.household_id)
         .outerjoin(payer_group, payer_group.c.id == assignment.c.group_id)
         .where(assignment.c.state == "asked", incoming.c.state == "suspense",
-               organisation.c.path.like(under_path + "%"))
+               organisation.c.path.like(under_path + "%"), *own)
         .order_by(assignment.c.id)
     )  # fmt: skip
     return [

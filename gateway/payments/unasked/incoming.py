@@ -20,7 +20,8 @@ from gateway.kernel.money import Money
 from gateway.ledger.chart import Chart
 from gateway.ledger.entries import Entry, Line, record
 from gateway.locale import Say
-from gateway.membership.households import Household, by_card, by_id, lock_household, phones_of
+from gateway.membership.households import Household, by_card, by_id, locked, phones_of
+from gateway.membership.old_numbers import key_of, only_with_old_number
 from gateway.network.organisations import Organisation, Tree
 from gateway.payments.collections import create
 from gateway.payments.decisions.cases import Kind, open_case
@@ -60,7 +61,7 @@ class Seen:
     paid_at: datetime
     notice_id: int | None = None
     fee: Money | None = None
-    stands_on: Literal["wallet", "bank"] = "wallet"
+    stands_on: Literal["wallet", "bank", "cash"] = "wallet"
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _to_whom(unit: Unit, tree: Tree, seen: Seen, number: str) -> Household | tup
     cards = cards_in(seen.reference or "")
     if len(cards) > 1:
         return "unknown-payer", "several cards in the reference"
-    family = by_card(unit.connection, tree, cards.pop()) if cards else None
+    family = by_card(unit.connection, tree, cards.pop()) if cards else _by_old_number(unit, tree, seen)
     if family is not None and not reaches(tree, seen.organisation_id, family.section_id):
         return "unknown-payer", "the card is of another mutuelle"
     if family is None:
@@ -187,6 +188,14 @@ def _to_whom(unit: Unit, tree: Tree, seen: Seen, number: str) -> Household | tup
     if family.currency != seen.amount.currency:
         return "currency", f"the card's mutuelle deals in {family.currency}"
     return family
+
+
+def _by_old_number(unit: Unit, tree: Tree, seen: Seen) -> Household | None:
+    """The household that had the whole reference as its number; one of figures alone may be an amount or a date."""
+    if not re.search(r"[a-z]", key_of(seen.reference or "")):
+        return None
+    found = only_with_old_number(unit.connection, seen.reference or "", tree.books_of(seen.organisation_id).id)
+    return by_id(unit.connection, tree, found) if found is not None else None
 
 
 def _declared(unit: Unit, tree: Tree, seen: Seen, number: str) -> Household | tuple[Kind, str]:
@@ -252,7 +261,7 @@ def post_whole(
     unit: Unit, tree: Tree, chart: Chart, one: Row[Any], family: Household, stands_on: str, reason: str | None = None
 ) -> Posted:
     """Let money count for a household, with its receipt; it counts from the day on which it was paid."""
-    lock_household(unit, family.id)
+    family = locked(unit, tree, family)
     amount = Money(one.amount_minor, one.currency)
     made = create(
         unit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -36,8 +36,13 @@ class Proposal:
     why: tuple[str, ...]
 
 
-def proposals(connection: Connection, tree: Tree, one: Held, today: date) -> list[Proposal]:
-    """The households that the money may be for, the likeliest first: :data:`MOST_PROPOSALS` at most."""
+def proposals(
+    connection: Connection, tree: Tree, one: Held, today: date, by: Collection[str] = tuple(WHY)
+) -> list[Proposal]:
+    """The households that the money may be for, the likeliest first: :data:`MOST_PROPOSALS` at most.
+
+    ``by``: only those that one of these reasons speaks for. That an amount is due is true of many: it costs most.
+    """
     reasons: dict[int, set[str]] = {}
     for why, ids in (
         ("declared", _who_declared(connection, one)),
@@ -45,7 +50,7 @@ def proposals(connection: Connection, tree: Tree, one: Held, today: date) -> lis
         ("phone", _by_payer(connection, one.payer)),
         ("amount", _by_amount(connection, tree, one)),
     ):
-        for each in ids:
+        for each in ids if why in by else ():
             reasons.setdefault(each, set()).add(why)
     found = []
     for its_id, whys in reasons.items():
@@ -75,7 +80,8 @@ def _by_payer(connection: Connection, payer: str | None) -> Iterator[int]:
 def _near_cards(connection: Connection, reference: str) -> Iterator[int]:
     near = {card for run in runs_in(reference) for card in one_edit_away(re.sub(r"\D", "", run))}
     if near and len(near) <= 500:
-        yield from connection.scalars(select(household.c.id).where(household.c.card.in_(sorted(near))))
+        now = func.coalesce(household.c.merged_into_id, household.c.id)
+        yield from connection.scalars(select(now).where(household.c.card.in_(sorted(near))))
 
 
 def one_edit_away(typed: str) -> set[str]:

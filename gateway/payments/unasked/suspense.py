@@ -7,17 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, String, bindparam, select, update
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.money import Money
 from gateway.kernel.numbers import with_check_digit
 from gateway.membership.households import Household
+from gateway.membership.several import among
 from gateway.network.organisations import Tree
 from gateway.payments.decisions.cases import GATEWAY, close_case, close_cases_of, open_case
 from gateway.payments.states import REFUND_RUNNING
 from gateway.payments.undoing import undo_entry
-from gateway.store.schema import account, assignment, collection, entry, incoming, line, refund
+from gateway.store.schema import (
+    account,
+    assignment,
+    collection,
+    deduction,
+    deduction_part,
+    entry,
+    incoming,
+    line,
+    refund,
+)
 from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
@@ -163,7 +174,12 @@ def being_refunded(connection: Connection, incoming_id: int) -> bool:
 def being_assigned(connection: Connection, incoming_id: int) -> bool:
     """Has somebody said whose money is, and nobody else decided yet?"""
     asked = (assignment.c.incoming_id == incoming_id) & (assignment.c.state == "asked")
-    return connection.scalar(select(assignment.c.id).where(asked)) is not None
+    if connection.scalar(select(assignment.c.id).where(asked)) is not None:
+        return True
+    # It pays a group's list, perhaps with what is to come.
+    pays = (deduction_part.c.incoming_id == incoming_id) & deduction.c.state.in_(("waiting", "proposed"))
+    query = select(deduction_part.c.id).join(deduction, deduction.c.id == deduction_part.c.deduction_id)
+    return connection.scalar(query.where(pays)) is not None
 
 
 def write_decision(unit: Unit, one: Row[Any], collection_id: int | None, by_name: str, reason: str) -> None:
@@ -188,12 +204,18 @@ class Held:
     paid_at: datetime
 
 
-def held(connection: Connection, tree: Tree, under_path: str = "/", limit: int = 1000) -> list[Held]:
-    """What waits to be identified in the wallets of the organisations at or below a path, the oldest first."""
+def held(
+    connection: Connection, tree: Tree, under_path: str = "/", limit: int = 1000, after: int = 0
+) -> list[Held]:  # fmt: skip
+    """What waits to be identified in the wallets of the organisations at or below a path, the oldest first.
+
+    ``after``: only what comes behind this id.
+    """
     offices = [one.id for one in tree.by_id.values() if one.path.startswith(under_path)]
+    in_suspense = incoming.c.state == bindparam(None, "suspense", String, literal_execute=True)  # for the partial index
     rows = connection.execute(
         select(incoming)
-        .where(incoming.c.state == "suspense", incoming.c.organisation_id.in_(offices))
+        .where(in_suspense, incoming.c.organisation_id.in_(among(offices)), incoming.c.id > after)
         .order_by(incoming.c.id)
         .limit(limit)
     )

@@ -7,7 +7,6 @@ the rest to the next, and nobody is chosen twice or passed over.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from gateway.sms.campaigns.keeping import Campaign, begin, by_id, finish, locked
 from gateway.sms.campaigns.recipients import numbers_after
 from gateway.sms.campaigns.states import State
 from gateway.sms.campaigns.who import next_batch
-from gateway.sms.outgoing import message_id
+from gateway.sms.outgoing import in_key, message_id
 from gateway.store.outbox import Task, put
 from gateway.store.schema import campaign, message
 from gateway.store.unit import Store, Unit
@@ -108,7 +107,7 @@ class Choosing:
             return [], None
         if one.kind == "news":
             numbers = numbers_after(unit.connection, tree, one.who, one.cursor)
-            rows = [row_of(one, unit, f"news:{one.id}:{_digest(each)}", None) | {"msisdn": each} for each in numbers]
+            rows = [row_of(one, unit, f"news:{one.id}:{in_key(each)}", None) | {"msisdn": each} for each in numbers]
             return rows, int(numbers[-1][1:]) if numbers else None
         if seen is None or seen.after != one.cursor:
             seen = self._look(unit.connection, one, unit.now)
@@ -127,11 +126,6 @@ class Choosing:
             if len(found) >= SLICE:
                 break
         return _Seen(one.cursor, found, last)
-
-
-def _digest(msisdn: str) -> str:
-    """Stands for a number in a key, which shows none."""
-    return hashlib.blake2b(msisdn.encode(), digest_size=8).hexdigest()
 
 
 def write(unit: Unit, one: Campaign, first_slice: int, rows: Sequence[dict[str, Any]]) -> int:

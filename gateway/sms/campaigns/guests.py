@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
+from gateway.locale import mark
 from gateway.network.organisations import Organisation, Tree
 from gateway.sms.campaigns.keeping import BadCampaign, Campaign, tell
 from gateway.sms.campaigns.letters import Letter
-from gateway.sms.outgoing import Outgoing, queue_messages
+from gateway.sms.outgoing import Outgoing, in_key, queue_messages
 from gateway.store.or_set import or_set
 from gateway.store.schema import sms_guest
 from gateway.store.unit import Unit
@@ -21,11 +21,12 @@ EVENT = "campaign_try"
 
 @dataclass(frozen=True)
 class Guest:
-    """Somebody who tries texts; ``language`` None: the mutuelle's."""
+    """Somebody who tries texts; ``language`` None: the mutuelle's. ``organisation_id``: whose guest, once kept."""
 
     msisdn: str
     name: str
     language: str | None
+    organisation_id: int | None = None
 
 
 _KEEP = or_set(sms_guest, ("organisation_id", "msisdn"), "name", "language")
@@ -54,7 +55,7 @@ def guests_of(connection: Connection, tree: Tree, place: Organisation) -> list[G
     rows = connection.execute(
         select(sms_guest).where(sms_guest.c.organisation_id.in_(above)).order_by(sms_guest.c.name)
     )
-    return list({row.msisdn: Guest(row.msisdn, row.name, row.language) for row in rows}.values())
+    return list({row.msisdn: Guest(row.msisdn, row.name, row.language, row.organisation_id) for row in rows}.values())
 
 
 def try_on(
@@ -65,15 +66,14 @@ def try_on(
     Raises :class:`BadCampaign` where there are no guests, or nobody would be written to.
     """
     if not guests:
-        raise BadCampaign("there are no guests: gateway campaign guests add")
+        raise BadCampaign(mark("there are no guests: gateway campaign guests add"))
     if not examples:
-        raise BadCampaign("nobody would be written to: there is no example")
+        raise BadCampaign(mark("nobody would be written to: there is no example"))
     outgoing = []
     for guest in guests:
         wanted = guest.language or place.languages[0]
         letter = next((each for each in examples if each.language == wanted), examples[0])
-        digest = hashlib.blake2b(f"{guest.msisdn}{unit.now.isoformat()}".encode(), digest_size=8).hexdigest()
-        key = f"{EVENT}:{one.id}:{digest}"
+        key = f"{EVENT}:{one.id}:{in_key(f'{guest.msisdn}{unit.now.isoformat()}')}"
         outgoing.append(Outgoing(EVENT, guest.msisdn, letter.language, letter.text, place.id, None, key))
     queue_messages(unit, "replies", *outgoing)
     tell(unit, one.id, "tried", by_name, f"{len(outgoing)} {'guest' if len(outgoing) == 1 else 'guests'}")

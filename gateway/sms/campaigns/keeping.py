@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, exists, insert, select, update
 
 from gateway.kernel.faults import Fault
+from gateway.locale import mark
 from gateway.network.organisations import Tree
 from gateway.sms.campaigns.states import EDGES, State
 from gateway.sms.campaigns.who import Who, read_who
 from gateway.sms.costs import show_cost
 from gateway.sms.gsm7 import fold
 from gateway.sms.templates.events import EVENTS
-from gateway.sms.templates.placeholders import placeholders
+from gateway.sms.templates.placeholders import braced, placeholders
 from gateway.store.if_new import if_new
 from gateway.store.outbox import CLAIM, Ask, put_again
 from gateway.store.schema import campaign, campaign_event, message
 from gateway.store.unit import Unit
+
+# What is said of a campaign where its state forbids what is asked of it.
+_IS = {
+    State.DRAFT: mark("campaign {number} is draft"),
+    State.SCHEDULED: mark("campaign {number} is scheduled"),
+    State.RUNNING: mark("campaign {number} is running"),
+    State.PAUSED: mark("campaign {number} is paused"),
+    State.DONE: mark("campaign {number} is done"),
+    State.CANCELLED: mark("campaign {number} is cancelled"),
+}
 
 QUEUE = "reminders"
 CHOOSE, SEND = "campaign.choose", "campaign.send"
 GATEWAY = "gateway"  # who did what nobody did by hand
 TITLE_CHARACTERS = BY_CHARACTERS = 60
 NOTE_CHARACTERS = 200
-NO_PRICE = "a budget can't be kept without knowing what an SMS costs: set SMS_PRICE"
+NO_PRICE = mark("a budget can't be kept without knowing what an SMS costs: set SMS_PRICE")
 
 Kind = Literal["reminder", "rule", "news", "list"]
 
@@ -96,16 +107,7 @@ _NEW = if_new(campaign, "key")
 def create(unit: Unit, tree: Tree, draft: Draft) -> int:
     """Keep a draft; returns its id, also where its key is known. Raises :class:`BadCampaign`."""
     place = tree[draft.organisation_id]
-    title, by_name = " ".join(draft.title.split()), " ".join(draft.by_name.split())
-    if not 1 <= len(title) <= TITLE_CHARACTERS:
-        raise BadCampaign(f"a title has 1 to {TITLE_CHARACTERS} letters")
-    if not 1 <= len(by_name) <= BY_CHARACTERS:
-        raise BadCampaign("say who makes it: --by NAME")
-    _check_texts(draft)
-    if draft.budget_e4 is not None and draft.budget_e4 <= 0:
-        raise BadCampaign("a budget is more than nothing")
-    if not tree.named(draft.who.under).under(place):
-        raise BadCampaign(f"{draft.who.under} isn't at or below {place.code}")
+    title, by_name = _checked(tree, draft)
     row = {
         "key": draft.key or f"campaign:{secrets.token_hex(8)}",
         "organisation_id": place.id,
@@ -128,14 +130,67 @@ def create(unit: Unit, tree: Tree, draft: Draft) -> int:
     return _id_of(unit.connection, row["key"])
 
 
+def unsaved(tree: Tree, draft: Draft, now: datetime) -> Campaign:
+    """A draft as it would be kept, for its preview. Raises :class:`BadCampaign` for one that can't be kept so."""
+    title, by_name = _checked(tree, draft)
+    return Campaign(
+        0, draft.organisation_id, draft.kind, title, draft.who, draft.texts, State.DRAFT, None,
+        tree[draft.organisation_id].currency, draft.budget_e4, 0, {}, None, draft.rule_id, draft.due_on, 0, 0, None,
+        now, by_name, None, None,
+    )  # fmt: skip
+
+
+def rewrite(unit: Unit, tree: Tree, campaign_id: int, draft: Draft) -> None:
+    """Change what a draft is to be, before anybody is written to; its kind and its organisation stay as they are.
+
+    Of a list of numbers only title and budget are changed: the words of each stand there since it was made. Raises
+    :class:`BadCampaign`, also for one that isn't a draft any more.
+    """
+    one = locked(unit, campaign_id)
+    if one is None:
+        raise BadCampaign(mark("there is no campaign {number}"), number=campaign_id)
+    if one.state is not State.DRAFT or one.rule_id is not None:
+        raise BadCampaign(_IS[one.state], number=campaign_id)
+    if one.kind == "list":
+        draft = replace(draft, texts=one.texts, who=one.who)
+    title, by_name = _checked(tree, replace(draft, kind=one.kind, organisation_id=one.organisation_id))
+    _set(
+        unit,
+        campaign_id,
+        title=title,
+        who=draft.who.as_json(),
+        texts=dict(draft.texts),
+        budget_e4=draft.budget_e4,
+    )
+    tell(unit, campaign_id, "changed", by_name)
+
+
+def _checked(tree: Tree, draft: Draft) -> tuple[str, str]:
+    """The title and the writer's name as they are kept; raises :class:`BadCampaign` for what can't be kept so."""
+    place = tree[draft.organisation_id]
+    title, by_name = " ".join(draft.title.split()), " ".join(draft.by_name.split())
+    if not 1 <= len(title) <= TITLE_CHARACTERS:
+        raise BadCampaign(mark("a title has 1 to {most} letters"), most=TITLE_CHARACTERS)
+    if not 1 <= len(by_name) <= BY_CHARACTERS:
+        raise BadCampaign("say who makes it: --by NAME")
+    _check_texts(draft)
+    if draft.budget_e4 is not None and draft.budget_e4 <= 0:
+        raise BadCampaign(mark("a budget is more than nothing"))
+    if not tree.named(draft.who.under).under(place):
+        raise BadCampaign(mark("{below} isn't at or below {code}"), below=draft.who.under, code=place.code)
+    return title, by_name
+
+
 def _check_texts(draft: Draft) -> None:
     if not draft.texts or not all(fold(text).strip() for text in draft.texts.values()):
-        raise BadCampaign("a text is missing")
+        raise BadCampaign(mark("a text is missing"))
     known = [one.name for one in EVENTS["news" if draft.kind == "news" else "campaign"].placeholders]
     for text in draft.texts.values():
         for name in placeholders(text) if draft.kind != "list" else ():
             if name not in known:
-                raise BadCampaign(f"{{{name}}} is unknown: there are {', '.join(f'{{{one}}}' for one in known)}")
+                raise BadCampaign(
+                    mark("{name} is unknown: there are {known}"), name=braced([name]), known=braced(known)
+                )
 
 
 def _id_of(connection: Connection, key: object) -> int:
@@ -171,10 +226,21 @@ def locked(unit: Unit, campaign_id: int) -> Campaign | None:
     return _read(row) if row is not None else None
 
 
-def newest(connection: Connection, tree: Tree, under_path: str, limit: int) -> list[Campaign]:
-    """The newest campaigns of the organisations at or below a path."""
+def newest(
+    connection: Connection,
+    tree: Tree,
+    under_path: str,
+    limit: int,
+    before: int | None = None,
+    kinds: Sequence[Kind] = (),
+) -> list[Campaign]:
+    """The newest campaigns of the organisations at or below a path; those made before an id, and of some kinds."""
     places = [one.id for one in tree.by_id.values() if one.path.startswith(under_path)]
     query = select(campaign).where(campaign.c.organisation_id.in_(places)).order_by(campaign.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(campaign.c.id < before)
+    if kinds:
+        query = query.where(campaign.c.kind.in_(kinds))
     return [_read(row) for row in connection.execute(query)]
 
 
@@ -215,7 +281,7 @@ def start(
     """
     before = locked(unit, campaign_id)
     if before is not None and before.state is State.PAUSED:
-        raise BadCampaign(f"campaign {campaign_id} is paused: gateway campaign resume {campaign_id}")
+        raise BadCampaign(mark("campaign {number} is paused: gateway campaign resume {number}"), number=campaign_id)
     if at is not None and at <= unit.now:
         at = None
     one = _moved(unit, campaign_id, State.SCHEDULED if at is not None else State.RUNNING)
@@ -248,7 +314,7 @@ def resume(unit: Unit, campaign_id: int, by_name: str, budget_e4: int | None = N
     one = _moved(unit, campaign_id, State.SCHEDULED if waits else State.RUNNING)
     budget = one.budget_e4 if budget_e4 is None else budget_e4
     if one.reason == "budget" and (budget is None or budget <= (one.budget_e4 or 0)):
-        raise BadCampaign("its budget is used up: give it a larger one")
+        raise BadCampaign(mark("its budget is used up: give it a larger one"))
     if budget_e4 is not None and not one.price_e4:
         raise BadCampaign(NO_PRICE)
     _set(unit, campaign_id, reason=None, budget_e4=budget)
@@ -305,9 +371,9 @@ def _moved(unit: Unit, campaign_id: int, to: State) -> Campaign:
     """The campaign as it was before, now in another state."""
     one = locked(unit, campaign_id)
     if one is None:
-        raise BadCampaign(f"there is no campaign {campaign_id}")
+        raise BadCampaign(mark("there is no campaign {number}"), number=campaign_id)
     if to not in EDGES[one.state]:
-        raise BadCampaign(f"campaign {campaign_id} is {one.state}")
+        raise BadCampaign(_IS[one.state], number=campaign_id)
     _set(unit, campaign_id, state=to.value)
     return one
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,14 +13,15 @@ from gateway.kernel.faults import Fault
 from gateway.kernel.masking import mask_number
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
 from gateway.kernel.spelling import plain
-from gateway.locale import Say
+from gateway.locale import Say, mark
 from gateway.network.organisations import Tree
 from gateway.sms.campaigns import keeping
 from gateway.sms.campaigns.choosing import SLICE, row_of
 from gateway.sms.campaigns.keeping import Draft
 from gateway.sms.campaigns.who import Who
 from gateway.sms.gsm7 import parts
-from gateway.sms.templates.placeholders import BadTemplate, fill, placeholders
+from gateway.sms.outgoing import in_key
+from gateway.sms.templates.placeholders import BadTemplate, braced, fill, placeholders
 from gateway.store.if_new import if_new
 from gateway.store.schema import campaign, message
 from gateway.store.unit import Unit
@@ -63,7 +63,12 @@ class Wrong:
     """A row that nobody can be written to by, and why."""
 
     row: int
-    why: str
+    fault: Fault
+
+    @property
+    def why(self) -> str:
+        """The same as a line."""
+        return str(self.fault)
 
 
 @dataclass(frozen=True)
@@ -112,17 +117,17 @@ def check_list(
     wrong: list[Wrong] = []
     for count, (number, cells) in enumerate(rows):
         if count >= MOST_ROWS:
-            raise BadList(f"more than {MOST_ROWS} rows: divide the list")
+            raise BadList(mark("more than {most} rows: divide the list"), most=MOST_ROWS)
         if not any(cell.strip() for cell in cells):
             continue
         try:
             good.append(_letter(number, cells, len(headings), text, say, country, phones, asked, seen))
         except _WrongRow as why:
-            wrong.append(Wrong(number, str(why)))
+            wrong.append(Wrong(number, why))
     return Checked(tuple(good), tuple(wrong))
 
 
-class _WrongRow(Exception):
+class _WrongRow(Fault):
     """Says what is wrong with a row."""
 
 
@@ -137,16 +142,16 @@ def _columns_asked(headings: Sequence[str], text: str, also: Mapping[str, object
     for name in placeholders(text):
         column = name_of(name)
         if several[column] > 1:
-            raise BadList(f"two columns are called {{{name}}}: rename one")
+            raise BadList(mark("two columns are called {name}: rename one"), name=braced([name]))
         if column in names:
             asked[name] = names.index(column), None
         elif also.get(name) is not None:
             asked[name] = None, also[name]
         else:
-            there = ", ".join(f"{{{one}}}" for one in dict.fromkeys((*names, *also)) if one.isidentifier())
-            raise BadList(f"there is no column {{{name}}}: there are {there}")
+            there = braced(one for one in dict.fromkeys((*names, *also)) if one.isidentifier())
+            raise BadList(mark("there is no column {name}: there are {known}"), name=braced([name]), known=there)
     if not fill(text, Say("en"), dict.fromkeys(asked, "x")):
-        raise BadList("the text is empty")
+        raise BadList(mark("the text is empty"))
     return asked
 
 
@@ -164,35 +169,37 @@ def _letter(
     while len(cells) > width and not cells[-1].strip():
         cells = cells[:-1]
     if len(cells) != width:
-        raise _WrongRow(f"{len(cells)} cells where the headings are {width}")
+        raise _WrongRow(mark("{cells} cells where the headings are {width}"), cells=len(cells), width=width)
     msisdn = _number(cells[phones].strip(), country)
     if msisdn in seen:
-        raise _WrongRow(f"{mask_number(msisdn)} is in row {seen[msisdn]} already")
+        raise _WrongRow(mark("{number} is in row {row} already"), number=mask_number(msisdn), row=seen[msisdn])
     seen[msisdn] = number
     values: dict[str, object] = {}
     for name, (column, value) in asked.items():
         values[name] = cells[column].strip() if column is not None else value
         if values[name] == "":
-            raise _WrongRow(f"{{{name}}} is empty")
+            raise _WrongRow(mark("{name} is empty"), name=braced([name]))
     try:
         written = fill(text, say, values)
     except BadTemplate as why:
-        raise _WrongRow(str(why)) from None
+        raise _WrongRow(why.source, **why.values) from None
     if parts(written) > MOST_PARTS:
-        raise _WrongRow(f"the text has {parts(written)} parts, and may have {MOST_PARTS}")
+        raise _WrongRow(mark("the text has {parts} parts, and may have {most}"), parts=parts(written), most=MOST_PARTS)
     return ListRow(number, msisdn, written)
 
 
 def _number(cell: str, country: str) -> str:
     if not cell:
-        raise _WrongRow("no phone number")
+        raise _WrongRow(mark("no phone number"))
     if _POWER.fullmatch(cell):
-        raise _WrongRow("a spreadsheet has shortened the number: write the column as text")
+        raise _WrongRow(mark("a spreadsheet has shortened the number: write the column as text"))
     whole = _FRACTION.fullmatch(cell)
     try:
         return read_msisdn(whole[1] if whole else cell, country)
     except BadMsisdn:
-        raise _WrongRow(f"{mask_number(cell[:20])} is not a mobile number of {country}") from None
+        raise _WrongRow(
+            mark("{number} is not a mobile number of {country}"), number=mask_number(cell[:20]), country=country
+        ) from None
 
 
 # --- keeping ----------------------------------------------------------------------------------------------------------
@@ -208,13 +215,13 @@ def keep_list(
     Nothing is sent before. Raises :class:`~gateway.sms.campaigns.keeping.BadCampaign`.
     """
     if not rows:
-        raise BadList("nobody is left to write to")
+        raise BadList(mark("nobody is left to write to"))
     place = tree[organisation_id]
     its_id = keeping.create(unit, tree, Draft("list", place.id, title, Who(place.code), {language: text}, by))
     one = keeping.by_id(unit.connection, its_id)
     assert one is not None
     written = [
-        row_of(one, unit, f"list:{its_id}:{_digest(each.msisdn)}", None)
+        row_of(one, unit, f"list:{its_id}:{in_key(each.msisdn)}", None)
         | {
             "msisdn": each.msisdn,
             "language": language,
@@ -228,8 +235,3 @@ def keep_list(
     slices = -(-len(rows) // SLICE)
     unit.connection.execute(update(campaign).where(campaign.c.id == its_id).values(slices=slices))
     return its_id
-
-
-def _digest(msisdn: str) -> str:
-    """Stands for a number in a key, which shows none."""
-    return hashlib.blake2b(msisdn.encode(), digest_size=8).hexdigest()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, func, select
 
@@ -16,18 +17,24 @@ from gateway.kernel.clock import day_in
 from gateway.network.organisations import Tree
 from gateway.sms.campaigns.keeping import Campaign
 from gateway.sms.campaigns.letters import Letter, write_letters
-from gateway.sms.campaigns.recipients import numbers_after
-from gateway.sms.campaigns.who import next_batch
+from gateway.sms.campaigns.progress import slices_of
+from gateway.sms.campaigns.recipients import count_readers, numbers_after
+from gateway.sms.campaigns.who import candidates, next_batch
 from gateway.sms.costs import in_e4
 from gateway.store.schema import message
 
+T = TypeVar("T")
 EXAMPLES = 3
 SEEN_FOR_PRICE = 1_000
 
 
 @dataclass
 class Preview:
-    """``price_e4``: what one part is expected to cost, zero where nobody knows."""
+    """``price_e4``: what one part is expected to cost, zero where nobody knows.
+
+    ``share``: below one where there was no time to go through everybody, and what is counted is scaled up from those
+    who were looked at: about so many.
+    """
 
     price_e4: int
     letters: int = 0
@@ -38,6 +45,8 @@ class Preview:
     texts: set[str] = field(default_factory=set)
     examples: list[Letter] = field(default_factory=list)
     longest: Letter | None = None
+    shortest: Letter | None = None
+    share: float = 1.0
 
     @property
     def cost_e4(self) -> int:
@@ -52,7 +61,7 @@ class Preview:
             "parts": self.parts,
             "cost_e4": self.cost_e4,
             "skipped": dict(self.skipped),
-        }
+        } | ({"share": round(self.share, 4)} if self.share < 1 else {})
 
 
 class _Row(NamedTuple):
@@ -65,18 +74,50 @@ class _Row(NamedTuple):
     text: str
 
 
-def preview(connection: Connection, tree: Tree, one: Campaign, now: datetime, price_e4: int) -> Preview:
+def preview(
+    connection: Connection, tree: Tree, one: Campaign, now: datetime, price_e4: int, for_s: float | None = None
+) -> Preview:
     """Go through everybody that a draft means, as they stand now, and write to nobody; holds some thousands at a time.
 
-    What is counted may differ a little from what is sent: people pay meanwhile.
+    What is counted may differ a little from what is sent: people pay meanwhile. With ``for_s`` it takes about so many
+    seconds at most, and what it hasn't come to is reckoned from what it has.
     """
-    found = Preview(price_e4)
-    for rows in _rows(connection, tree, one, now):
-        written = write_letters(connection, tree, one, rows, now)
+    found, begun = Preview(price_e4), time.monotonic()
+    seen, looked = 0, 0
+    for each in _rows(connection, tree, one, now):
+        written = write_letters(connection, tree, one, each.rows, now)
         found.skipped.update(written.skipped.values())
         for letter in written.letters:
             _count(found, letter)
+        looked, seen = looked + each.looked, each.last
+        if for_s is not None and time.monotonic() - begun > for_s:
+            left = _left(connection, tree, one, now, seen, looked)
+            if left:
+                _scale(found, looked / (looked + left))
+            break
     return found
+
+
+def _left(connection: Connection, tree: Tree, one: Campaign, now: datetime, seen: int, looked: int) -> int:
+    """How many nobody has looked at yet."""
+    if one.kind == "list":
+        own = select(func.count()).select_from(message).where(message.c.campaign_id == one.id)
+        return (connection.scalar(own) or 0) - looked
+    if one.kind == "news":
+        return count_readers(connection, tree, one.who, seen)
+    return candidates(connection, tree, one.who, day_in(tree[one.organisation_id].time_zone, now), seen)
+
+
+def _scale(found: Preview, share: float) -> None:
+    found.share = share
+    found.letters, found.parts = round(found.letters / share), round(found.parts / share)
+    found.by_language = _scaled(found.by_language, share)
+    found.by_parts = _scaled(found.by_parts, share)
+    found.skipped = _scaled(found.skipped, share)
+
+
+def _scaled(counted: Counter[T], share: float) -> Counter[T]:
+    return Counter({key: round(count / share) for key, count in counted.items()})
 
 
 def _count(found: Preview, letter: Letter) -> None:
@@ -86,17 +127,27 @@ def _count(found: Preview, letter: Letter) -> None:
     found.by_parts[letter.parts] += 1
     if found.longest is None or len(letter.text) > len(found.longest.text):
         found.longest = letter
+    if found.shortest is None or len(letter.text) < len(found.shortest.text):
+        found.shortest = letter
     spoken = sum(each.language == letter.language for each in found.examples)
     if spoken < EXAMPLES and letter.text not in {each.text for each in found.examples}:
         found.examples.append(letter)
 
 
-def _rows(connection: Connection, tree: Tree, one: Campaign, now: datetime) -> Iterator[Sequence[_Row]]:
+class _Some(NamedTuple):
+    """Some rows, up to which id or number they go, and how many were looked at for them."""
+
+    rows: Sequence[_Row]
+    last: int
+    looked: int
+
+
+def _rows(connection: Connection, tree: Tree, one: Campaign, now: datetime) -> Iterator[_Some]:
     if one.kind == "list":
         own = select(message.c.id, message.c.household_id, message.c.msisdn, message.c.language, message.c.text)
-        held = connection.execution_options(yield_per=1_000)
-        for some in held.execute(own.where(message.c.campaign_id == one.id)).partitions():
-            yield [_Row(*row) for row in some]
+        for part in slices_of(connection, one):
+            some = connection.execute(own.where(part)).all()
+            yield _Some([_Row(*row) for row in some], 0, len(some))
         return
     after = 0
     today = day_in(tree[one.organisation_id].time_zone, now)
@@ -106,14 +157,13 @@ def _rows(connection: Connection, tree: Tree, one: Campaign, now: datetime) -> I
             if not numbers:
                 return
             after = int(numbers[-1][1:])
-            yield [_Row(uuid.uuid4(), None, each, "", "") for each in numbers]
+            yield _Some([_Row(uuid.uuid4(), None, each, "", "") for each in numbers], after, len(numbers))
             continue
         batch = next_batch(connection, tree, one.who, today, after)
         if batch is None:
             return
         after = batch.last
-        if batch.sections:
-            yield [_Row(uuid.uuid4(), its_id, "", "", "") for its_id in batch.sections]
+        yield _Some([_Row(uuid.uuid4(), its_id, "", "", "") for its_id in batch.sections], after, batch.looked)
 
 
 def price_of_part(connection: Connection, currency: str, setting: Decimal, of_setting: str) -> int:

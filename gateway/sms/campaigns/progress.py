@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from gateway.sms.campaigns.keeping import Campaign
 from gateway.store.schema import household, message
 
+SLICES_AT_ONCE = 4
 RATE_OVER = timedelta(minutes=1)
 # What is over, and what nobody can tell of: of these nothing more is done.
 SETTLED = ("sent", "delivered", "failed", "uncertain", "unknown", "skipped")
@@ -79,7 +80,7 @@ class Result:
 
 
 def each_result(connection: Connection, one: Campaign) -> Iterator[Result]:
-    """What became of each, by section and card; holds some thousands at a time."""
+    """What became of each, in the order in which they were chosen; holds some thousands at a time."""
     query = (
         select(
             household.c.card, household.c.section_id, message.c.msisdn, message.c.state, message.c.reason,
@@ -87,10 +88,31 @@ def each_result(connection: Connection, one: Campaign) -> Iterator[Result]:
         )
         .outerjoin(household, household.c.id == message.c.household_id)
         .where(message.c.campaign_id == one.id)
-        .order_by(household.c.section_id, household.c.card, message.c.id)
+        .order_by(message.c.slice, household.c.section_id, household.c.card, message.c.id)
     )  # fmt: skip
-    for row in connection.execution_options(yield_per=2_000).execute(query):
-        yield Result(*row)
+    for some in slices_of(connection, one):
+        for row in connection.execute(query.where(some)).all():
+            yield Result(*row)
+
+
+def slices_of(connection: Connection, one: Campaign) -> Iterator[ColumnElement[bool]]:
+    """Conditions that take the messages of a campaign some thousands at a time, all together every one of them."""
+    own = message.c.campaign_id == one.id
+    last = connection.scalar(select(func.max(message.c.slice)).where(own))
+    if last is None:
+        return
+    for first in range(0, last + 1, SLICES_AT_ONCE):
+        yield and_(own, message.c.slice >= first, message.c.slice < first + SLICES_AT_ONCE)
+
+
+def how_far(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Of some campaigns, how many messages there are so far, and how many of them are settled."""
+    if not ids:
+        return {}
+    settled = func.sum(case((message.c.state.in_(SETTLED), 1), else_=0))
+    query = select(message.c.campaign_id, func.count(), settled).where(message.c.campaign_id.in_(ids))
+    rows = connection.execute(query.group_by(message.c.campaign_id))
+    return {int(its_id): (int(total), int(over)) for its_id, total, over in rows}
 
 
 def progress(connection: Connection, one: Campaign, now: datetime) -> Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from gateway.network.organisations import Tree
 from gateway.sms.campaigns.who import BATCH, Who
@@ -21,6 +21,12 @@ def numbers_after(connection: Connection, tree: Tree, who: Who, after: int, most
     next_ones = news_reader.c.msisdn > f"+{after}" if after else news_reader.c.msisdn > ""
     query = _readers(tree, who).where(next_ones).order_by(news_reader.c.msisdn).limit(most)
     return list(connection.scalars(query))
+
+
+def count_readers(connection: Connection, tree: Tree, who: Who, after: int) -> int:
+    """How many readers there are after a number."""
+    rest = _readers(tree, who).where(news_reader.c.msisdn > f"+{after}").subquery()
+    return connection.scalar(select(func.count()).select_from(rest)) or 0
 
 
 def still_readers(connection: Connection, tree: Tree, who: Who, numbers: Sequence[str]) -> set[str]:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault, Unavailable
+from gateway.locale import mark
 from gateway.network.organisations import Network, Organisation, Tree
 from gateway.sms.campaigns import keeping
 from gateway.sms.campaigns.keeping import BY_CHARACTERS, GATEWAY, Campaign, Draft
@@ -86,10 +87,16 @@ def add(
     if not 1 <= len(by_name) <= BY_CHARACTERS:
         raise BadRule("say who makes it: --by NAME")
     if not EARLIEST_DAYS <= days <= LATEST_DAYS:
-        raise BadRule(f"days are {EARLIEST_DAYS} (before) to {LATEST_DAYS} (after the due date)")
+        raise BadRule(
+            mark("days are {earliest} (before) to {latest} (after the due date)"),
+            earliest=EARLIEST_DAYS,
+            latest=LATEST_DAYS,
+        )
     must_speak(tree, place.id)
     if plan_code is not None and plan_code not in _plans_of(unit.connection, tree, place):
-        raise BadRule(f"no plan of {place.code} has the code {plan_code}: gateway plans list")
+        raise BadRule(
+            mark("no plan of {code} has the code {plan}: gateway plans list"), code=place.code, plan=plan_code
+        )
     words = {
         language: check(EVENTS["campaign"], text, setting_of(tree, place.id, language)).text
         for language, text in texts.items()
@@ -99,7 +106,7 @@ def add(
     kept = [one for one in every_rule(unit.connection) if one.days == days]
     own = [one for one in kept if (one.organisation_id, one.plan_code) == (place.id, plan_code)]
     if any(one.ended_on is None for one in own):
-        raise BadRule(f"{place.code} has this rule already: gateway reminders list")
+        raise BadRule(mark("{code} has this rule already: gateway reminders list"), code=place.code)
     in_touch = {each.id for each in tree.by_id.values() if each.under(place) or place.under(each)}
     taken = any(one.organisation_id in in_touch and one.held_on(today) for one in kept)
     since = today + timedelta(days=1) if taken else today
@@ -122,11 +129,17 @@ def end(unit: Unit, tree: Tree, rule_id: int, by: str) -> int:
         raise BadRule("say who ends it: --by NAME")
     one = _locked(unit, rule_id)
     if one is None or one.ended_on is not None:
-        raise BadRule(f"there is no rule {rule_id} that holds: gateway reminders list")
+        raise BadRule(mark("there is no rule {number} that holds: gateway reminders list"), number=rule_id)
     today = day_in(tree[one.organisation_id].time_zone, unit.now)
     unit.connection.execute(update(reminder_rule).where(reminder_rule.c.id == rule_id).values(ended_on=today))
     begun = select(campaign.c.id).where(campaign.c.rule_id == rule_id, campaign.c.state.in_(_OPEN))
     return sum(keeping.cancel(unit, its_id, by_name) for its_id in unit.connection.scalars(begun).all())
+
+
+def by_id(connection: Connection, rule_id: int) -> Rule | None:
+    """The rule with an id."""
+    row = connection.execute(select(reminder_rule).where(reminder_rule.c.id == rule_id)).first()
+    return _read(row) if row is not None else None
 
 
 def every_rule(connection: Connection, since: date | None = None) -> list[Rule]:
@@ -308,8 +321,19 @@ class Due:
     campaign: int | None = None
 
 
-def due(connection: Connection, tree: Tree, on: date, under_path: str, price: Decimal, currency: str) -> Iterator[Due]:
-    """What rules have to do on a day at the mutuelles below a path, as things stand now; nothing is written."""
+def due(
+    connection: Connection,
+    tree: Tree,
+    on: date,
+    under_path: str,
+    price: Decimal,
+    currency: str,
+    for_s: float | None = None,
+) -> Iterator[Due]:
+    """What rules have to do on a day at the mutuelles below a path, as things stand now; nothing is written.
+
+    ``for_s``: so many seconds are taken for each at most (:func:`~gateway.sms.campaigns.preview.preview`).
+    """
     rules = every_rule(connection, on)
     for place in mutuelles(tree):
         if not place.path.startswith(under_path):
@@ -320,11 +344,17 @@ def due(connection: Connection, tree: Tree, on: date, under_path: str, price: De
             if made is not None:
                 yield Due(duty, None, made)
             else:
-                yield Due(duty, _looked_at(connection, tree, duty, noon, price, currency)[1])
+                yield Due(duty, _looked_at(connection, tree, duty, noon, price, currency, for_s)[1])
 
 
 def _looked_at(
-    connection: Connection, tree: Tree, duty: Duty, now: datetime, price: Decimal, currency: str
+    connection: Connection,
+    tree: Tree,
+    duty: Duty,
+    now: datetime,
+    price: Decimal,
+    currency: str,
+    for_s: float | None = None,
 ) -> tuple[dict[str, str], Preview]:
     """The texts that are said, and whom they would be said to."""
     texts = {**words_in_all_languages(connection, tree, duty.place, duty.event), **duty.rule.texts}
@@ -334,4 +364,4 @@ def _looked_at(
         draft.rule_id, draft.due_on, 0, 0, None, now, GATEWAY, None, None,
     )  # fmt: skip
     part_e4 = price_of_part(connection, place.currency, price, currency)
-    return texts, preview(connection, tree, as_if, now, part_e4)
+    return texts, preview(connection, tree, as_if, now, part_e4, for_s)

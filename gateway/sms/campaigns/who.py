@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select
 
 from gateway.kernel.faults import Fault
+from gateway.locale import mark
 from gateway.membership.rules import State
 from gateway.membership.several import Stands, among, standings
 from gateway.network.organisations import Tree
@@ -61,7 +62,7 @@ class Who:
         if unknown:
             raise BadChoice(f"{unknown[0]} is no state of cover: there are {', '.join(one.value for one in State)}")
         if self.overdue_days is not None and not 0 <= self.overdue_days <= 3650:
-            raise BadChoice("overdue days are 0 to 3650")
+            raise BadChoice(mark("overdue days are 0 to 3650"))
 
     @property
     def asks_standing(self) -> bool:
@@ -105,10 +106,14 @@ def read_who(kept: Mapping[str, Any]) -> Who:
 
 @dataclass(frozen=True)
 class Batch:
-    """Some households of a choice, by id with their sections, and the id up to which all were looked at."""
+    """Some households of a choice, by id with their sections, and the id up to which all were looked at.
+
+    ``looked``: how many were looked at for it.
+    """
 
     sections: Mapping[int, int]
     last: int
+    looked: int
 
 
 def next_batch(connection: Connection, tree: Tree, who: Who, on: date, after: int, most: int = BATCH) -> Batch | None:
@@ -120,7 +125,13 @@ def next_batch(connection: Connection, tree: Tree, who: Who, on: date, after: in
     if who.asks_standing:
         stands = standings(connection, tree, on, sections)
         sections = {its_id: section for its_id, section in sections.items() if who.takes(stands[its_id], on)}
-    return Batch(sections, rows[-1].id)
+    return Batch(sections, rows[-1].id, len(rows))
+
+
+def candidates(connection: Connection, tree: Tree, who: Who, on: date, after: int = 0) -> int:
+    """How many households are still to be looked at for a choice, of those with ids above ``after``."""
+    found = _candidates(tree, who, on).where(household.c.id > after).order_by(None)
+    return connection.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
 def still_chosen(
@@ -138,7 +149,10 @@ def still_chosen(
 def _candidates(tree: Tree, who: Who, on: date, everybody: bool = False) -> Select[Any]:
     """The households of which the database itself can say that they are meant, in order of their ids."""
     under = tree.named(who.under)
-    asked: list[ColumnElement[bool]] = [organisation.c.path.like(f"{under.path}%")]
+    asked: list[ColumnElement[bool]] = [
+        organisation.c.path.like(f"{under.path}%"),
+        household.c.merged_into_id.is_(None),
+    ]
     if who.languages:
         fallen_back = [one.id for one in tree.by_id.values() if one.languages[0] in who.languages]
         unsaid = and_(household.c.language.is_(None), household.c.section_id.in_(fallen_back))
@@ -195,15 +209,3 @@ def _category(on: date) -> Any:
         .correlate(household)
         .scalar_subquery()
     )
-
-
-def count_below(connection: Connection, tree: Tree, under: str) -> int:
-    """How many households there are at or below an organisation."""
-    path = tree.named(under).path
-    query = (
-        select(func.count())
-        .select_from(household)
-        .join(organisation, organisation.c.id == household.c.section_id)
-        .where(organisation.c.path.like(f"{path}%"))
-    )
-    return int(connection.scalar(query) or 0)

@@ -6,10 +6,11 @@ import unicodedata
 from dataclasses import dataclass
 
 from gateway.kernel.faults import Fault
+from gateway.locale import mark
 from gateway.network.organisations import Tree
 from gateway.sms.gsm7 import fold, parts, septets
 from gateway.sms.templates.events import NAME_KEPT, Event, Setting, Values, filled
-from gateway.sms.templates.placeholders import BadTemplate, fill, placeholders, plain
+from gateway.sms.templates.placeholders import BadTemplate, braced, fill, placeholders, plain
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ def must_speak(tree: Tree, organisation_id: int) -> None:
     one = tree[organisation_id]
     if one.books_id != one.id:
         said_by = tree[one.books_id].code
-        raise Fault(f"{one.code} is a section, and says what {said_by} says: give --at {said_by}")
+        raise Fault(
+            mark("{code} is a section, and says what {said_by} says: give --at {said_by}"),
+            code=one.code,
+            said_by=said_by,
+        )
 
 
 def setting_of(tree: Tree, organisation_id: int, language: str) -> Setting:
@@ -58,7 +63,12 @@ def setting_of(tree: Tree, organisation_id: int, language: str) -> Setting:
     must_speak(tree, organisation_id)
     one = tree[organisation_id]
     if language not in one.languages:
-        raise Fault(f"{one.code} does not offer {language}: it offers {', '.join(one.languages)}")
+        raise Fault(
+            mark("{code} does not offer {language}: it offers {offered}"),
+            code=one.code,
+            language=language,
+            offered=", ".join(one.languages),
+        )
     below = sorted({each.currency for each in tree.by_id.values() if each.under(one)} - {one.currency})
     return Setting(language, one.name, (one.currency, *below))
 
@@ -69,7 +79,7 @@ def check(event: Event, text: str, setting: Setting) -> Checked:
     _check_placeholders(event, placeholders(text))
     kept = plain(text)
     if not kept:
-        raise BadTemplate("the text is empty")
+        raise BadTemplate(mark("the text is empty"))
     longest = _longest(event, kept, setting)
     example = filled(event, kept, setting.say, event.example(setting))
     return Checked(kept, Leaving(example), Leaving(longest), folded, left_out)
@@ -79,14 +89,20 @@ def _check_placeholders(event: Event, found: list[str]) -> None:
     known = [one.name for one in event.placeholders]
     unknown = [name for name in found if name not in known]
     if unknown:
-        raise BadTemplate(f"{_braced(unknown)} is unknown in {event.name}: there are {_braced(known)}")
+        raise BadTemplate(
+            mark("{name} is unknown in {event}: there are {known}"),
+            name=braced(unknown),
+            event=event.name,
+            known=braced(known),
+        )
     for one_of in event.needed:
         if not set(one_of).intersection(found):
-            raise BadTemplate(f"{event.name} must hold {' or '.join(f'{{{name}}}' for name in one_of)}")
-
-
-def _braced(names: list[str]) -> str:
-    return ", ".join(f"{{{name}}}" for name in names)
+            needed, *others = (braced([name]) for name in one_of)
+            if not others:
+                raise BadTemplate(mark("{event} must hold {needed}"), event=event.name, needed=needed)
+            raise BadTemplate(
+                mark("{event} must hold {needed} or {other}"), event=event.name, needed=needed, other=", ".join(others)
+            )
 
 
 def _longest(event: Event, text: str, setting: Setting) -> str:
@@ -101,8 +117,12 @@ def _longest(event: Event, text: str, setting: Setting) -> str:
     shortest = with_short_names(worst)
     if parts(shortest) > event.most_parts:
         raise BadTemplate(
-            f"with the longest data it has {septets(shortest)} septets and {parts(shortest)} parts, "
-            f"{event.name} may have {event.most_parts}: {shortest}"
+            mark("with the longest data it has {septets} septets and {parts} parts, {event} may have {most}: {text}"),
+            septets=septets(shortest),
+            parts=parts(shortest),
+            event=event.name,
+            most=event.most_parts,
+            text=shortest,
         )
     return filled(event, text, say, worst)
 
@@ -125,6 +145,6 @@ def _letters(text: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     folded, left_out = letters(text)
     lost = [letter for letter in left_out if unicodedata.category(letter)[0] in "LN"]
     if lost:
-        raise BadTemplate(f"an SMS of GSM's letters can't say {' '.join(lost[:10])}")
+        raise BadTemplate(mark("an SMS of GSM's letters can't say {letters}"), letters=" ".join(lost[:10]))
     shown = [letter for letter in left_out if unicodedata.category(letter)[0] == "S"]
     return folded, tuple(shown)

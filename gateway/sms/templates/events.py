@@ -122,7 +122,11 @@ def filled(event: Event, text: str, say: Say, values: Values) -> str:
         fewest = min(parts(write(*(name[:NAME_KEPT] for name in whole))), event.most_parts)
         written = texts.fit(write, *whole, most_parts=fewest)
     if parts(written) > event.most_parts:
-        raise BadTemplate(f"it has {parts(written)} parts with these data, and may have {event.most_parts}")
+        raise BadTemplate(
+            mark("it has {parts} parts with these data, and may have {most}"),
+            parts=parts(written),
+            most=event.most_parts,
+        )
     return written
 
 
@@ -275,22 +279,22 @@ def _long_news(at: Setting) -> Iterator[Values]:
 
 # --- the events -------------------------------------------------------------------------------------------------------
 
-_MUTUELLE = Placeholder("mutuelle", "the mutuelle's name", gives_way=True)
-_HEAD_OF = Placeholder("head", "the name of the household's head", gives_way=True)
-_RECEIPT_NUMBER = Placeholder("number", "the receipt's number with its code, by which it can be checked")
-_AMOUNT = Placeholder("amount", "what came in")
-_CARD_NUMBER = Placeholder("card", "the card's number")
-_REMAINING = Placeholder("remaining", "a sentence: what is left to pay, or that all is paid")
-_LEFT = Placeholder("left", "what is left to pay, as an amount")
-_CODE = Placeholder("code", "the short code that is dialled")
+_MUTUELLE = Placeholder("mutuelle", mark("the mutuelle's name"), gives_way=True)
+_HEAD_OF = Placeholder("head", mark("the name of the household's head"), gives_way=True)
+_RECEIPT_NUMBER = Placeholder("number", mark("the receipt's number with its code, by which it can be checked"))
+_AMOUNT = Placeholder("amount", mark("what came in"))
+_CARD_NUMBER = Placeholder("card", mark("the card's number"))
+_REMAINING = Placeholder("remaining", mark("a sentence: what is left to pay, or that all is paid"))
+_LEFT = Placeholder("left", mark("what is left to pay, as an amount"))
+_CODE = Placeholder("code", mark("the short code that is dialled"))
 
 _OF_A_HOUSEHOLD = (
     _CARD_NUMBER,
-    Placeholder("name", "the name of the household's head", gives_way=True),
+    Placeholder("name", mark("the name of the household's head"), gives_way=True),
     _LEFT,
-    Placeholder("due", "what is due now or next, or by the day that a reminder is about"),
-    Placeholder("date", "the day on which it is due"),
-    Placeholder("until", "the last day of cover, or of the year"),
+    Placeholder("due", mark("what is due now or next, or by the day that a reminder is about")),
+    Placeholder("date", mark("the day on which it is due")),
+    Placeholder("until", mark("the last day of cover, or of the year")),
     _MUTUELLE,
     _CODE,
 )
@@ -305,15 +309,15 @@ EVENTS: Mapping[str, Event] = {
     for one in (
         Event(
             "receipt",
-            "to whoever paid, and to the member, where the amount came that was asked for",
+            mark("to whoever paid, and to the member, where the amount came that was asked for"),
             (
                 _RECEIPT_NUMBER,
                 _AMOUNT,
                 _CARD_NUMBER,
-                Placeholder("covered", "a sentence: until when they are covered, or what is missing for it"),
+                Placeholder("covered", mark("a sentence: until when they are covered, or what is missing for it")),
                 _REMAINING,
                 _LEFT,
-                Placeholder("head", "the head's name, as a stranger may read it", gives_way=True),
+                Placeholder("head", mark("the head's name, as a stranger may read it"), gives_way=True),
                 _MUTUELLE,
             ),
             (("number",), ("amount",), ("card",)),
@@ -324,11 +328,11 @@ EVENTS: Mapping[str, Event] = {
         ),
         Event(
             "treasurer",
-            "to the treasurer, for each payment where the amount came that was asked for",
+            mark("to the treasurer, for each payment where the amount came that was asked for"),
             (
                 _RECEIPT_NUMBER,
                 _AMOUNT,
-                Placeholder("way", "how it was paid"),
+                Placeholder("way", mark("how it was paid")),
                 _HEAD_OF,
                 _CARD_NUMBER,
                 _REMAINING,
@@ -343,14 +347,14 @@ EVENTS: Mapping[str, Event] = {
         ),
         Event(
             "registered",
-            "to a new member",
+            mark("to a new member"),
             (
                 _CARD_NUMBER,
                 _MUTUELLE,
                 _HEAD_OF,
-                Placeholder("total", "what the year costs"),
-                Placeholder("first", "what is due at once, as an amount"),
-                Placeholder("to_pay_now", "a sentence: what is due at once, or that nothing is"),
+                Placeholder("total", mark("what the year costs")),
+                Placeholder("first", mark("what is due at once, as an amount")),
+                Placeholder("to_pay_now", mark("a sentence: what is due at once, or that nothing is")),
             ),
             (("card",),),
             1,
@@ -360,12 +364,12 @@ EVENTS: Mapping[str, Event] = {
         ),
         Event(
             "not_paid",
-            "to a payer from whom nothing came",
+            mark("to a payer from whom nothing came"),
             (
-                Placeholder("amount", "what was asked for"),
+                Placeholder("amount", mark("what was asked for")),
                 _CARD_NUMBER,
-                Placeholder("reason", "a sentence: why nothing came"),
-                Placeholder("advice", "a sentence: what to do now"),
+                Placeholder("reason", mark("a sentence: why nothing came")),
+                Placeholder("advice", mark("a sentence: what to do now")),
                 _MUTUELLE,
             ),
             (("amount",), ("card",), ("reason",)),
@@ -376,35 +380,35 @@ EVENTS: Mapping[str, Event] = {
         ),
         _reminder(
             "reminder_before",
-            "some days before something is due",
+            mark("some days before something is due"),
             mark("{mutuelle}: {due} for card {card} is due by {date}. To pay, dial {code}. Thank you."),
             ("card",),
             ("due", "left"),
         ),
         _reminder(
             "reminder_due",
-            "on the day on which something is due",
+            mark("on the day on which something is due"),
             mark("{mutuelle}: {due} for card {card} is due today, {date}. To pay, dial {code}. Thank you."),
             ("card",),
             ("due", "left"),
         ),
         _reminder(
             "reminder_after",
-            "some days after something was due",
+            mark("some days after something was due"),
             mark("{mutuelle}: {due} for card {card} was due on {date}. To pay, dial {code}. Thank you."),
             ("card",),
             ("due", "left"),
         ),
         _reminder(
             "renewal",
-            "to those whose year ends, or has ended",
+            mark("to those whose year ends, or has ended"),
             mark("{mutuelle}: card {card} is to be renewed, its term is {until}. Dial {code}. Thank you."),
             ("card",),
         ),
-        _reminder("campaign", "a campaign to households, where it brings no words of its own", None),
+        _reminder("campaign", mark("a campaign to households, where it brings no words of its own"), None),
         Event(
             "news",
-            "news to those who asked for it",
+            mark("news to those who asked for it"),
             (_MUTUELLE, _CODE),
             (),
             2,

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select
 
 from gateway.kernel.faults import Fault
+from gateway.locale import mark
 from gateway.network.organisations import Organisation, Tree
 from gateway.sms.templates.checking import check, must_speak, setting_of
 from gateway.sms.templates.events import event_named
@@ -83,7 +84,12 @@ def write(
     take_turn(unit, f"text:{organisation.id}:{event}:{language}")
     key = {"organisation_id": organisation.id, "event": event, "language": language}
     if kept is None and _says(unit.connection, tree, organisation.id, event, language) is None:
-        raise Fault(f"{organisation.code} says {event} in {language} in Cotisa's words already")
+        raise Fault(
+            mark("{code} says {event} in {language} in Cotisa's words already"),
+            code=organisation.code,
+            event=event,
+            language=language,
+        )
     version = (unit.connection.scalar(_LAST, key) or 0) + 1
     unit.connection.execute(
         insert(sms_template).values(**key, version=version, text=kept, written_at=unit.now, by_name=name)
@@ -106,6 +112,11 @@ def newest(connection: Connection) -> list[Version]:
 def said_by(connection: Connection, tree: Tree, organisation_id: int, event: str, language: str) -> Version | None:
     """What decides how an organisation says something: its own newest version or the nearest above; None for ours."""
     return _nearest(_kept(connection), tree, organisation_id, event, language)
+
+
+def said_now(connection: Connection, tree: Tree, organisation_id: int, event: str, language: str) -> Version | None:
+    """The same from the rows as they are this moment, for whoever writes them."""
+    return _nearest(_by_key(newest(connection)), tree, organisation_id, event, language)
 
 
 def words_for(connection: Connection, tree: Tree, organisation_id: int, event: str, language: str) -> str | None:
@@ -132,7 +143,7 @@ _Kept = Mapping[tuple[int, str, str], Version]
 
 def _says(connection: Connection, tree: Tree, organisation_id: int, event: str, language: str) -> str | None:
     """The same as :func:`words_for`, from the rows as they are now."""
-    found = _nearest(_by_key(newest(connection)), tree, organisation_id, event, language)
+    found = said_now(connection, tree, organisation_id, event, language)
     return found.text if found is not None else None
 
 

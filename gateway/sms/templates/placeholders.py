@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from string import Formatter
 
 from gateway.kernel.faults import Fault
-from gateway.locale import Say
+from gateway.locale import Say, mark
 from gateway.sms.gsm7 import fold
 
 LONGEST_TEMPLATE = 1000
@@ -15,6 +15,16 @@ LONGEST_TEMPLATE = 1000
 
 class BadTemplate(Fault):
     """A text that can't be used: a brace is left open, or a placeholder is unknown, misspelt or missing."""
+
+
+def braced(names: Iterable[str]) -> str:
+    """Placeholders as they are written, one after the other: ``{card}, {name}``."""
+    return ", ".join(f"{{{name}}}" for name in names)
+
+
+def unknown(name: str, known: Iterable[str]) -> BadTemplate:
+    """There is no placeholder of this name."""
+    return BadTemplate(mark("{name} is unknown: there are {known}"), name=braced([name]), known=braced(known))
 
 
 def plain(text: str) -> str:
@@ -39,9 +49,9 @@ def fill(text: str, say: Say, values: Mapping[str, object]) -> str:
     folded, names = _read(text)
     for name in names:
         if name not in values:
-            raise BadTemplate(f"{{{name}}} is unknown: there are {', '.join(f'{{{one}}}' for one in sorted(values))}")
+            raise unknown(name, sorted(values))
         if values[name] is None:
-            raise BadTemplate(f"{{{name}}} stands for nothing here")
+            raise BadTemplate(mark("{name} stands for nothing here"), name=braced([name]))
     return plain(folded.format(**{name: say.show(values[name]) for name in names}))
 
 
@@ -51,17 +61,25 @@ def _read(text: str) -> tuple[str, tuple[str, ...]]:
     """A text in letters of SMS, and its placeholders. A brace of another script becomes one of ours before it is read:
     whatever looks like a placeholder is one, or is refused."""
     if len(text) > LONGEST_TEMPLATE:
-        raise BadTemplate(f"the text is longer than {LONGEST_TEMPLATE} letters")
+        raise BadTemplate(mark("the text is longer than {most} letters"), most=LONGEST_TEMPLATE)
     folded = plain(text)
     try:
         pieces = list(Formatter().parse(folded))
     except ValueError:
-        raise BadTemplate("a brace stands alone: a placeholder is written {name}, a brace itself {{ or }}") from None
+        raise BadTemplate(
+            mark("a brace stands alone: a placeholder is written {name}, a brace itself {opened} or {closed}"),
+            name="{name}",
+            opened="{{",
+            closed="}}",
+        ) from None
     found: dict[str, None] = {}
     for _, name, form, conversion in pieces:
         if name is None:
             continue
         if form or conversion or not (name.isascii() and name.isidentifier()):
-            raise BadTemplate(f"{{{name[:40]}}} is no placeholder: between braces stands a name and nothing else")
+            raise BadTemplate(
+                mark("{name} is no placeholder: between braces stands a name and nothing else"),
+                name=braced([name[:40]]),
+            )
         found[name] = None
     return folded, tuple(found)

@@ -7,9 +7,7 @@ from datetime import date
 from typing import ClassVar, Literal
 
 from gateway.kernel.money import Money
-from gateway.locale import Say
 from gateway.payments import cash, takings
-from gateway.sms import notices
 from gateway.ussd.effects.doing import Doing
 
 
@@ -101,10 +99,7 @@ class Decide:
             doing.unit, doing.tree, doing.services.chart, self.handover_id, member, received=self.received
         )
         if answer in ("confirmed", "disputed"):
-            animator, books_id, amount = cash.handed_over(doing.unit.connection, self.handover_id)
-            language = animator.language or doing.root.languages[0]
-            write = notices.cash_confirmed if answer == "confirmed" else notices.cash_disputed
-            doing.tell("handover", animator.msisdn, language, write(Say(language), amount, member.name), books_id)
+            cash.tell_decided(doing.unit, self.handover_id, answer, member, doing.root.languages[0])
         return Decided(answer)
 
 

@@ -10,6 +10,7 @@ from gateway.kernel.card import BadCard, read_card
 from gateway.kernel.money import Money
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
 from gateway.membership.households import by_card, by_phone
+from gateway.membership.old_numbers import by_old_number
 from gateway.membership.people import to_strangers
 from gateway.network.facilities import network_path
 from gateway.payments.push.daily import Limited
@@ -133,7 +134,11 @@ class LookUp:
             try:
                 found = by_phone(connection, tree, read_msisdn(self.typed, doing.root.country))
             except BadMsisdn:
-                return Found((), unread=sum(letter.isdigit() for letter in self.typed) < FEWEST_DIGITS)
+                found = by_old_number(connection, tree, self.typed, doing.root)
+                if found:  # such numbers follow one another: whoever counts them up is stopped as one who guesses cards
+                    attempts.fail(doing.unit, subject, patience)
+                else:
+                    return Found((), unread=sum(letter.isdigit() for letter in self.typed) < FEWEST_DIGITS)
         network = network_path(doing.root.path)
         found = [each for each in found if tree[each.section_id].path.startswith(network)]
         if not found:

@@ -8,8 +8,10 @@ from typing import ClassVar
 
 from gateway.kernel.money import Money
 from gateway.locale import Say
+from gateway.membership.consents import Agreed
 from gateway.membership.households import NotTaken, choose_language, register
 from gateway.membership.people import Person
+from gateway.sms.consent_notice import tell_consent
 from gateway.sms.templates.wording import Wording
 from gateway.ussd.effects.doing import Doing, NotAllowed
 
@@ -67,12 +69,12 @@ class RegisterHousehold:
 
     def do(self, doing: Doing) -> RegisteredAs:
         tree, unit = doing.tree, doing.unit
-        phone = doing.caller
+        phone, agreed = doing.caller, Agreed("ussd")
         if self.staff is not None:
             member = doing.staff(self.staff, "animator", "treasurer")
             if not tree[self.section_id].under(tree[member.organisation_id]):
                 raise NotAllowed
-            phone = self.phone or ""
+            phone, agreed = self.phone or "", Agreed("ussd", member.name)
         plan = doing.services.plan(unit.connection, self.plan_id)
         try:
             made = register(
@@ -84,6 +86,7 @@ class RegisterHousehold:
                 self.people,
                 phone or None,
                 doing.language if phone == doing.caller else None,
+                agreed,
             )
         except NotTaken as why:
             nothing = Money(0, plan.currency)
@@ -93,4 +96,5 @@ class RegisterHousehold:
             own = Wording(unit.connection, tree, mutuelle.id)
             text = own.registered(Say(doing.language), made.card, self.people[0].name, made.total, made.first)
             doing.tell("registered", phone, doing.language, text, mutuelle.id, made.household_id)
+            tell_consent(unit, tree, made.household_id, self.section_id, phone, doing.language)
         return RegisteredAs(made.card, made.total, made.first, made.known)

@@ -135,6 +135,7 @@ def role_name(say: Say, role: str) -> str:
         "animator": say("animator"),
         "agent": say("agent of a health facility"),
         "adviser": say("medical adviser"),
+        "administrator": say("administrator"),
         "": say("member"),
     }
     return names[role]

@@ -21,6 +21,7 @@ import redis
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from gateway.kernel.faults import Unavailable
+from gateway.kernel.headers import PAGE_HEADERS
 from gateway.kernel.msisdn import BadMsisdn, read_caller
 from gateway.locale import Say, show_date
 from gateway.network.organisations import Network
@@ -34,13 +35,6 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 COOKIE = "phone"
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-}
 
 
 class Handset(Protocol):
@@ -114,7 +108,7 @@ def phone_blueprint(
         asked = request.args.get("v")
         lasting = request.endpoint == "phone.static" and asked in marks.values()
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if lasting else "no-store"
-        response.headers.update(HEADERS)
+        response.headers.update(PAGE_HEADERS)
         return response
 
     return web

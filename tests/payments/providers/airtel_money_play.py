@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from playing import Playing
+from playing import PATIENCE_S, Playing
 
 from gateway.payments.providers.airtel_money import AirtelMoney
 from gateway.standins import airtel_money as standin
@@ -21,11 +21,11 @@ class AirtelPlay(Playing):
         self.country = country
         super().__init__("--country", country, *options)
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> AirtelMoney:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> AirtelMoney:
         values = {
             "client_id": standin.CLIENT_ID, "client_secret": standin.CLIENT_SECRET, "country": self.country, **more,
         }  # fmt: skip
-        return AirtelMoney(base_url=url or self.url, connect_timeout_s=0.3, read_timeout_s=read_timeout_s, **values)
+        return AirtelMoney(base_url=url or self.url, connect_timeout_s=3.0, read_timeout_s=read_timeout_s, **values)
 
     def revoke_tokens(self) -> None:
         self.play("revoke-tokens", {})

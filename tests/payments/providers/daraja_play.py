@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from playing import Playing
+from playing import PATIENCE_S, Playing
 
 from gateway.payments.providers.daraja import Daraja
 from gateway.standins import daraja as standin
@@ -16,7 +16,7 @@ class DarajaPlay(Playing):
 
     MODULE = "daraja"
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> Daraja:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> Daraja:
         values = {
             "consumer_key": standin.CONSUMER_KEY,
             "consumer_secret": standin.CONSUMER_SECRET,
@@ -25,7 +25,7 @@ class DarajaPlay(Playing):
             "plain_callbacks_here": True,
             **more,
         }
-        return Daraja(base_url=url or self.url, connect_timeout_s=0.3, read_timeout_s=read_timeout_s, **values)
+        return Daraja(base_url=url or self.url, connect_timeout_s=3.0, read_timeout_s=read_timeout_s, **values)
 
     def pushes(self, key: str) -> list[dict[str, Any]]:
         return [one for one in self.play("requests")["requests"] if one["key"] == key]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from playing import Playing
+from playing import PATIENCE_S, Playing
 
 from gateway.payments.providers.gsma import Gsma
 from gateway.standins import gsma as standin
@@ -16,7 +16,7 @@ class GsmaPlay(Playing):
 
     MODULE = "gsma"
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> Gsma:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> Gsma:
         values = {
             "api_key": standin.API_KEY,
             "client_id": standin.CLIENT_ID,
@@ -24,7 +24,7 @@ class GsmaPlay(Playing):
             "plain_callbacks_here": True,
             **more,
         }
-        return Gsma(base_url=url or self.url, connect_timeout_s=0.3, read_timeout_s=read_timeout_s, **values)
+        return Gsma(base_url=url or self.url, connect_timeout_s=3.0, read_timeout_s=read_timeout_s, **values)
 
     def revoke_tokens(self) -> None:
         """There are none."""

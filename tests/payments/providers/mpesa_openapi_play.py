@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from playing import Playing
+from playing import PATIENCE_S, Playing
 
 from gateway.payments.providers.mpesa_openapi import MpesaOpenApi
 from gateway.standins import mpesa_openapi as standin
@@ -21,7 +21,7 @@ class MpesaPlay(Playing):
         super().__init__(*options)
         self.public_key: str = self.play("public-key")["key"]
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> MpesaOpenApi:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> MpesaOpenApi:
         values = {
             "api_key": standin.API_KEY,
             "public_key": self.public_key,
@@ -31,7 +31,7 @@ class MpesaPlay(Playing):
             "push_timeout_s": read_timeout_s,
             **more,
         }
-        return MpesaOpenApi(base_url=url or self.url, connect_timeout_s=0.3, read_timeout_s=read_timeout_s, **values)
+        return MpesaOpenApi(base_url=url or self.url, connect_timeout_s=3.0, read_timeout_s=read_timeout_s, **values)
 
     def status(self, key: str, word: str) -> None:
         self.play("approve", {"key": key, "report": {"output_ResponseTransactionStatus": word}})

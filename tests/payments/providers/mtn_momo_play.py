@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.payments.providers.mtn_momo import MtnMomo, MtnMomoBothWays
 from gateway.standins import mtn_momo as standin
-from tests.payments.providers.playing import Playing
+from tests.payments.providers.playing import PATIENCE_S, Playing
 
 
 class MomoPlay(Playing):
@@ -19,10 +19,10 @@ class MomoPlay(Playing):
         self.environment = options[options.index("--target-environment") + 1] if options else "sandbox"
         super().__init__(*options)
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> MtnMomo:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> MtnMomo:
         return MtnMomo(**self._own(url, read_timeout_s) | more)
 
-    def both_ways(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> MtnMomoBothWays:
+    def both_ways(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> MtnMomoBothWays:
         """The provider that can give money back too."""
         return MtnMomoBothWays(
             disbursement_api_user=standin.API_USER,
@@ -39,7 +39,7 @@ class MomoPlay(Playing):
             "target_environment": self.environment,
             "plain_callbacks_here": True,
             "base_url": url or self.url,
-            "connect_timeout_s": 0.3,
+            "connect_timeout_s": 3.0,
             "read_timeout_s": read_timeout_s,
         }
 

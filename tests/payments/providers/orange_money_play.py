@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from playing import Playing
+from playing import PATIENCE_S, Playing
 
 from gateway.payments.providers.orange_money import OrangeMoney
 from gateway.standins import orange_money as standin
@@ -22,7 +22,7 @@ class OrangePlay(Playing):
         self.country = country
         super().__init__("--country", country, *options)
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 1.0, **more: Any) -> OrangeMoney:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> OrangeMoney:
         values = {
             "client_id": standin.CLIENT_ID,
             "client_secret": standin.CLIENT_SECRET,
@@ -32,7 +32,7 @@ class OrangePlay(Playing):
             "plain_addresses_here": True,
             **more,
         }
-        return OrangeMoney(base_url=url or self.url, connect_timeout_s=0.3, read_timeout_s=read_timeout_s, **values)
+        return OrangeMoney(base_url=url or self.url, connect_timeout_s=3.0, read_timeout_s=read_timeout_s, **values)
 
     def drop_after(self) -> None:
         """The next order is made, and its answer is lost: nobody has its address, so nobody pays."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.payments.providers.pawapay import PawaPay
 from gateway.standins import pawapay as standin
-from tests.payments.providers.playing import Playing
+from tests.payments.providers.playing import PATIENCE_S, Playing
 
 CALLBACK_URL = "https://mutuelle.example.org/payments/pawapay/canary-webhook-secret/callback"
 
@@ -21,7 +21,7 @@ class PawaPayPlay(Playing):
         self,
         *,
         url: str | None = None,
-        read_timeout_s: float = 0.4,
+        read_timeout_s: float = PATIENCE_S,
         callback_url: str = CALLBACK_URL,
         **more: Any,
     ) -> PawaPay:
@@ -29,7 +29,7 @@ class PawaPayPlay(Playing):
             api_token=more.pop("api_token", standin.API_TOKEN),
             base_url=url or self.url,
             callback_url=callback_url,
-            connect_timeout_s=0.3,
+            connect_timeout_s=3.0,
             read_timeout_s=read_timeout_s,
             **more,
         )

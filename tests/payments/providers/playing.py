@@ -9,6 +9,9 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+# How many seconds a provider waits for its stand-in where a time-out isn't what is tried: machines stall.
+PATIENCE_S = 10.0
+
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

@@ -175,12 +175,12 @@ def test_a_no_in_time_is_told_by_the_call_itself(blocking: MpesaPlay, reason: st
 
 
 def test_only_the_payment_is_waited_for_so_long(blocking: MpesaPlay) -> None:
-    one, provider = order(), blocking.provider(read_timeout_s=0.2, push_timeout_s=5)
+    one, provider = order(), blocking.provider(read_timeout_s=0.5, push_timeout_s=10)
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(provider.ask, one)
         until(lambda: bool(blocking.prompts(PAYER)))
-        time.sleep(0.4)
-        blocking.script(on="find", slow=0.5)
+        time.sleep(0.7)
+        blocking.script(on="find", slow=1.5)
         assert word_of(provider.find(one)) == "no-answer"
         assert isinstance(provider.find(one), Waiting)
         blocking.approve(one.key)

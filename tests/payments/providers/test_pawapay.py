@@ -473,14 +473,14 @@ def test_terms_are_kept_for_a_minute_and_fetched_once_by_all(operator: PawaPayPl
         ({"http": {"status": 503, "body": ""}}, "busy"),
         ({"http": {"status": 200, "body": "<html>"}}, "unreadable"),
         ({"truncate": True}, "unreadable"),
-        ({"slow": 0.6}, "no-answer"),
+        ({"slow": 1.5}, "no-answer"),
     ],
 )
 def test_terms_that_are_not_to_be_had_stop_no_payment(
     operator: PawaPayPlay, script: dict[str, Any], reason: str
 ) -> None:
     now = [1000.0]
-    provider = operator.provider(monotonic=lambda: now[0])
+    provider = operator.provider(monotonic=lambda: now[0], read_timeout_s=1.0)
     operator.script(on="conf", **script)
     answer = provider.toolkit.terms("BJ")
     assert isinstance(answer, Unclear)
@@ -637,8 +637,8 @@ def test_without_a_prediction_the_plan_is_followed(operator: PawaPayPlay, status
 
 def test_predictions_that_hang_are_not_waited_for_at_every_payment(operator: PawaPayPlay) -> None:
     now = [1000.0]
-    provider = operator.provider(monotonic=lambda: now[0])
-    operator.script(on="predict", slow=0.6)
+    provider = operator.provider(monotonic=lambda: now[0], read_timeout_s=1.0)
+    operator.script(on="predict", slow=1.5)
     for _ in range(3):
         assert isinstance(provider.ask(order()), Accepted)
     assert operator.calls("predict") == 1

@@ -12,6 +12,7 @@ from configured import settings, wrong
 from gsma_play import GsmaPlay
 from mpesa_openapi_play import MpesaPlay
 from mtn_momo_play import MomoPlay
+from playing import PATIENCE_S
 from refunder import GivingBack, Hand
 
 from gateway.kernel.ids import operator_key
@@ -24,7 +25,7 @@ MANUAL = ("--auto", "manual", "--callback-delay", "0")
 class BothWays(MomoPlay):
     """MTN, whose provider has the keys of both products."""
 
-    def provider(self, *, url: str | None = None, read_timeout_s: float = 0.4, **more: Any) -> MtnMomoBothWays:
+    def provider(self, *, url: str | None = None, read_timeout_s: float = PATIENCE_S, **more: Any) -> MtnMomoBothWays:
         return self.both_ways(url=url, read_timeout_s=read_timeout_s, **more)
 
 

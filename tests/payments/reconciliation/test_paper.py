@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from pypdf import PdfReader
 
+from gateway.ledger.pages import in_font
 from gateway.locale import Say
 from gateway.payments.reconciliation.closing.balances import Break
 from gateway.payments.reconciliation.closing.between import NAMES
 from gateway.payments.reconciliation.closing.figures import Figures, Item, Known, Late, Listed, Noted, Side, Span
-from gateway.payments.reconciliation.closing.pages import in_font
 from gateway.payments.reconciliation.closing.paper import Paper, as_pdf
 from gateway.payments.reconciliation.closing.words import CHOICES, KINDS, LISTS, MOVED
 from gateway.payments.reconciliation.differences.choices import CHOICES as EVERY_CHOICE

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
 from gateway.kernel.clock import FixedClock
@@ -48,6 +49,7 @@ def settle_all(year: Year) -> None:
         assert not isinstance(done, Asked)
 
 
+@pytest.mark.long
 @ON_SQLITE
 def test_five_hundred_differences_are_found_and_settled(
     store: Store, network: Network, clock: FixedClock, tmp_path: Path

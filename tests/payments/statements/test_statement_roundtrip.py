@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -177,3 +178,11 @@ def test_a_long_file_is_read_in_frames_and_turned_round() -> None:
     got = pl.concat(frames)
     assert got["line"].to_list() == list(range(250_001, 1, -1))
     same(got, writers.expected(moved, our_id=pl.col("our_id").str.replace_all("-", "").str.to_uppercase()))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman", "cp850"])
+@pytest.mark.parametrize("name", ["Aïcha Koné", "Noé", "ÉLOÏSE", "Séméré 2"])
+def test_one_short_name_tells_how_a_file_was_written(name: str, encoding: str) -> None:
+    row = {"at": START, "kind": "payment", "amount": 5, "operator_id": "UI1", "our_id": "A1", "payer": "+2290197000000"}
+    moved = writers.with_balances(writers.movements([{**row, "reference": name}]), 0)
+    same(read(writers.csv(writers.mtn_momo(moved), ";", "", encoding), "mtn_momo", BENIN), writers.expected(moved))

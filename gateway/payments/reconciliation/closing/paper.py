@@ -18,9 +18,7 @@ from reportlab.platypus import Flowable, KeepTogether, SimpleDocTemplate, Spacer
 from gateway.kernel.clock import day_in
 from gateway.kernel.masking import mask_text
 from gateway.kernel.money import Money
-from gateway.locale import Say
-from gateway.payments.reconciliation.closing.figures import Figures, Listed, Side, Span
-from gateway.payments.reconciliation.closing.pages import (
+from gateway.ledger.pages import (
     BOLD,
     MARGIN,
     RULE,
@@ -32,6 +30,8 @@ from gateway.payments.reconciliation.closing.pages import (
     printed,
     table,
 )
+from gateway.locale import Say
+from gateway.payments.reconciliation.closing.figures import Figures, Listed, Side, Span
 from gateway.payments.reconciliation.closing.words import CHOICES, KINDS, LISTS, MOVED, SIDES
 
 

@@ -6,6 +6,8 @@ told in the next one; nothing of a signed one changes, and :func:`first_changed_
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -20,6 +22,7 @@ from gateway.kernel.faults import Fault
 from gateway.ledger.chain import last_anchor, seal_all, sealing
 from gateway.ledger.closing import BY_CHARACTERS
 from gateway.ledger.rules import month_of
+from gateway.locale import mark
 from gateway.network.organisations import Tree
 from gateway.payments.decisions.two_people import REASON_CHARACTERS
 from gateway.payments.reconciliation import kept
@@ -66,16 +69,61 @@ class StillOpen:
     figures: Figures
 
 
+@dataclass(frozen=True)
+class Unsigned:
+    """A span as it stands before anybody signs it; ``still``: what stands in the way, None for nothing.
+
+    ``mark`` names these very figures: whoever signs by it signs what they have seen.
+    """
+
+    span: Span
+    figures: Figures
+    still: StillOpen | None
+
+    @property
+    def mark(self) -> str:
+        seen = as_json(replace(self.figures, known=Known(0, 0, "")))
+        return hashlib.blake2b(json.dumps(seen, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+
+def look_at_span(store: Store, tree: Tree, wallet: Wallet, span: Kind, first_on: date) -> Unsigned:
+    """The figures that would be signed now. Raises :class:`Fault` as :func:`close_wallet` does."""
+    own = Span(span, first_on, tree.books_of(wallet.organisation_id).time_zone)
+    _check_over(store, own)
+    found, _ = _figures_now(store, tree, wallet, own)
+    return Unsigned(own, found, _still_open(own, found))
+
+
 def close_wallet(
-    store: Store, tree: Tree, wallet: Wallet, span: Kind, first_on: date, by: str, despite: str | None = None
+    store: Store,
+    tree: Tree,
+    wallet: Wallet,
+    span: Kind,
+    first_on: date,
+    by: str,
+    despite: str | None = None,
+    seen: str | None = None,
 ) -> WalletClosed | StillOpen:
     """Sign the day ``first_on`` of a wallet, or the month that begins with it.
 
-    ``despite``: why it is signed although something stands in the way; kept with it. Raises :class:`Fault` where the
-    span isn't over where the books are, is signed, or doesn't follow what is.
+    ``despite``: why it is signed although something stands in the way; kept with it. ``seen``: the mark of the figures
+    that whoever signs was shown. Raises :class:`Fault` where the span isn't over where the books are, is signed, or
+    doesn't follow what is, and where the figures are others than were seen.
     """
     own = Span(span, first_on, tree.books_of(wallet.organisation_id).time_zone)
     _check(store, own, by, despite)
+    found, closes = _figures_now(store, tree, wallet, own)
+    still = _still_open(own, found)
+    if seen is not None and Unsigned(own, found, still).mark != seen:
+        raise Fault(mark("the figures of {span} have changed since you saw them: look at them again"), span=own)
+    if still is not None and not despite:
+        return still
+    with store.write() as unit:
+        return _sign(unit, wallet, own, found, closes, by.strip(), despite.strip() if still and despite else None)
+
+
+def _figures_now(store: Store, tree: Tree, wallet: Wallet, own: Span) -> tuple[Figures, list[_Close]]:
+    """The figures of a span as things stand, and what was signed when they were made."""
     seal_all(store)
     with store.write() as unit:
         known = _known(unit, wallet)
@@ -89,22 +137,24 @@ def close_wallet(
         beyond = looking.beyond()
         seen = replace(seen, ours=without(seen.ours, beyond))
         found = figures(own, seen, known, looking.before, int(without(ours_before, beyond)["amount"].sum()))
-    still = _still_open(own, found)
-    if still is not None and not despite:
-        return still
-    with store.write() as unit:
-        return _sign(unit, wallet, own, found, closes, by.strip(), despite.strip() if still and despite else None)
+    return found, closes
 
 
 def _check(store: Store, span: Span, by: str, despite: str | None) -> None:
-    if span.kind == "month" and span.first_on != month_of(span.first_on):
-        raise Fault(f"{span.first_on} is not the first of a month")
+    _check_over(store, span)
     if not by.strip() or len(by) > BY_CHARACTERS:
-        raise Fault(f"who signs it must be said, in at most {BY_CHARACTERS} letters")
+        raise Fault(mark("who signs it must be said, in at most {most} letters"), most=BY_CHARACTERS)
     if despite is not None and (not despite.strip() or len(despite) > REASON_CHARACTERS):
-        raise Fault(f"why it is signed all the same must be said, in at most {REASON_CHARACTERS} letters")
+        raise Fault(
+            mark("why it is signed all the same must be said, in at most {most} letters"), most=REASON_CHARACTERS
+        )
+
+
+def _check_over(store: Store, span: Span) -> None:
+    if span.kind == "month" and span.first_on != month_of(span.first_on):
+        raise Fault(mark("{day} is not the first of a month"), day=str(span.first_on))
     if day_in(span.zone, store.clock.now()) < span.next_on:
-        raise Fault(f"{span} isn't over in {span.zone}")
+        raise Fault(mark("{span} isn't over in {zone}"), span=span, zone=span.zone)
 
 
 def _known(unit: Unit, wallet: Wallet) -> Known:
@@ -150,9 +200,11 @@ def _before(span: Span, closes: Sequence[_Close]) -> _Close | None:
     """The close that a span begins where it ends; None for the first. Raises :class:`Fault` out of turn."""
     for one in closes:
         if one.kind == span.kind == "month" and one.first_on == span.first_on:
-            raise Fault(f"{span} is signed")
+            raise Fault(mark("{span} is signed"), span=span)
         if span.kind == "day" and one.first_on <= span.first_on < one.next_on:
-            raise Fault(f"{span} is signed" + ("" if one.kind == "day" else f", with {one.first_on:%Y-%m}"))
+            if one.kind == "day":
+                raise Fault(mark("{span} is signed"), span=span)
+            raise Fault(mark("{span} is signed, with {month}"), span=span, month=f"{one.first_on:%Y-%m}")
     ends_here = [one for one in closes if one.next_on == span.first_on]
     if ends_here:
         return ends_here[-1]
@@ -160,8 +212,8 @@ def _before(span: Span, closes: Sequence[_Close]) -> _Close | None:
         return None
     until = max(one.next_on for one in closes)
     if span.first_on > until:
-        raise Fault(f"{until} isn't signed: close it before {span}")
-    raise Fault(f"{span} lies before what is signed")
+        raise Fault(mark("{before} isn't signed: close it before {span}"), before=str(until), span=span)
+    raise Fault(mark("{span} lies before what is signed"), span=span)
 
 
 def _figures(connection: Connection, one: _Close | None) -> Figures | None:
@@ -175,7 +227,7 @@ def _sign(
 ) -> WalletClosed:
     take_turn(unit, f"close wallet {wallet.id}")
     if _closes(unit.connection, wallet.id) != closes:
-        raise Fault(f"{span}: somebody else has just signed a span of this wallet")
+        raise Fault(mark("{span}: somebody else has just signed a span of this wallet"), span=span)
     unit.connection.execute(
         insert(wallet_close).values(
             wallet_id=wallet.id,

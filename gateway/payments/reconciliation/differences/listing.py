@@ -90,10 +90,12 @@ def differences(
     kind: Kind | None = None,
     every: bool = False,
     limit: int = 1000,
+    after: int | None = None,
 ) -> list[Difference]:
     """What waits for somebody in the wallets of the organisations at or below a path, the oldest first.
 
-    ``wallets``: only in these; ``kind``: only such; ``every``: also what is settled, the newest first.
+    ``wallets``: only in these; ``kind``: only such; ``every``: also what is settled, the newest first; ``after``: only
+    what follows the one with this id.
     """
     offices = [one.id for one in tree.by_id.values() if one.path.startswith(under_path)]
     query = _differences().where(wallet.c.organisation_id.in_(offices)).limit(limit)
@@ -105,7 +107,40 @@ def differences(
         query = query.order_by(difference.c.id.desc())
     else:
         query = query.where(difference.c.state != "settled").order_by(difference.c.id)
+    if after is not None:
+        query = query.where(difference.c.id < after if every else difference.c.id > after)
     return list(_read(connection.execute(query)))
+
+
+def next_open(
+    connection: Connection, after: int, wallets: Iterable[int], kind: Kind | None = None, beside: int | None = None
+) -> int | None:
+    """The id of the next difference behind one that is open in some wallets, or of the first, where it was the last.
+
+    ``beside``: one that isn't meant.
+    """
+    own = difference.c.wallet_id.in_(list(wallets)) & (difference.c.state == "open")
+    if kind is not None:
+        own &= difference.c.kind == kind
+    if beside is not None:
+        own &= difference.c.id != beside
+    ids = select(difference.c.id).where(own).order_by(difference.c.id).limit(1)
+    return connection.scalar(ids.where(difference.c.id > after)) or connection.scalar(ids)
+
+
+def open_by_kind(connection: Connection, wallets: Iterable[int]) -> dict[int, dict[str, tuple[int, int]]]:
+    """What waits for somebody in some wallets, by wallet and kind: how many, and by how much the two sides differ."""
+    apart = func.abs(func.coalesce(difference.c.theirs_minor, 0) - func.coalesce(difference.c.ours_minor, 0))
+    rows = connection.execute(
+        select(difference.c.wallet_id, difference.c.kind, func.count(), func.sum(apart))
+        .where(difference.c.wallet_id.in_(list(wallets)), difference.c.state != "settled")
+        .group_by(difference.c.wallet_id, difference.c.kind)
+        .order_by(difference.c.wallet_id, difference.c.kind)
+    )
+    found: dict[int, dict[str, tuple[int, int]]] = {}
+    for its_wallet, its_kind, count, minor in rows:
+        found.setdefault(its_wallet, {})[its_kind] = (int(count), int(minor or 0))
+    return found
 
 
 def difference_numbered(connection: Connection, typed: str) -> Difference | None:

@@ -12,7 +12,17 @@ from zoneinfo import ZoneInfo
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from gateway.payments.statements.formats.entries import Entry, Stretch, check_stretches, midnight, minor_units, parts_of
+from gateway.locale import mark
+from gateway.payments.statements.formats.entries import (
+    NO_MOMENT,
+    OTHER_CURRENCY,
+    Entry,
+    Stretch,
+    check_stretches,
+    midnight,
+    minor_units,
+    parts_of,
+)
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement, Heading, Read
 from gateway.payments.statements.running import finished
@@ -20,7 +30,7 @@ from gateway.payments.statements.running import finished
 _DEEPEST = 40  # elements within each other; the format has about twenty
 _BOOKED, _NOT_BOOKED = frozenset(("BOOK",)), frozenset(("PDNG", "INFO", "FUTR"))
 _NOTHING = frozenset(("NOTPROVIDED", "NONREF", ""))
-_CUT = "the file was cut or damaged: download it again"
+_CUT = mark("the file was cut or damaged: download it again")
 
 
 @dataclass
@@ -42,14 +52,19 @@ def read_camt(file: IO[bytes], hints: Hints) -> Read:
     statements: list[_Statement] = []
     parts = list(parts_of(_entries(file, hints, statements)))
     if not statements:
-        raise BadStatement("this XML is no CAMT.053 statement")
+        raise BadStatement(mark("this XML is no CAMT.053 statement"))
     accounts = {one.account for one in statements if one.account}
     if len(accounts) > 1:
-        raise BadStatement(f"the file has statements of {len(accounts)} accounts: give one account at a time")
+        raise BadStatement(
+            mark("the file has statements of {count} accounts: give one account at a time"), count=len(accounts)
+        )
     for one in statements:
         if one.said_entries not in (None, one.entries):
             raise BadStatement(
-                f"entries are missing: {one.said_entries} are announced, {one.entries} are there", one.row
+                mark("entries are missing: {said} are announced, {count} are there"),
+                one.row,
+                said=one.said_entries,
+                count=one.entries,
             )
     stretches = [
         Stretch(one.row, one.balances.get("OPBD", one.balances.get("PRCD")), one.balances.get("CLBD"), one.moved)
@@ -78,7 +93,7 @@ def _entries(file: IO[bytes], hints: Hints, statements: list[_Statement]) -> Ite
             if event == "start":
                 path.append(element)
                 if len(path) > _DEEPEST:
-                    raise BadStatement("this XML is no CAMT.053 statement")
+                    raise BadStatement(mark("this XML is no CAMT.053 statement"))
                 if _name(element) == "Stmt":
                     statements.append(_Statement(line + 1))
                 continue
@@ -110,7 +125,7 @@ def _entries(file: IO[bytes], hints: Hints, statements: list[_Statement]) -> Ite
     except ParseError:
         raise BadStatement(_CUT, line + 1) from None
     except DefusedXmlException:
-        raise BadStatement("this XML defines things of its own, which no statement does") from None
+        raise BadStatement(mark("this XML defines things of its own, which no statement does")) from None
     except (LookupError, UnicodeError, ValueError):
         raise BadStatement(_CUT, line + 1) from None
 
@@ -140,10 +155,10 @@ def _of_entry(entry: Element, line: int, hints: Hints) -> Iterator[Entry]:
     if status in _NOT_BOOKED:
         return
     if status not in _BOOKED:
-        raise BadStatement(f"{status[:20]!r} is no status that we know", row, "Sts")
+        raise BadStatement(mark("{word} is no status that we know"), row, "Sts", word=repr(status[:20]))
     amount = _amount(entry, hints, row)
     if amount is None:
-        raise BadStatement("there is no amount", row, "Amt")
+        raise BadStatement(mark("there is no amount"), row, "Amt")
     at = _moment(entry, hints, row)
     gathered = _all(entry, "NtryDtls/TxDtls")
     amounts = [_amount_within(one, entry, hints, row) for one in gathered]
@@ -187,11 +202,11 @@ def _amount(element: Element, hints: Hints, row: int, path: str = "Amt", sign: E
         return None
     currency = found.get("Ccy", hints.currency)
     if currency != hints.currency:
-        raise BadStatement(f"the currency is {currency[:8]}, and this account's is {hints.currency}", row, "Amt")
+        raise BadStatement(OTHER_CURRENCY, row, "Amt", word=currency[:8], currency=hints.currency)
     amount = minor_units(found.text or "", currency, row)
     way = _text(element, "CdtDbtInd") or (None if sign is None else _text(sign, "CdtDbtInd"))
     if way not in ("CRDT", "DBIT"):
-        raise BadStatement("nothing says whether money came or left", row, "CdtDbtInd")
+        raise BadStatement(mark("nothing says whether money came or left"), row, "CdtDbtInd")
     return amount if way == "CRDT" else -amount
 
 
@@ -207,7 +222,7 @@ def _amount_within(one: Element, entry: Element, hints: Hints, row: int) -> int 
 def _balance(element: Element, hints: Hints, row: int) -> tuple[str, int]:
     amount = _amount(element, hints, row)
     if amount is None:
-        raise BadStatement("a balance has no amount", row, "Bal")
+        raise BadStatement(mark("a balance has no amount"), row, "Bal")
     return _text(element, "Tp/CdOrPrtry/Cd") or "", amount
 
 
@@ -216,7 +231,7 @@ def _moment(entry: Element, hints: Hints, row: int) -> datetime:
         for kind in ("DtTm", "Dt"):
             if text := _text(entry, f"{path}/{kind}"):
                 return _read_moment(text, hints, row)
-    raise BadStatement("there is no date", row, "BookgDt")
+    raise BadStatement(mark("there is no date"), row, "BookgDt")
 
 
 def _read_moment(text: str, hints: Hints, row: int) -> datetime:
@@ -227,7 +242,7 @@ def _read_moment(text: str, hints: Hints, row: int) -> datetime:
             found = datetime.fromisoformat(text)
             read = (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(hints.time_zone))).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadStatement(f"{text[:40]!r} is not a date and time that we can read", row, "BookgDt") from None
+        raise BadStatement(NO_MOMENT, row, "BookgDt", word=repr(text[:40])) from None
     if not 2000 <= read.year < 2100:
-        raise BadStatement(f"{text[:40]!r} is not a date and time that we can read", row, "BookgDt")
+        raise BadStatement(NO_MOMENT, row, "BookgDt", word=repr(text[:40]))
     return read

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from gateway.kernel.money import BadAmount, Money
+from gateway.locale import mark
 from gateway.payments.statements import parties
 from gateway.payments.statements.formats.layouts import BANK_RULES
 from gateway.payments.statements.kinds import ruled
@@ -18,6 +19,14 @@ from gateway.payments.statements.lines import MOMENT, BadStatement, Kind
 
 _ROWS = 100_000
 _SAID = 200
+
+OTHER_CURRENCY = mark("the currency is {word}, and this account's is {currency}")
+NOT_AN_AMOUNT = mark("{word} is not an amount")
+_NO_AMOUNTS = {
+    "decimals": mark("{word} is more decimals than {currency} has"),
+    "too-large": mark("{word} is too large for an amount"),
+}
+NO_MOMENT = mark("{word} is not a date and time that we can read")
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,8 @@ def minor_units(figure: str, currency: str, row: int) -> int:
     try:
         return Money.from_decimal(figure.strip(), currency).minor
     except BadAmount as wrong:
-        why = {"decimals": f"more decimals than {currency} has", "too-large": "too large for an amount"}
-        raise BadStatement(f"{figure[:40]!r} is {why.get(str(wrong), 'not an amount')}", row, "amount") from None
+        why = _NO_AMOUNTS.get(str(wrong), NOT_AN_AMOUNT)
+        raise BadStatement(why, row, "amount", word=repr(figure[:40]), currency=currency) from None
 
 
 def midnight(day: date, zone: str) -> datetime:
@@ -64,12 +73,15 @@ def check_stretches(stretches: Sequence[Stretch]) -> tuple[int | None, int | Non
     for one in stretches:
         if before is not None and one.opening is not None and one.opening != before:
             raise BadStatement(
-                f"lines are missing before this: {before} was left, and it begins with {one.opening}", one.row
+                mark("lines are missing before this: {before} was left, and it begins with {opening}"),
+                one.row,
+                before=before,
+                opening=one.opening,
             )
         opening = before if one.opening is None else one.opening
         if opening is not None and one.closing is not None and opening + one.moved != one.closing:
-            why = f"lines are missing: from {opening} to {one.closing} it goes by {one.moved}"
-            raise BadStatement(why, one.row)
+            why = mark("lines are missing: from {opening} to {closing} it goes by {moved}")
+            raise BadStatement(why, one.row, opening=opening, closing=one.closing, moved=one.moved)
         before = one.closing if one.closing is not None else None if opening is None else opening + one.moved
     return (stretches[0].opening, before) if stretches else (None, None)
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from gateway.kernel.money import EXPONENT
 from gateway.kernel.spelling import plain
+from gateway.locale import mark
 from gateway.payments.statements.formats.layouts import Layout, layouts_of
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement
@@ -102,7 +103,9 @@ def _by_layout(rows: Sequence[Sequence[str]], layout: Layout) -> Table | None:
 def _once(row: Sequence[str], squashed: Sequence[str], name: str, number: int) -> None:
     if squashed.count(name) > 1:
         heading = row[squashed.index(name)]
-        raise BadStatement("two columns are headed so: a profile can name the right one by its letter", number, heading)
+        raise BadStatement(
+            mark("two columns are headed so: a profile can name the right one by its letter"), number, heading
+        )
 
 
 def _titles(row: Sequence[str]) -> tuple[str, ...]:

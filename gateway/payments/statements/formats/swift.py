@@ -11,7 +11,16 @@ from typing import IO, Any
 import mt940
 from mt940.models import Transactions
 
-from gateway.payments.statements.formats.entries import Entry, Stretch, check_stretches, midnight, minor_units, parts_of
+from gateway.locale import mark
+from gateway.payments.statements.formats.entries import (
+    OTHER_CURRENCY,
+    Entry,
+    Stretch,
+    check_stretches,
+    midnight,
+    minor_units,
+    parts_of,
+)
 from gateway.payments.statements.hints import Hints
 from gateway.payments.statements.lines import BadStatement, Heading, Read
 from gateway.payments.statements.running import finished
@@ -35,7 +44,7 @@ def read_mt940(text: IO[bytes], hints: Hints) -> Read:
     """The statement, or several of one account after each other; raises :class:`BadStatement`."""
     given = text.read(MAX_BYTES + 1)
     if len(given) > MAX_BYTES:
-        raise BadStatement(f"an MT940 file of more than {MAX_BYTES >> 20} MB: ask for shorter periods")
+        raise BadStatement(mark("an MT940 file of more than {most} MB: ask for shorter periods"), most=MAX_BYTES >> 20)
     whole = given.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     entries: list[Entry] = []
     stretches: list[Stretch] = []
@@ -49,10 +58,12 @@ def read_mt940(text: IO[bytes], hints: Hints) -> Read:
         moved = sum(one.amount for one in found)
         opening, closing = _balance(parsed, _OPENING, block, hints), _balance(parsed, _CLOSING, block, hints)
         if closing is None:
-            raise BadStatement("the closing balance (:62F:) isn't there: the file was cut", block.row)
+            raise BadStatement(mark("the closing balance (:62F:) isn't there: the file was cut"), block.row)
         stretches.append(Stretch(block.row, opening, closing, moved))
     if len(accounts) > 1:
-        raise BadStatement(f"the file has statements of {len(accounts)} accounts: give one account at a time")
+        raise BadStatement(
+            mark("the file has statements of {count} accounts: give one account at a time"), count=len(accounts)
+        )
     opening, closing = check_stretches(stretches)
     account = min(accounts, default=None)
     heading = Heading("MT940", hints.currency, account and account[:40], opening, closing)
@@ -64,7 +75,7 @@ def _blocks(whole: str) -> Iterator[_Block]:
     row = 1 + whole.count("\n", 0, starts[0])
     for start, end in zip(starts, [*starts[1:], len(whole)], strict=True):
         if end - start > _MAX_BLOCK * 16:
-            raise BadStatement("a statement this long isn't one: the file is damaged", row)
+            raise BadStatement(mark("a statement this long isn't one: the file is damaged"), row)
         yield _Block(whole[start:end], row)
         row += whole.count("\n", start, end)
 
@@ -74,9 +85,9 @@ def _parsed(block: _Block) -> Transactions:
         parsed = Transactions(options=mt940.Options.all())
         parsed.parse(_inner(block.text))
     except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError):
-        raise BadStatement("this isn't as MT940 has it", _wrong_row(block)) from None
+        raise BadStatement(mark("this isn't as MT940 has it"), _wrong_row(block)) from None
     if len(parsed.transactions) != len(_rows(block)):
-        raise BadStatement("this isn't as MT940 has it", block.row)
+        raise BadStatement(mark("this isn't as MT940 has it"), block.row)
     return parsed
 
 
@@ -108,7 +119,7 @@ def _entries(block: _Block, parsed: Transactions, hints: Hints) -> Iterator[Entr
         data: dict[str, Any] = one.data
         day = data.get("entry_date") or data.get("date")
         if day is None or "amount" not in data:
-            raise BadStatement("this isn't as MT940 has it", row)
+            raise BadStatement(mark("this isn't as MT940 has it"), row)
         _check_currency(data.get("currency"), hints, row)
         amount = minor_units(_plain(data["amount"].amount), hints.currency, row)
         said = [data.get(name) for name in ("transaction_details", "posting_text", "purpose", "additional_purpose")]
@@ -144,4 +155,4 @@ def _balance(parsed: Transactions, names: tuple[str, ...], block: _Block, hints:
 
 def _check_currency(currency: object, hints: Hints, row: int) -> None:
     if currency is not None and currency != hints.currency:
-        raise BadStatement(f"the currency is {currency}, and this account's is {hints.currency}", row)
+        raise BadStatement(OTHER_CURRENCY, row, word=currency, currency=hints.currency)

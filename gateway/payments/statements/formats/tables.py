@@ -9,11 +9,13 @@ import polars as pl
 
 from gateway.kernel.money import EXPONENT, MAX_MINOR
 from gateway.kernel.spelling import plain
+from gateway.locale import mark
 from gateway.payments.statements import figures, moments, parties
 from gateway.payments.statements.cells import quoted, tidy
 from gateway.payments.statements.countries import is_country
 from gateway.payments.statements.figures import STYLES, Style, read_figures
 from gateway.payments.statements.finishing import Finish
+from gateway.payments.statements.formats.entries import NO_MOMENT, OTHER_CURRENCY
 from gateway.payments.statements.formats.headings import Table
 from gateway.payments.statements.hints import DateOrder, Hints
 from gateway.payments.statements.kinds import ruled
@@ -36,6 +38,8 @@ MOST_BALANCE = 10**15  # minor units
 _SAID = 200
 _ROUNDED_FROM = 16  # figures: a spreadsheet keeps fifteen
 _KIND = pl.Enum(KINDS)
+
+_EITHER_WAY = mark("what stands before three figures may part thousands or decimals: a profile can say which")
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,9 @@ class Reading:
         parts = [part for frame in frames if (part := self._part(frame)) is not None]
         for column, (row, cell) in self.rounded.items():
             if column not in self.whole:
-                self._refuse(f"{quoted(cell)} was rounded by a spreadsheet to fifteen figures", row, column)
+                self._refuse(
+                    mark("{word} was rounded by a spreadsheet to fifteen figures"), row, column, word=quoted(cell)
+                )
         order = self._one_order(parts)
         style = self._one_style(parts)
         signs = self.table.signs
@@ -138,18 +144,23 @@ class Reading:
             rest = frame.filter(at.is_null())
             filled = rest.select("line", filled=pl.any_horizontal(pl.exclude("line").str.contains(r"\S")))
             for row in filled.filter("filled")["line"].head(1):
-                self._refuse("there is no date", row, "at")
+                self._refuse(mark("there is no date"), row, "at")
             frame, at = frame.filter(at.is_not_null()), at.drop_nulls()
         return frame.with_columns(at.alias(name))
 
     def _cells(self, frame: pl.DataFrame, column: Column) -> pl.Series:
         return frame[str(self.table.columns[column])]
 
-    def _refuse(self, why: str, row: int, column: Column | None = None) -> None:
-        raise BadStatement(why, int(row), None if column is None else self.table.title(column))
+    def _refuse(self, why: str, row: int, column: Column | None = None, **values: object) -> None:
+        raise BadStatement(why, int(row), None if column is None else self.table.title(column), **values)
 
     def _words_of(
-        self, frame: pl.DataFrame, column: Column, decide: Callable[[str | None], bool | None], what: str
+        self,
+        frame: pl.DataFrame,
+        column: Column,
+        decide: Callable[[str | None], bool | None],
+        what: str,
+        **values: object,
     ) -> pl.Series:
         """Whether each cell's word is one to keep; a word that nobody knows (None) is refused with its row."""
         cells = self._cells(frame, column)
@@ -161,29 +172,35 @@ class Reading:
                 cells.is_in(unknown, nulls_equal=True) if unknown else ~cells.is_in(list(verdicts), nulls_equal=True)
             )
             at = strange.arg_max() or 0
-            self._refuse(what.format(word=quoted(cells[at])), frame["line"][at], column)
+            self._refuse(what, frame["line"][at], column, word=quoted(cells[at]), **values)
         kept = [word for word, verdict in verdicts.items() if verdict]
         return cells.is_in(kept, nulls_equal=True)
 
     def _in_currency(self, frame: pl.DataFrame) -> pl.DataFrame:
         currency, country, only = self.hints.currency, self.hints.country, self.hints.only_country
         if "currency" in self.table.columns:
-            what = f"the currency is {{word}}, and this account's is {currency}"
             keep = self._words_of(
                 frame,
                 "currency",
                 lambda word: (word or "").strip().upper() == currency or (False if only else None),
-                what,
+                OTHER_CURRENCY,
+                currency=currency,
             )
             frame = frame.filter(keep)
         if "account" in self.table.columns and not frame.is_empty():
             self.account = self.account or next(iter(tidy(self._cells(frame, "account")).drop_nulls()), None)
-            what = f"the account is {{word}}, and that of the lines above {self.account}: give one account at a time"
-            self._words_of(frame, "account", lambda word: (word or "").strip() == self.account or None, what)
+            what = mark("the account is {word}, and that of the lines above {account}: give one account at a time")
+            self._words_of(
+                frame, "account", lambda word: (word or "").strip() == self.account or None, what, account=self.account
+            )
         if "country" in self.table.columns and not frame.is_empty():
-            what = f"the country is {{word}}, and this account's is {country}"
+            what = mark("the country is {word}, and this account's is {country}")
             keep = self._words_of(
-                frame, "country", lambda word: is_country(word or "", country) or (False if only else None), what
+                frame,
+                "country",
+                lambda word: is_country(word or "", country) or (False if only else None),
+                what,
+                country=country,
             )
             frame = frame.filter(keep)
         return frame
@@ -198,7 +215,7 @@ class Reading:
             known = plain(word or "")
             return True if known in done else False if known in left_out else None
 
-        return frame.filter(self._words_of(frame, "status", counts, "{word} is no status that we know"))
+        return frame.filter(self._words_of(frame, "status", counts, mark("{word} is no status that we know")))
 
     def _figures(self, frame: pl.DataFrame) -> dict[Column, dict[Style, pl.Series]]:
         """The amounts of each column in each style that is left; what no style can read is refused."""
@@ -219,7 +236,7 @@ class Reading:
         alive = [style for style in self.styles if style not in worst]
         if not alive:
             row, column, cell = max(worst.values())
-            self._refuse(figures.why_unread(cell, self.hints.currency), row, column)
+            self._refuse(figures.why_unread(cell, self.hints.currency), row, column, word=quoted(cell))
         self.styles = alive
         return read
 
@@ -231,7 +248,7 @@ class Reading:
         alive = [order for order in self.orders if order not in worst]
         if not alive:
             at = max(worst.values())
-            self._refuse(f"{quoted(cells[at])} is not a date and time that we can read", frame["line"][at], "at")
+            self._refuse(NO_MOMENT, frame["line"][at], "at", word=quoted(cells[at]))
         self.orders = alive
         return read
 
@@ -250,8 +267,8 @@ class Reading:
         powers = parties.in_powers(cells)
         if powers.any():
             at = powers.arg_max() or 0
-            why = f"{quoted(cells[at])} was written by a spreadsheet in powers of ten: export the file again, as text"
-            self._refuse(why, frame["line"][at], column)
+            why = mark("{word} was written by a spreadsheet in powers of ten: export the file again, as text")
+            self._refuse(why, frame["line"][at], column, word=quoted(cells[at]))
 
     def _kinds(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The kind of each line by its words, and the sign that its rule has for it."""
@@ -302,7 +319,7 @@ class Reading:
                 differ = first.ne_missing(second)
                 if first is not second and differ.any():
                     at = differ.arg_max() or 0
-                    why = "every day could be a month: say whether the day comes first (dmy) or the month (mdy)"
+                    why = mark("every day could be a month: say whether the day comes first (dmy) or the month (mdy)")
                     self._refuse(why, part.line[at], "at")
         usual = self.layout.date_order
         return usual if usual is not None and usual in self.orders else self.orders[0]
@@ -322,13 +339,17 @@ class Reading:
                     votes[self.styles[1]] += grouped is not True
                     if all(votes.values()):
                         at = first.ne_missing(second).arg_max() or 0
-                        why = "what stands before three figures may part thousands or decimals: a profile can say which"
-                        self._refuse(why, part.line[at], column)
+                        self._refuse(_EITHER_WAY, part.line[at], column)
             style = max(votes, key=lambda one: (votes[one], one == style))
         for part in parts:
             for column, read in part.figures.items():
                 fine = read[style] == figures.TOO_FINE
                 if fine.any():
                     at = fine.arg_max() or 0
-                    self._refuse(f"the amount has more decimals than {self.hints.currency} has", part.line[at], column)
+                    self._refuse(
+                        mark("the amount has more decimals than {currency} has"),
+                        part.line[at],
+                        column,
+                        currency=self.hints.currency,
+                    )
         return style

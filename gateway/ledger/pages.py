@@ -41,6 +41,8 @@ def in_font(text: str) -> str:
 def _letter(letter: str) -> str:
     if letter.isspace() or unicodedata.category(letter) == "Zs":
         return "\xa0" if letter in "\u202f\xa0" else " "  # the narrow space of figures
+    if unicodedata.combining(letter):
+        return ""  # an accent on a letter that has none in these fonts (Fon's open o)
     if _printed(letter):
         return letter
     plain = unhooked(letter)

@@ -1,0 +1,1 @@
+"""Households: found, looked at, registered, changed, merged and split, taken in from files, printed."""

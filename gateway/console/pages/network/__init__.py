@@ -1,0 +1,1 @@
+"""The network: its tree, plans, facilities, operators, and the staff of each place."""

@@ -1,0 +1,1 @@
+"""The pages about people's own data."""

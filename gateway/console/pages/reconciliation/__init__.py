@@ -1,0 +1,1 @@
+"""Operators' statements against our books: dropped, read, matched, settled, and closed by the month."""

@@ -1,0 +1,1 @@
+"""A household, a section or a whole branch goes elsewhere: cover, history and money go along."""
