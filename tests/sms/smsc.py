@@ -14,7 +14,8 @@ from gateway.sms.smpp.line import Centre
 from gateway.sms.smpp.port import Smpp
 from gateway.store.unit import Store
 
-ANSWER_TIMEOUT_S = 0.6
+PATIENCE_S = 10.0  # where a time-out isn't what is tried, a stall of the machine is none
+HASTE_S = 0.6
 
 
 class Smsc:
@@ -52,7 +53,7 @@ class Smsc:
             return json.load(answer)
 
     def centre(self, **more: Any) -> Centre:
-        usual: dict[str, Any] = {"answer_timeout_s": ANSWER_TIMEOUT_S, "connect_timeout_s": 1.0}
+        usual: dict[str, Any] = {"answer_timeout_s": PATIENCE_S, "connect_timeout_s": PATIENCE_S}
         return Centre(self.host, self.port, "cotisa", "key", **(usual | more))
 
     def port_of(self, store: Store | None = None, centre: dict[str, Any] | None = None, **more: Any) -> Smpp:

@@ -23,7 +23,7 @@ from gateway.sms.smpp.port import Smpp
 from gateway.store.schema import aggregator_state
 from gateway.store.unit import Store
 from tests.sms.helpers import LOST, NUMBER, READ_TIMEOUT_S, StandIn, on_sqlite
-from tests.sms.smsc import Smsc
+from tests.sms.smsc import HASTE_S, Smsc
 
 Write = Callable[..., None]
 Work = Callable[[SmsPort], int]
@@ -207,9 +207,10 @@ def test_of_a_batch_one_text_tries_and_the_rest_follow_or_go_elsewhere(
 
 @on_sqlite
 def test_silence_within_a_batch_leaves_its_own_and_moves_the_rest(
-    store: Store, port: AfricasTalking, smpp: Smpp, standin: StandIn, smsc: Smsc
+    store: Store, port: AfricasTalking, standin: StandIn, smsc: Smsc
 ) -> None:
-    relay = Relay(Aggregators(store), ("smpp", smpp), ("africastalking", port))
+    hasty = smsc.port_of(store, centre={"answer_timeout_s": HASTE_S})
+    relay = Relay(Aggregators(store), ("smpp", hasty), ("africastalking", port))
     smsc.script({}, {}, {"mute": True})
     answers = relay.send_many("Rappel", MANY)
     assert answers[2] == Unsure("no_answer", "smpp")

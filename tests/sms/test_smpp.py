@@ -25,7 +25,7 @@ from gateway.sms.smpp.port import Price, Smpp
 from gateway.sms.smpp.words import SOON
 from gateway.store.unit import Store
 from tests.sms.helpers import NUMBER, on_sqlite
-from tests.sms.smsc import ANSWER_TIMEOUT_S, Smsc, until
+from tests.sms.smsc import HASTE_S, Smsc, until
 
 TO = NUMBER.removeprefix("+")
 MANY = [f"+22901000{number:05d}" for number in range(40)]
@@ -45,9 +45,25 @@ def smsc(running: Smsc) -> Smsc:
     return running
 
 
+def cotisa(smsc: Smsc, **centre: Any) -> Smpp:
+    return smsc.port_of(
+        centre=centre, sender="COTISA", price=Price(Decimal(12), "XOF"), no_credit=frozenset({NO_CREDIT})
+    )
+
+
 @pytest.fixture
 def port(smsc: Smsc) -> Smpp:
-    return smsc.port_of(sender="COTISA", price=Price(Decimal(12), "XOF"), no_credit=frozenset({NO_CREDIT}))
+    return cotisa(smsc)
+
+
+@pytest.fixture
+def port_to(smsc: Smsc) -> Callable[[dict[str, Any]], Smpp]:
+    """Our port to a centre that behaves so: hasty where an answer that doesn't come is what is tried."""
+
+    def make(behaviour: dict[str, Any]) -> Smpp:
+        return cotisa(smsc, answer_timeout_s=HASTE_S) if behaviour.keys() & {"mute", "slow"} else cotisa(smsc)
+
+    return make
 
 
 # --- letters ----------------------------------------------------------------------------------------------------------
@@ -98,7 +114,7 @@ ROWS: list[tuple[dict[str, Any], Answer, int]] = [
     ({"status": 0x4FF}, Unsure("status_0x4FF", "smpp"), 0),
     ({"nack": 0x58}, TryAgain("throttled", SOON), 0),
     ({"mute": True}, Unsure("no_answer", "smpp"), 1),
-    ({"slow": ANSWER_TIMEOUT_S + 0.2}, Unsure("no_answer", "smpp"), 1),
+    ({"slow": HASTE_S + 0.2}, Unsure("no_answer", "smpp"), 1),
     ({"drop_before": True}, Unsure("no_answer", "smpp"), 0),
     ({"drop_after": True}, Unsure("no_answer", "smpp"), 1),
     ({"garbage": True}, Unsure("no_answer", "smpp"), 1),
@@ -107,8 +123,9 @@ ROWS: list[tuple[dict[str, Any], Answer, int]] = [
 
 @pytest.mark.parametrize(("behaviour", "answer", "taken"), ROWS, ids=lambda row: str(row)[:40])
 def test_each_answer_has_its_outcome_and_the_next_text_goes_out(
-    smsc: Smsc, port: Smpp, behaviour: dict[str, Any], answer: Answer, taken: int
+    smsc: Smsc, port_to: Callable[[dict[str, Any]], Smpp], behaviour: dict[str, Any], answer: Answer, taken: int
 ) -> None:
+    port = port_to(behaviour)
     smsc.script(behaviour)
     assert port.send("Recu 12", NUMBER) == answer
     assert len(smsc.sent()) == taken
@@ -172,10 +189,10 @@ def test_the_window_is_the_line_s_however_many_send_over_it(smsc: Smsc) -> None:
     ],
 )
 def test_what_stops_a_batch_leaves_the_rest_certainly_unsent(
-    smsc: Smsc, port: Smpp, behaviour: dict[str, Any], its_own: Answer, rest: Answer
+    smsc: Smsc, port_to: Callable[[dict[str, Any]], Smpp], behaviour: dict[str, Any], its_own: Answer, rest: Answer
 ) -> None:
     smsc.script({}, {}, behaviour)
-    answers = port.send_many("Rappel", MANY)
+    answers = port_to(behaviour).send_many("Rappel", MANY)
     taken = {"+" + one["to"] for one in smsc.sent()}
     assert answers[2] == its_own
     assert answers[-1] == rest

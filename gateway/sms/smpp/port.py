@@ -239,7 +239,7 @@ class _Batch:
         answer = self._answers[sent.place] = self._port.read(self._line, sent)
         self._leave()
         if isinstance(answer, Unsure) and answer.reason == "no_answer":
-            self._rest = self._rest or _SILENT
+            self._rest = self._rest or (_SILENT if self._line.alive else NOT_REACHED)
         elif isinstance(answer, TryAgain) and answer.reason in _STOPS:
             self._rest = self._rest or answer
             if answer.reason == "not_bound":
