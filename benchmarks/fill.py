@@ -1,7 +1,6 @@
 """Fills an empty database with any number of households in minutes: a year or two each, its dues, and payments.
 
-For the office's pages there is more: names as people bear them and how they sound, a phone each, and a collection for
-each payment of the last year.
+For the office's pages there is more: how names sound, a phone each, and a collection for each payment.
 
 The ledger's guards and foreign keys are set aside meanwhile, as they ask anew for each row; what they guard is checked
 afterwards over all of it. Sections are drawn for each household, so that a section's are spread over all ids.
@@ -26,6 +25,7 @@ from gateway.ledger.chart import Chart
 from gateway.membership.dues import Terms, Year, dues_for
 from gateway.membership.plans import add_plan
 from gateway.network.organisations import Defaults, add_organisation
+from gateway.samples.families import family
 from gateway.samples.names import BURUNDI, pick
 from gateway.store.unit import Store
 
@@ -127,13 +127,13 @@ def _blocks(sections: list[Section], plan_id: int, households: int, office: bool
             at = random.choice(sections)
             receivable, income, cash = (at.accounts[role] for role in ("receivable", "income", "cash"))
             rows["household"].append((own, card, at.id, f"{registered_on} 09:00:00"))
-            named = [_name(random) if office else "Aline Bahati" for _ in range(people)]
+            those = family(random, BURUNDI, people, years[0])
             rows["beneficiary"] += [
-                (own, name, "F", 1990, "head" if one == 0 else "child", registered_on) for one, name in enumerate(named)
+                (own, one.name, one.sex, one.birth_year, one.relation, registered_on) for one in those
             ]
             if office:
                 rows["name_key"] += [
-                    (key, own) for key in dict.fromkeys(key for one in named for key in sounds_of(one))
+                    (key, own) for key in dict.fromkeys(key for one in those for key in sounds_of(one.name))
                 ]
                 rows["phone"].append((f"+22901{own:08}", own, "t"))
             owed = 0
@@ -161,11 +161,6 @@ def _blocks(sections: list[Section], plan_id: int, households: int, office: bool
                 if office:
                     rows["collection"].append(_collection(random, key, at.books, own, on, amount))
         yield rows
-
-
-def _name(random: Random) -> str:
-    given = BURUNDI.women if random.random() < 0.5 else BURUNDI.men
-    return f"{pick(random, given)} {pick(random, BURUNDI.surnames)}"
 
 
 def _collection(random: Random, key: str, books: int, own: int, on: date, amount: int) -> tuple[Any, ...]:
