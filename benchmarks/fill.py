@@ -32,6 +32,7 @@ from gateway.store.unit import Store
 TODAY = date(2026, 11, 22)
 DEFAULTS = Defaults(country="BJ", currency="XOF", time_zone="Africa/Porto-Novo", language="fr", septets=160)
 UNIONS, SECTIONS = 5, 25  # and sections of each
+FIRST_MS = 1_767_225_600_000  # 2026-01-01: when the first entry was made; the others follow, two a second
 BLOCK = 5_000  # households that are written at a time
 # A family of five pays 500 once and 14 000 a year, 3 500 a quarter, in the calendar year.
 TERMS = Terms(
@@ -113,7 +114,7 @@ def _blocks(sections: list[Section], plan_id: int, households: int, office: bool
     def record(rows: Rows, at: Section, key: str, journal: str, on: date, lines: list[tuple[Any, ...]]) -> None:
         nonlocal entries
         entries += 1
-        its_id = f"{entries:032x}"
+        its_id = f"{FIRST_MS + entries * 500 << 80:032x}"
         rows["line"] += [(its_id, *each) for each in lines]
         rows["entry"].append((its_id, key, at.books, journal, "XOF", on, f"{on} 09:00:00"))
 

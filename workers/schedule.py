@@ -17,7 +17,7 @@ from functools import partial
 
 from gateway.api.keeping import forgetting as forgetting_answers
 from gateway.exchange.webhooks import delivering, following
-from gateway.indicators import keeping, letters
+from gateway.indicators import keeping, letters, payments
 from gateway.kernel.faults import Unavailable
 from gateway.ledger import chain
 from gateway.membership import penalties, tallies
@@ -60,6 +60,7 @@ REMIND_BY_RULE_EVERY_S = 300
 COUNT_COVER_EVERY_S = 3600
 CARRY_LATE_EVERY_S = 60
 COUNT_INDICATORS_EVERY_S = 120
+GATHER_LATE_EVERY_S = 24 * 3600
 SEND_FIGURES_EVERY_S = 600
 APPLY_CATEGORIES_EVERY_S = 5
 MATCH_LISTS_EVERY_S = 60
@@ -128,6 +129,7 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     carry = partial(late.carrying_late, store, parts.network, parts.services.chart)
     find_pairs = partial(finding.looking, store, parts.network)
     count_indicators = partial(keeping.count_aside, store, parts.network)
+    gather_late = partial(payments.gathering_late, store)
     return [
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
@@ -152,6 +154,7 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
         Round(store, holder, "apply categories", APPLY_CATEGORIES_EVERY_S, lambda _: put_into()),
         Round(store, holder, "match groups' lists", MATCH_LISTS_EVERY_S, lambda _: divide()),
         Round(store, holder, "count indicators", COUNT_INDICATORS_EVERY_S, lambda _: aside(count_indicators)),
+        Round(store, holder, "gather late payments", GATHER_LATE_EVERY_S, lambda _: gather_late()),
         Round(store, holder, "send figures", SEND_FIGURES_EVERY_S, lambda _: letters.sending(store, parts.network)),
         Round(store, holder, "find duplicates", FIND_DUPLICATES_EVERY_S, lambda _: find_pairs()),
         Round(store, holder, "tell webhooks", TELL_WEBHOOKS_EVERY_S, lambda _: following.following(store)),

@@ -17,12 +17,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
+    FromClause,
     Select,
     and_,
     case,
-    cast,
-    extract,
     func,
     literal,
     or_,
@@ -30,6 +28,18 @@ from sqlalchemy import (
     union_all,
 )
 
+from gateway.indicators.payments import (
+    BACK,
+    COLLECTED,
+    TOLD,
+    WAITED,
+    WAY,
+    accounts_of,
+    brought,
+    gathered_until,
+    not_gathered,
+    seconds_between,
+)
 from gateway.indicators.periods import Period
 from gateway.ledger.chart import HOUSEHOLD_ROLES
 from gateway.network.organisations import Organisation
@@ -41,6 +51,7 @@ from gateway.store.schema import (
     entry,
     household,
     incoming,
+    indicator_payment,
     line,
     message,
     organisation,
@@ -51,8 +62,6 @@ from gateway.store.schema import (
 Sums = Counter[str]
 WAYS = ("push", "reference", "cash", "group", "statement")
 WORK_MEMORY = "64MB"
-BACK = "back"  # what was taken back, given back or moved, and came by no way
-_COLLECTION = len("collection:") + 1
 
 
 def sums(connection: Connection, place: Organisation, period: Period) -> dict[int, Sums]:
@@ -67,7 +76,7 @@ def sums(connection: Connection, place: Organisation, period: Period) -> dict[in
 
 
 def _add(found: Mapping[int, Sums], connection: Connection, place: Organisation, period: Period) -> None:
-    for part in (_members, _dues, _received, _delays, _fees, _sms, _complaints):
+    for part in (_members, _dues, _payments, _fees, _sms, _complaints):
         for place_id, name, number in part(connection, place, period):
             if number:
                 found[place_id][name] += number
@@ -149,19 +158,6 @@ def _below(place: Organisation) -> ColumnElement[bool]:
     return organisation.c.path.like(f"{place.path}%")
 
 
-def accounts_of(connection: Connection, *roles: str) -> dict[int, str]:
-    """The accounts of some roles in anybody's books: their currencies by id.
-
-    In anybody's, since what a household paid before it moved stays in the books that it left and counts where it is
-    now. They are few, and named in the statements: joined, PostgreSQL takes them for fewer still and looks rows up
-    singly.
-    """
-    found = connection.execute(
-        select(account.c.id, account.c.currency).where(account.c.role.in_(roles)).order_by(account.c.id)
-    )
-    return {row.id: row.currency for row in found}
-
-
 def dues_of(own: Collection[int], place: Organisation, period: Period, *columns: ColumnElement[Any]) -> Select[Any]:
     """The lines that fell due in a period, as it was known at its end: charged, less what was cancelled by then."""
     later = entry.alias("later")
@@ -189,17 +185,6 @@ def _dues(connection: Connection, place: Organisation, period: Period) -> Found:
         yield section_id, f"due:{own[account_id]}", int(minor)
 
 
-# What came by no payment (taken back, given back, moved between accounts) is below zero or comes to nothing.
-WAY: ColumnElement[str] = case(
-    (or_(entry.c.reverses_id.is_not(None), entry.c.journal.not_in(("collections", "cash"))), literal(BACK)),
-    (collection.c.reason == "group", literal("group")),
-    (and_(incoming.c.id.is_not(None), incoming.c.notice_id.is_(None)), literal("statement")),
-    (collection.c.way.is_not(None), collection.c.way),
-    (entry.c.journal == "cash", literal("cash")),
-    else_=literal("reference"),
-)
-
-
 def received_of(own: Collection[int], place: Organisation, period: Period, *columns: ColumnElement[Any]) -> Select[Any]:
     """The lines by which money came to households (credits) in a period, by the day for which it counts."""
     return (
@@ -208,8 +193,8 @@ def received_of(own: Collection[int], place: Organisation, period: Period, *colu
         .join(entry, entry.c.id == line.c.entry_id)
         .join(household, household.c.id == line.c.household_id)
         .join(organisation, organisation.c.id == household.c.section_id)
-        .outerjoin(collection, collection.c.key == func.substr(entry.c.key, _COLLECTION))
-        .outerjoin(incoming, incoming.c.collection_id == collection.c.id)
+        .outerjoin(collection, COLLECTED)
+        .outerjoin(incoming, TOLD)
         .where(
             line.c.account_id.in_(own),
             line.c.due_on.is_(None),
@@ -219,15 +204,37 @@ def received_of(own: Collection[int], place: Organisation, period: Period, *colu
     )
 
 
-def _received(connection: Connection, place: Organisation, period: Period) -> Found:
-    own = accounts_of(connection, *HOUSEHOLD_ROLES)
-    query = received_of(own, place, period, func.sum(-line.c.amount_minor))
-    grouped = query.group_by(household.c.section_id, line.c.account_id, "came_by")
-    for section_id, account_id, way, minor in connection.execute(grouped):
-        currency = own[account_id]
+def _payments(connection: Connection, place: Organisation, period: Period) -> Found:
+    """What came, by which way, and how long it took: as gathered, and from the books what isn't gathered yet."""
+    own, until = accounts_of(connection, *HOUSEHOLD_ROLES), gathered_until(connection)
+    here = (
+        select(household.c.id, household.c.section_id)
+        .join(organisation, organisation.c.id == household.c.section_id)
+        .where(_below(place))
+    )
+    days = period.first, period.last
+    new = brought(connection, own).where(
+        line.c.household_id.in_(here.with_only_columns(household.c.id)),
+        entry.c.happened_on.between(*days),
+        not_gathered(until),
+    )
+
+    def added(one: FromClause) -> Select[Any]:
+        homes = here.subquery()
+        by = homes.c.section_id, one.c.currency, one.c.came_by, one.c.minutes
+        return (
+            select(*by, func.sum(one.c.minor), func.count()).join(homes, homes.c.id == one.c.household_id).group_by(*by)
+        )
+
+    kept = added(indicator_payment).where(indicator_payment.c.happened_on.between(*days))
+    # One statement, for what is gathered meanwhile is in one part or in the other.
+    query = added(new.subquery()) if until is None else union_all(kept, added(new.subquery()))
+    for section_id, currency, way, minutes, minor, count in connection.execute(query):
         yield section_id, f"received:{currency}", int(minor)
         if way != BACK:
             yield section_id, f"way_{way}:{currency}", int(minor)
+        if minutes is not None:
+            yield section_id, f"delay:{minutes}", count
 
 
 def _fees(connection: Connection, place: Organisation, period: Period) -> Found:
@@ -260,51 +267,20 @@ def _sms(connection: Connection, place: Organisation, period: Period) -> Found:
 # --- how long people wait ---------------------------------------------------------------------------------------------
 
 
-def seconds_between(connection: Connection, earlier: Any, later: Any) -> ColumnElement[int]:
-    """Whole seconds from one moment's column to another's."""
-    if connection.dialect.name == "postgresql":
-        return cast(func.floor(extract("epoch", later - earlier)), Integer)
-    return cast((func.julianday(later) - func.julianday(earlier)) * 86_400 + 0.5, Integer)
-
-
-def delay_of(connection: Connection) -> ColumnElement[int]:
-    """From when a member paid (of a push: from when they asked to pay) until it counted for their cover, in seconds."""
-    paid_at = case((collection.c.way == "push", collection.c.created_at), else_=collection.c.paid_at)
-    paid_at.type = collection.c.paid_at.type
-    return seconds_between(connection, paid_at, entry.c.recorded_at)
-
-
 def delays(place: Organisation, period: Period, *columns: ColumnElement[Any]) -> Select[Any]:
     """The payments by phone or merchant code that counted from a day of the period on. Cash counts as it is written."""
     return (
         select(household.c.section_id, *columns)
         .select_from(entry)
-        .join(collection, collection.c.key == func.substr(entry.c.key, _COLLECTION))
+        .join(collection, COLLECTED)
         .join(household, household.c.id == collection.c.household_id)
         .join(organisation, organisation.c.id == household.c.section_id)
         .where(
             entry.c.happened_on.between(period.first, period.last),
-            entry.c.key.like("collection:%"),
-            collection.c.way != "cash",
-            collection.c.paid_at.is_not(None),
+            WAITED,
             _below(place),
         )
     )
-
-
-def _delays(connection: Connection, place: Organisation, period: Period) -> Found:
-    """By the minute up to two hours, by the hour up to three days, then by the day: as people tell it."""
-    took = delay_of(connection)
-    # No one looks at seconds, and a year of them would be a million different ones.
-    minutes = case(
-        (took < 0, 0),
-        (took < 2 * 3600, took // 60),
-        (took < 72 * 3600, took // 3600 * 60),
-        else_=took // 86_400 * 1440,
-    ).label("minutes")
-    query = delays(place, period, minutes, func.count())
-    for section_id, length, count in connection.execute(query.group_by(household.c.section_id, "minutes")):
-        yield section_id, f"delay:{int(length)}", count
 
 
 def complaints_of(place: Organisation, period: Period, *columns: ColumnElement[Any]) -> Select[Any]:

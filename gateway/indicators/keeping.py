@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select
 
 from gateway.indicators.counting import Sums, sums
 from gateway.indicators.figures import Figure, made_of
+from gateway.indicators.payments import gathering
 from gateway.indicators.periods import Period
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Unavailable
@@ -208,6 +209,8 @@ def _patience(connection: Connection) -> Iterator[None]:
 
 def count(store: Store, root: Organisation, period: Period) -> None:
     """Count a period of everything at or below a root, and keep it."""
+    for _ in gathering(store):
+        pass
     with store.read() as connection, _patience(connection):
         found: defaultdict[int, Sums] = defaultdict(Counter, sums(connection, root, period))
         before = connection.scalars(

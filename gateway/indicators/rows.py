@@ -14,19 +14,16 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 from gateway.indicators import populations
 from gateway.indicators.catalogue import INDICATORS, Indicator
 from gateway.indicators.counting import (
-    BACK,
-    accounts_of,
     complaints_of,
-    delay_of,
     delays,
     dues_of,
     heads_on,
     received_of,
-    seconds_between,
     spanned,
     sums,
     together,
 )
+from gateway.indicators.payments import BACK, accounts_of, delay_of, seconds_between
 from gateway.indicators.periods import Period
 from gateway.kernel.card import show_card
 from gateway.kernel.clock import day_in

@@ -1400,6 +1400,19 @@ indicator_sum = Table(
     Column("counted_at", Instant, nullable=False),
 )
 
+# What an entry brought to a household, made of the books so that figures of a large network are counted quickly.
+indicator_payment = Table(
+    "indicator_payment",
+    metadata,
+    Column("household_id", RowId, primary_key=True, autoincrement=False),
+    Column("entry_id", Uuid, primary_key=True, index=True),
+    Column("happened_on", Date, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("came_by", String(10), nullable=False),
+    Column("minutes", Integer),  # from the payment until it counted, where that is measured
+    Column("minor", BigInteger, nullable=False),
+)
+
 # Who gets five figures of an organisation by SMS, on which day of the month: a member of staff, or all of a role there.
 figures_letter = Table(
     "figures_letter",

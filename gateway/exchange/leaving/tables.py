@@ -42,6 +42,7 @@ LEFT_OUT: dict[str, str] = {
     "software_payment": _SOFTWARE,
     "dhis2_place": _OURS, "dhis2_element": _OURS, "dhis2_sending": _OURS,
     "name_key": _COMPUTED, "duplicate_key": _COMPUTED, "duplicate_run": _COMPUTED, "indicator_sum": _COMPUTED,
+    "indicator_payment": _COMPUTED,
     "register_import": "files that were read; what was taken in is dumped",
     "register_import_row": "files that were read; what was taken in is dumped",
     "statement": _STATEMENT, "statement_part": _STATEMENT, "statement_upload": _STATEMENT, "difference": _STATEMENT,
