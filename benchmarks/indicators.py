@@ -34,7 +34,7 @@ PLAIN = (
     "select max(happened_on) from entry",
 )
 HEADS = (
-    "| households | a year, s | a quarter, s | a month, s | the tables plainly, s | a year ÷ plain | gathering once, s |",
+    "| households | a year, s | a quarter, s | a month, s | tables plainly, s | a year ÷ plain | gathering once, s |",
     "| --: | --: | --: | --: | --: | --: | --: |",
 )
 

@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     Select,
     and_,
     case,
@@ -43,7 +42,7 @@ from gateway.indicators.payments import (
 from gateway.indicators.periods import Period
 from gateway.ledger.chart import HOUSEHOLD_ROLES
 from gateway.network.organisations import Organisation
-from gateway.network.report import members
+from gateway.network.report import by_section, members
 from gateway.store.schema import (
     account,
     beneficiary,
@@ -109,9 +108,9 @@ def spanned(place: Organisation, period: Period) -> tuple[datetime, datetime]:
 # --- members ----------------------------------------------------------------------------------------------------------
 
 
-def of_period(place: Organisation, period: Period) -> Select[int, int, int]:
-    """The members of a period: who began a membership in the twelve months that end with it."""
-    return members(place.path, period.year_first, period.last)
+def of_period(place: Organisation, period: Period) -> Select[int, int, int, int]:
+    """The members of a period, who began a membership in the twelve months until its end, and those a year before."""
+    return members(place.path, period.a_year_before.year_first, period.year_first, period.last)
 
 
 def heads_on(last: date) -> tuple[ColumnElement[bool], ...]:
@@ -124,31 +123,19 @@ def heads_on(last: date) -> tuple[ColumnElement[bool], ...]:
 
 
 def _members(connection: Connection, place: Organisation, period: Period) -> Found:
-    now = of_period(place, period).cte("now")
-    before = of_period(place, period.a_year_before).cte("before")
+    every = of_period(place, period)
+    for section_id, households, people, before, _, renewed in connection.execute(by_section(every)):
+        yield section_id, "households", households
+        yield section_id, "beneficiaries", int(people or 0)
+        yield section_id, "households_before", before
+        yield section_id, "renewed", renewed
+    one = every.subquery()
     is_woman = select(literal(1)).where(
-        beneficiary.c.household_id == now.c.id, beneficiary.c.sex == "F", *heads_on(period.last)
+        beneficiary.c.household_id == one.c.id, beneficiary.c.sex == "F", *heads_on(period.last)
     )
-    women = (
-        select(literal("women_heads"), now.c.section_id, func.count(), literal(0))
-        .where(is_woman.exists())
-        .group_by(now.c.section_id)
-    )
-    renewed = (
-        select(literal("renewed"), before.c.section_id, func.count(), literal(0))
-        .join(now, now.c.id == before.c.id)
-        .group_by(before.c.section_id)
-    )
-    every = (
-        select(literal(name).label("name"), each.c.section_id, func.count(), func.sum(each.c.beneficiaries)).group_by(
-            each.c.section_id
-        )
-        for name, each in (("households", now), ("households_before", before))
-    )
-    for name, section_id, count, people in connection.execute(union_all(*every, renewed, women)):
-        yield section_id, name, count
-        if name == "households":
-            yield section_id, "beneficiaries", int(people)
+    women = select(one.c.section_id, func.count()).where(one.c.now.is_not(None), is_woman.exists())
+    for section_id, count in connection.execute(women.group_by(one.c.section_id)):
+        yield section_id, "women_heads", count
 
 
 # --- money ------------------------------------------------------------------------------------------------------------
@@ -207,34 +194,35 @@ def received_of(own: Collection[int], place: Organisation, period: Period, *colu
 def _payments(connection: Connection, place: Organisation, period: Period) -> Found:
     """What came, by which way, and how long it took: as gathered, and from the books what isn't gathered yet."""
     own, until = accounts_of(connection, *HOUSEHOLD_ROLES), gathered_until(connection)
-    here = (
-        select(household.c.id, household.c.section_id)
-        .join(organisation, organisation.c.id == household.c.section_id)
-        .where(_below(place))
-    )
     days = period.first, period.last
-    new = brought(connection, own).where(
-        line.c.household_id.in_(here.with_only_columns(household.c.id)),
-        entry.c.happened_on.between(*days),
-        not_gathered(until),
+    kept = (
+        select(household.c.section_id, indicator_payment)
+        .join(household, household.c.id == indicator_payment.c.household_id)
+        .join(organisation, organisation.c.id == household.c.section_id)
+        .where(_below(place), indicator_payment.c.happened_on.between(*days))
     )
-
-    def added(one: FromClause) -> Select[Any]:
-        homes = here.subquery()
-        by = homes.c.section_id, one.c.currency, one.c.came_by, one.c.minutes
-        return (
-            select(*by, func.sum(one.c.minor), func.count()).join(homes, homes.c.id == one.c.household_id).group_by(*by)
-        )
-
-    kept = added(indicator_payment).where(indicator_payment.c.happened_on.between(*days))
+    new = (
+        brought(connection, own)
+        .add_columns(household.c.section_id)
+        .join(household, household.c.id == line.c.household_id)
+        .join(organisation, organisation.c.id == household.c.section_id)
+        .where(_below(place), entry.c.happened_on.between(*days), not_gathered(until))
+        .group_by(household.c.section_id)
+    )
     # One statement, for what is gathered meanwhile is in one part or in the other.
-    query = added(new.subquery()) if until is None else union_all(kept, added(new.subquery()))
+    query = _added(new) if until is None else union_all(_added(kept), _added(new))
     for section_id, currency, way, minutes, minor, count in connection.execute(query):
         yield section_id, f"received:{currency}", int(minor)
         if way != BACK:
             yield section_id, f"way_{way}:{currency}", int(minor)
         if minutes is not None:
             yield section_id, f"delay:{minutes}", count
+
+
+def _added(rows: Select[Any]) -> Select[Any]:
+    one = rows.subquery()
+    by = one.c.section_id, one.c.currency, one.c.came_by, one.c.minutes
+    return select(*by, func.sum(one.c.minor), func.count()).group_by(*by)
 
 
 def _fees(connection: Connection, place: Organisation, period: Period) -> Found:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from sqlalchemy import Connection, Select, Subquery, func, or_, select
+from sqlalchemy import Connection, Select, case, func, or_, select
 
 from gateway.network.organisations import Organisation, Tree
 from gateway.store.schema import household, membership, organisation
@@ -78,9 +78,7 @@ def network_report(connection: Connection, tree: Tree, root: Organisation, year:
     A row stands for each organisation directly below the root (in a platform, its promoters), in the order in which
     they joined; a section that is asked about by itself is its own only row.
     """
-    now = _counted(connection, root, year)
-    before = _counted(connection, root, year - 1)
-    renewed = _renewed(connection, root, year)
+    now, before, renewed = _counted(connection, root, year)
     parts = sorted((one for one in tree.by_id.values() if one.parent_id == root.id), key=lambda one: one.id)
     rows = [_row(part, tree, now, before, renewed) for part in parts or [root]]
     total = Row(root.code, root.name, _sum(now.values()), _sum(before.values()), sum(renewed.values()))
@@ -104,50 +102,63 @@ def _sum(figures: Iterable[Figures]) -> Figures:
     return sum(figures, start=Figures())
 
 
-def members(path: str, first: date, last: date) -> Select[int, int, int]:
-    """Each household at or below a path that began a membership in these days: its id, its section, its beneficiaries.
+def members(path: str, since: date, first: date, last: date) -> Select[int, int, int, int]:
+    """Each household at or below a path that began a membership from ``since`` to ``last``.
 
-    Once, also where it began two. Whoever counts members anywhere counts these.
+    Its id, its section, and the beneficiaries of what it began from ``first`` on (``now``) and earlier (``before``);
+    None: it began nothing then. Once, also where it began two. Whoever counts members anywhere counts these.
     """
+    begun, people = membership.c.starts_on, membership.c.beneficiaries
     return (
         select(
             household.c.id,
             household.c.section_id,
-            func.max(membership.c.beneficiaries).label("beneficiaries"),
+            func.max(case((begun >= first, people))).label("now"),
+            func.max(case((begun < first, people))).label("before"),
         )
         .join(membership, membership.c.household_id == household.c.id)
         .join(organisation, organisation.c.id == household.c.section_id)
         .where(
-            membership.c.starts_on.between(first, last),
+            begun.between(since, last),
             organisation.c.path.like(path + "%"),
             household.c.merged_into_id.is_(None),
             # Who left before it began (enrolled ahead, or taken out with an imported register) never was a member.
-            or_(membership.c.left_on.is_(None), membership.c.left_on >= membership.c.starts_on),
+            or_(membership.c.left_on.is_(None), membership.c.left_on >= begun),
         )
         .group_by(household.c.id, household.c.section_id)
     )
 
 
-def _members(root: Organisation, year: int) -> Subquery:
-    return members(root.path, date(year, 1, 1), date(year, 12, 31)).subquery()
+def by_section(every: Select[int, int, int, int]) -> Select[int, int, int, int, int, int]:
+    """Of :func:`members`, by section: households and beneficiaries now, the same before, and who is in both."""
+    one = every.subquery()
+    both = case((one.c.now.is_not(None), one.c.before))
+    return select(
+        one.c.section_id,
+        func.count(one.c.now),
+        func.sum(one.c.now),
+        func.count(one.c.before),
+        func.sum(one.c.before),
+        func.count(both),
+    ).group_by(one.c.section_id)
 
 
-def _counted(connection: Connection, root: Organisation, year: int) -> dict[int, Figures]:
-    """The year's figures by section."""
-    members = _members(root, year)
-    rows = connection.execute(
-        select(members.c.section_id, func.count(), func.sum(members.c.beneficiaries)).group_by(members.c.section_id)
-    )
-    return {section_id: Figures(1, households, int(people)) for section_id, households, people in rows}
+ByPlace = dict[int, Figures]
 
 
-def _renewed(connection: Connection, root: Organisation, year: int) -> dict[int, int]:
-    """Households of the year before that have a membership in the year, by section."""
-    before, now = _members(root, year - 1), _members(root, year)
-    rows = connection.execute(
-        select(before.c.section_id, func.count()).join(now, now.c.id == before.c.id).group_by(before.c.section_id)
-    )
-    return {row[0]: row[1] for row in rows}
+def _counted(connection: Connection, root: Organisation, year: int) -> tuple[ByPlace, ByPlace, dict[int, int]]:
+    """By section the figures of a year and of the one before, and how many of that one's households renewed."""
+    now: ByPlace = {}
+    before: ByPlace = {}
+    renewed = {}
+    every = members(root.path, date(year - 1, 1, 1), date(year, 1, 1), date(year, 12, 31))
+    for place_id, households, people, were, were_people, both in connection.execute(by_section(every)):
+        if households:
+            now[place_id] = Figures(1, households, int(people))
+        if were:
+            before[place_id] = Figures(1, were, int(were_people))
+        renewed[place_id] = both
+    return now, before, renewed
 
 
 # --- showing it -------------------------------------------------------------------------------------------------------
