@@ -135,8 +135,8 @@ class Call:
             raise Problem("changed")
 
     def effect_key(self, what: str) -> str:
-        """The key of an effect of this wish, the same whenever it is repeated."""
-        return effect_key("api", str(self.key.id), what, self.name)
+        """The key of an effect of this wish; a name that was used before and is forgotten is another wish."""
+        return effect_key("api", str(self.key.id), what, self.name, self.now.isoformat())
 
     def trace(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -14,8 +14,7 @@ from gateway.api.doors import Area, Made
 from gateway.api.paging import Listed, Paged, Turn
 from gateway.api.problems import Problem, not_there
 from gateway.api.reading import invalid
-from gateway.api.shapes import Day, Given, Number, Taken
-from gateway.api.subjects import LARGEST_ID
+from gateway.api.shapes import LARGEST_ID, Day, Given, Id, Taken
 from gateway.kernel.numbers import read_number
 from gateway.locale import Say, mark
 from gateway.membership import visits
@@ -52,7 +51,7 @@ class Which(Paged):
 
     since: Annotated[Day | None, Field(description="From this day on.")] = None
     until: Annotated[Day | None, Field(description="Until this day.")] = None
-    facility: Annotated[Number | None, Field(ge=1, le=LARGEST_ID, description="Only those at one facility.")] = None
+    facility: Annotated[Id | None, Field(description="Only those at one facility.")] = None
 
 
 @API.list("/visits", Scope.VISITS_READ, of=VisitGiven, asks=Which, also=("not-there",))
@@ -71,7 +70,7 @@ def list_visits(call: Call, which: Which, turn: Turn) -> Listed:
 def _asked(call: Call, which: Which) -> visits.Asked:
     until = which.until or call.today()
     since = which.since or until - A_MONTH
-    since = max(min(since, until), until - LONGEST if until - date.min > LONGEST else date.min)
+    since = max(since, until - LONGEST)  # a day that is sent is of this age of the world
     if call.key.facility_id is not None:
         if which.facility not in (None, call.key.facility_id):
             raise not_there()

@@ -14,8 +14,8 @@ from gateway.api.paging import Listed, Paged, Turn
 from gateway.api.problems import Problem
 from gateway.api.reading import invalid
 from gateway.api.registering import PhoneTaken
-from gateway.api.shapes import Amount, Day, Given, Number, Taken, amount
-from gateway.api.subjects import LARGEST_ID, OwnCollection
+from gateway.api.shapes import LARGEST_ID, Amount, Day, Given, Id, Taken, amount
+from gateway.api.subjects import OwnCollection
 from gateway.kernel.money import EXPONENT, Money
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
 from gateway.locale import mark
@@ -63,9 +63,7 @@ class Which(Paged):
     standing: Annotated[Stands | None, Field(description="Only those that stand so.")] = None
     way: Annotated[Way | None, Field(description="Only those that came this way.")] = None
     day: Annotated[Day | None, Field(description="Only those made on this day of the key's own place.")] = None
-    household: Annotated[
-        Number | None, Field(ge=1, le=LARGEST_ID, description="Only those of a household, by its id.")
-    ] = None  # fmt: skip
+    household: Annotated[Id | None, Field(description="Only those of a household, by its id.")] = None
 
 
 @API.list("/collections", Scope.COLLECTIONS_READ, of=CollectionListed, asks=Which)
@@ -198,6 +196,7 @@ def ask(call: Call, unit: Unit, sent: CollectionTaken) -> Made:
         raise Problem("refused", LIMITED[asked.what], amount=asked.amount)
     if asked is Asked.IN_PROGRESS:
         raise Problem("conflict", mark("This household is being asked already: wait for the answer."))
+    _is_still_there(unit, family)
     made = select(collections).where(collections.c.effect_key == key)
     one = read_collection(unit.connection.execute(made).one())
     about = f"collection:{one.id}"
@@ -211,6 +210,14 @@ def _family(call: Call, unit: Unit, household_id: int) -> Household:
     if row is None or row.merged_into_id is not None or not call.sees(row.section_id):
         raise invalid(call.say, "/household", mark("There is no such household."))
     return by_id(unit.connection, call.tree, household_id)
+
+
+def _is_still_there(unit: Unit, family: Household) -> None:
+    """Raises :class:`Problem` where a household that is locked by now has moved, or was merged, since it was read."""
+    own = select(household.c.section_id, household.c.merged_into_id).where(household.c.id == family.id)
+    row = unit.connection.execute(own).one()
+    if row.merged_into_id is not None or row.section_id != family.section_id:
+        raise Problem("conflict")
 
 
 def _amount(call: Call, unit: Unit, family: Household, sent: Amount) -> Money:

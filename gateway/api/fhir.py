@@ -17,7 +17,7 @@ from gateway.api.doors import NO_KEY, Area
 from gateway.api.paging import GOOD_FOR_S
 from gateway.api.problems import Problem, not_there
 from gateway.api.reading import invalid
-from gateway.api.shapes import Asked, Taken
+from gateway.api.shapes import WRITTEN, Asked, Taken
 from gateway.exchange.fhir import bundles, searching
 from gateway.exchange.fhir.eligibility import FAR, BadRequest, answer, read_request
 from gateway.exchange.fhir.eligibility import Asked as Wanted
@@ -81,10 +81,11 @@ class _Search(Asked):
         StringConstraints(max_length=300),
         Field(description="The number of a card, an older one too, with or without its system and a bar before it."),
     ] = None
-    count: Annotated[int, Field(ge=1, le=_MOST, alias="_count")] = _USUAL
+    count: Annotated[int, Field(ge=1, le=_MOST, alias="_count"), WRITTEN] = _USUAL
     form: Annotated[
         str | None,
-        StringConstraints(pattern=r"^(json|application/json|application/fhir\+json)$"),
+        # A plus that isn't written as %2B comes as a space.
+        StringConstraints(pattern=r"^(json|application/json|application/fhir[+ ]json)$"),
         Field(alias="_format", description="JSON is all that there is."),
     ] = None
     page: Annotated[

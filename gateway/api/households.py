@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -32,6 +32,9 @@ from gateway.network.organisations import Organisation
 from gateway.store.together import together
 
 API = Area("households", "Households: who is on a card, how it is covered, what it owes.")
+
+# A change bears the moment at which its transaction began, and is seen when it ends; no usual one takes so long.
+BEING_WRITTEN = timedelta(minutes=10)
 
 Relation = Literal["head", "spouse", "child", "parent", "other"]
 LanguageCode = Literal["fr", "en", "rn", "sw"]
@@ -73,7 +76,8 @@ class Which(Paged):
         Moment | None,
         Field(
             description="Only those that were registered from this moment on, or of which something has changed: who "
-            "is on the card, phones, language, category, section. Money doesn't count: see the collections.",
+            "is on the card, phones, language, category, section. Money doesn't count: see the collections. Those of "
+            "the ten minutes before it come again: they may have been being written at that moment.",
             examples=["2026-11-01T00:00:00Z"],
         ),
     ] = None
@@ -97,7 +101,7 @@ def households(call: Call, which: Which, turn: Turn) -> Listed:
             following = list(pairs[turn.limit - 1]) if len(pairs) > turn.limit else None
         else:
             last = (datetime.fromisoformat(turn.after[0]), int(turn.after[1])) if turn.after is not None else None
-            found = changed(connection, sections, which.changed_since, last, turn.limit)
+            found = changed(connection, sections, which.changed_since - BEING_WRITTEN, last, turn.limit)
             ids = list(found.ids)
             following = [found.after[0].isoformat(), found.after[1]] if found.after is not None else None
         rows = known(connection, ids)

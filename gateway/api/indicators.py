@@ -9,11 +9,11 @@ from pydantic import Field
 
 from gateway.api.call import Call
 from gateway.api.doors import Area
+from gateway.api.problems import Problem
 from gateway.api.shapes import Asked, Code, Given
 from gateway.indicators.keeping import look
 from gateway.indicators.periods import Period
 from gateway.indicators.sheets import Plain, plain_figures
-from gateway.kernel.faults import Fault
 from gateway.locale import mark
 from gateway.network.api_keys import Scope
 
@@ -73,7 +73,8 @@ def indicators(call: Call, asked: IndicatorsAsked) -> IndicatorsGiven:
     period = Period.read(asked.period) if asked.period is not None else Period(call.today(place.id).year)
     found = look(call.store, call.tree, place, period)
     if found.figures is None:
-        raise Fault(mark("They are being counted for the first time: look again in a few minutes."))
+        counted = mark("They are being counted for the first time: look again in a few minutes.")
+        raise Problem("unavailable", counted, headers={"Retry-After": "120"})
     return IndicatorsGiven(
         place=place.code,
         period=str(period),

@@ -190,6 +190,7 @@ def _responses(door: Door, names: Mapping[Any, Any]) -> dict[str, Any]:
         content_type = CONTENT_TYPE if door.fails is None else door.content_type
         own = {"$ref": REF.format(model="Problem")} if door.fails is None else {"type": "object"}
         headers = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}.get(status, [])
+        headers += ["Retry-After"] if "in-progress" in kinds else []
         found[str(status)] = {"description": told, "content": {content_type: {"schema": own}}}
         if headers:
             found[str(status)]["headers"] = _named(headers)

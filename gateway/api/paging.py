@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from gateway.api.shapes import Asked, Number
+from gateway.api.shapes import WRITTEN, Asked
 
 USUAL, MOST = 50, 200
 GOOD_FOR_S = 24 * 3600  # so long a cursor leads on
@@ -17,7 +17,7 @@ GOOD_FOR_S = 24 * 3600  # so long a cursor leads on
 class Paged(Asked):
     """What every list is asked."""
 
-    limit: Annotated[Number, Field(ge=1, le=MOST, description="The most that a page may hold.")] = USUAL
+    limit: Annotated[int, Field(ge=1, le=MOST, description="The most that a page may hold."), WRITTEN] = USUAL
     cursor: Annotated[
         str | None,
         StringConstraints(max_length=800),

@@ -25,6 +25,11 @@ _SAYS = {
     "greater_than_equal": mark("It is too small."),
     "less_than_equal": mark("It is too large."),
     "literal_error": mark("It is none of the values that the document names."),
+    "day_form": mark("Write a day as 2026-11-22."),
+    "moment_form": mark("Write a moment as 2026-11-22T09:00:00Z."),
+    "no_such_day": mark("There is no such day."),
+    "no_such_time": mark("There is no such time."),
+    "day_far": mark("No day so far away is known here."),
     "enum": mark("It is none of the values that the document names."),
 }
 

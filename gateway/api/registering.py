@@ -11,7 +11,7 @@ from gateway.api.call import Call
 from gateway.api.doors import Area, Made
 from gateway.api.households import API as HOUSEHOLDS
 from gateway.api.households import HouseholdGiven, LanguageCode, shown
-from gateway.api.problems import Problem
+from gateway.api.problems import Problem, not_there
 from gateway.api.reading import invalid
 from gateway.api.shapes import Code, Name, Taken
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
@@ -163,6 +163,9 @@ def change_household(call: Call, unit: Unit, one: Household, sent: HouseholdChan
     """Change the language of a household's SMS, or give it one more phone."""
     lock_household(unit, one.id)
     refuse_merged(unit, one)
+    one = by_id(unit.connection, call.tree, one.id)  # as it is now, after whoever held it
+    if not call.sees(one.section_id):
+        raise not_there()
     call.matches(shown(call, unit.connection, one))
     if sent.language is None and sent.phone is None:
         raise invalid(call.say, "", mark("Nothing to be changed is named."))

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from gateway.kernel.dates import iso_day
 from gateway.kernel.money import MAX_MINOR, Money
@@ -30,6 +31,8 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
+LARGEST_ID = 10**18 - 1  # of an id that is sent
+
 # A line of text: no sign that no database keeps, and none that breaks a line.
 NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 
@@ -47,9 +50,12 @@ def _as_a_day(sent: object) -> object:
     """Only a day as ISO 8601 has it: a bare number would be read as seconds since 1970."""
     if not isinstance(sent, str):
         return sent
+    if not _DAY.fullmatch(sent):
+        raise PydanticCustomError("day_form", "not a day")
+    _existing(sent)
     day = iso_day(sent)
     if day is None:
-        raise ValueError("not a day")
+        raise PydanticCustomError("day_far", "a day of another age")
     return day
 
 
@@ -57,8 +63,20 @@ def _as_a_moment(sent: object) -> object:
     if not isinstance(sent, str):
         return sent
     if not _MOMENT.fullmatch(sent):
-        raise ValueError("not a moment")
-    return datetime.fromisoformat(sent.upper())
+        raise PydanticCustomError("moment_form", "not a moment")
+    if not _FIRST_YEAR <= _existing(sent[:10]).year <= _LAST_YEAR:
+        raise PydanticCustomError("day_far", "a day of another age")
+    try:
+        return datetime.fromisoformat(sent.upper())
+    except ValueError:
+        raise PydanticCustomError("no_such_time", "no such time") from None
+
+
+def _existing(day: str) -> date:
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise PydanticCustomError("no_such_day", "no such day") from None
 
 
 def _as_a_number(sent: object) -> object:
@@ -70,8 +88,13 @@ def _as_a_number(sent: object) -> object:
 
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,18})", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+# Of a moment: whoever wants everything asks for what changed since 1970, or since 1900.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-Number = Annotated[int, BeforeValidator(_as_a_number)]  # behind the question mark; a body has numbers of its own
+# For a number behind the question mark, last of all that is said of it: the document has the bounds that stand before.
+WRITTEN = BeforeValidator(_as_a_number)
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WRITTEN]
 Day = Annotated[date, BeforeValidator(_as_a_day)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_as_a_moment)]
 

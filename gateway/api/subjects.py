@@ -1,7 +1,7 @@
 """What the names in a door's path stand for: how each is read, and whose it is. No door opens without it.
 
 ``/households/{household}`` names a household by its id; its section says whose it is. A thing that isn't there and a
-thing of another's subtree get the same answer. A subject without ``place`` belongs to nobody, or its function looks.
+thing of another's subtree get the same answer. A subject without ``places`` belongs to nobody, or its function looks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import NoResultFound
 
+from gateway.api.shapes import LARGEST_ID
 from gateway.membership import households
 from gateway.membership.households import Household
 from gateway.network import facilities
@@ -22,12 +23,11 @@ from gateway.payments import collections
 from gateway.store.schema import household
 
 AN_ID = r"[1-9][0-9]{0,17}"
-LARGEST_ID = 10**18 - 1
 
 
 @dataclass(frozen=True)
 class Subject:
-    """``read`` gives what a function is handed, or None; ``place`` the organisation that it belongs to.
+    """``read`` gives what a function is handed, or None; ``places`` the organisations that it belongs to, one or two.
 
     ``pattern``: what may stand in the path. ``says``: the same for whoever reads the document. ``in_network``: whoever
     is of the same network may see it, as everybody sees where members are treated.
@@ -35,7 +35,7 @@ class Subject:
 
     says: str
     read: Callable[[Connection, Tree, str], Any | None]
-    place: Callable[[Any], int] | None = None
+    places: Callable[[Any], tuple[int, ...]] | None = None
     pattern: str = AN_ID
     in_network: bool = False
 
@@ -49,10 +49,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class OwnCollection:
-    """A collection, and the section of the household that it is for (of a group's, the group's organisation)."""
+    """A collection, and whose it is: the mutuelle's in whose books it is, and the household's section's today."""
 
     collection: collections.Collection
-    place_id: int
+    place_ids: tuple[int, ...]
 
 
 def _household(connection: Connection, tree: Tree, typed: str) -> Household | None:
@@ -69,8 +69,8 @@ def _collection(connection: Connection, _: Tree, typed: str) -> OwnCollection | 
     one = collections.by_id(connection, int(typed))
     if one is None:
         return None
-    section = select(household.c.section_id).where(household.c.id == one.household_id)
-    return OwnCollection(one, connection.scalar(section) or one.organisation_id)
+    section_id = connection.scalar(select(household.c.section_id).where(household.c.id == one.household_id))
+    return OwnCollection(one, (one.organisation_id, *([section_id] if section_id is not None else [])))
 
 
 def _facility(connection: Connection, _: Tree, typed: str) -> Facility | None:
@@ -86,12 +86,12 @@ def _word(_: Connection, __: Tree, typed: str) -> str:
 
 
 SUBJECTS: Mapping[str, Subject] = {
-    "household": Subject("The household's id.", _household, lambda one: int(one.section_id)),
-    "collection": Subject("The collection's id.", _collection, lambda one: int(one.place_id)),
+    "household": Subject("The household's id.", _household, lambda one: (one.section_id,)),
+    "collection": Subject("The collection's id.", _collection, lambda one: one.place_ids),
     "facility": Subject(
-        "The health facility's id.", _facility, lambda one: int(one.organisation_id), in_network=True
+        "The health facility's id.", _facility, lambda one: (one.organisation_id,), in_network=True
     ),
-    "organisation": Subject("The organisation's id.", _organisation, lambda one: int(one.id)),
+    "organisation": Subject("The organisation's id.", _organisation, lambda one: (one.id,)),
     "card": Subject("The number of a card: nine digits.", _word, pattern=r"[1-5][0-9]{8}"),
     "number": Subject("The number that a facility was given: digits, the last one a check digit.", _word,
                       pattern=r"[0-9]{6,19}"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
+from sqlalchemy import Connection
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -27,7 +28,7 @@ from gateway.api.parts import Parts
 from gateway.api.problems import Problem, not_there
 from gateway.api.reading import read_body, read_query
 from gateway.api.routing import NoSuchDoor, door_of
-from gateway.api.subjects import SUBJECTS
+from gateway.api.subjects import SUBJECTS, Subject
 from gateway.kernel.faults import Fault, Unavailable
 from gateway.kernel.sources import Sources
 from gateway.locale import Say, mark
@@ -46,7 +47,10 @@ def api_blueprint(parts: Parts, sources: Sources | None = None, most: calm.Most 
     web = Blueprint("api", __name__, url_prefix=PATH)
     desk = _Desk(parts, sources or Sources(), most or calm.Most())
     for rule in ("", "/", "/<path:rest>"):
-        web.add_url_rule(rule, "any", desk.answer, methods=METHODS, provide_automatic_options=False)
+        # A slash too many is no address: whoever is sent on to another takes the key along, wherever it leads.
+        web.add_url_rule(
+            rule, "any", desk.answer, methods=METHODS, provide_automatic_options=False, merge_slashes=False
+        )
     return web
 
 
@@ -148,8 +152,9 @@ class _Desk:
         if scheme.lower() == "bearer" and token:
             with self.parts.store.read() as connection:
                 key = api_keys.by_token(connection, token)
-        if key is None:
+        if key is None or not key.is_good(now):
             self._calmly(f"address {caller}", self.most.strangers)
+        if key is None:
             raise Problem("no-key", headers={"WWW-Authenticate": 'Bearer realm="api"'})
         if not key.is_good(now):
             raise Problem("key-over", headers={"WWW-Authenticate": 'Bearer realm="api", error="invalid_token"'})
@@ -179,23 +184,16 @@ class _Desk:
         with self.parts.store.read() as connection:
             for name, typed in named.items():
                 subject = SUBJECTS[name]
-                thing = self._read(call, partial(subject.read, connection), typed)
+                thing = self._done(call, partial(_read, call, subject, connection, typed))
                 if thing is None:
                     raise not_there()
-                if subject.place is not None:
-                    place = subject.place(thing)
-                    call.tree = self.parts.services.network.tree_with(place)
-                    if not (call.is_in_network(place) if subject.in_network else call.sees(place)):
+                if subject.places is not None:
+                    places = subject.places(thing)
+                    call.tree = self.parts.services.network.tree_with(*places)
+                    if not any(map(call.is_in_network if subject.in_network else call.sees, places)):
                         raise not_there()
                 things.append(thing)
         return things
-
-    def _read(self, call: Call, read: Any, typed: str) -> Any | None:
-        try:
-            return read(call.tree, typed)
-        except KeyError:  # it is of an organisation that another process has just made
-            call.tree = self._fresh_tree()
-            return read(call.tree, typed)
 
     def _fresh_tree(self) -> Tree:
         self.parts.services.network.forget()
@@ -211,7 +209,7 @@ class _Desk:
             if not (door.listed and door.asks is Paged):
                 given.append(asked)
         if not door.listed:
-            return self._respond(call, door, door.handler(*given))
+            return self._respond(call, door, self._done(call, lambda: door.handler(*given)))
         assert isinstance(asked, Paged)
         # A cursor leads on in the same list, asked the same.
         same = asked.model_dump(mode="json", exclude={"cursor", "limit"})
@@ -219,7 +217,7 @@ class _Desk:
         after = call.unseal(purpose, asked.cursor, GOOD_FOR_S) if asked.cursor is not None else None
         if asked.cursor is not None and after is None:
             raise Problem("invalid", more={"errors": [{"parameter": "cursor", "detail": call.say(_OLD_CURSOR)}]})
-        page = door.handler(*given, Turn(asked.limit, after))
+        page = self._done(call, lambda: door.handler(*given, Turn(asked.limit, after)))
         assert isinstance(page, Listed)
         link = None
         if page.next is not None:
@@ -260,28 +258,44 @@ class _Desk:
         given: list[Any] = list(things)
         body = b""
         if door.takes is not None:
-            request.max_content_length = LARGEST_BODY
+            # One more than is taken: what comes in parts is cut off there without a word.
+            request.max_content_length = LARGEST_BODY + 1
             if request.mimetype not in (JSON, door.content_type):
                 raise Problem("media-type")
             body = request.get_data()
+            if len(body) > LARGEST_BODY:
+                raise Problem("too-large")
             given.append(read_body(door.takes, body, call.say))
         if door.if_match:
-            if "If-Match" not in request.headers:
+            # A star names no state: whoever may change and not read would be shown what it changes.
+            if not request.if_match or request.if_match.star_tag:
                 raise Problem("unconditional")
             call.is_as_read = partial(_names, request.if_match)
         if not door.once:
-            with self.parts.store.write() as unit:
-                done = _kept(door, door.handler(call, unit, *given))
-            return self._changed(call, door, done)
+            return self._changed(call, door, self._done(call, lambda: self._write(call, door, given)))
         call.name = request.headers.get("Idempotency-Key", "").strip()
         if not keeping.NAME.fullmatch(call.name):
             wrong = {"header": "Idempotency-Key", "detail": call.say(_NO_NAME)}
             raise Problem("invalid", more={"errors": [wrong]})
         asked = keeping.digest(request.method, request.path, body)
+        return self._changed(call, door, self._done(call, lambda: self._write(call, door, given, asked)))
+
+    def _write(self, call: Call, door: Door, given: Sequence[Any], asked: str = "") -> keeping.Kept:
+        """What a function did, in its transaction; ``asked``: a digest of all that is done once."""
         with self.parts.store.write() as unit:
-            do = partial(_kept_of, door, call, unit, given)
-            done = keeping.once(unit, call.key.id, call.name, asked, do)
-        return self._changed(call, door, done)
+
+            def do() -> keeping.Kept:
+                return _kept(door, door.handler(call, unit, *given))
+
+            return keeping.once(unit, call.key.id, call.name, asked, do) if asked else do()
+
+    def _done(self, call: Call, do: Callable[[], Any]) -> Any:
+        """What a function gives; where it met an organisation that another process has just made, anew with it."""
+        try:
+            return do()
+        except KeyError:
+            call.tree = self._fresh_tree()
+            return do()
 
     def _changed(self, call: Call, door: Door, done: keeping.Kept) -> Response:
         content = json_of(done.body)
@@ -300,8 +314,8 @@ _OLD_CURSOR = mark("This cursor leads nowhere: it is too old, or it is another l
 _NO_NAME = mark("Name this wish with up to 200 letters, new for each new wish: a repeat gets the same answer.")
 
 
-def _kept_of(door: Door, call: Call, unit: Any, given: Sequence[Any]) -> keeping.Kept:
-    return _kept(door, door.handler(call, unit, *given))
+def _read(call: Call, subject: Subject, connection: Connection, typed: str) -> Any | None:
+    return subject.read(connection, call.tree, typed)
 
 
 def _kept(door: Door, answer: Any) -> keeping.Kept:

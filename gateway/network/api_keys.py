@@ -38,7 +38,6 @@ class Scope(StrEnum):
     ORGANISATIONS_READ = "organisations:read"
     INDICATORS_READ = "indicators:read"
     FHIR_READ = "fhir:read"
-    EXCHANGE_READ = "exchange:read"
 
 
 # The same for people who give a key.
@@ -55,7 +54,6 @@ SCOPES: Mapping[Scope, str] = {
     Scope.ORGANISATIONS_READ: mark("Read organisations and plans"),
     Scope.INDICATORS_READ: mark("Read indicators"),
     Scope.FHIR_READ: mark("Read by FHIR"),
-    Scope.EXCHANGE_READ: mark("Read what is handed to other software"),
 }
 # All that a health facility's key can be given.
 OF_FACILITIES = frozenset({Scope.COVER_READ, Scope.VISITS_READ, Scope.VISITS_WRITE, Scope.FACILITIES_READ})
@@ -149,7 +147,7 @@ def add_key(unit: Unit, new: NewKey, by: str) -> tuple[ApiKey, str]:
     Raises :class:`BadKey`.
     """
     name = " ".join(new.name.split())
-    if not plain(name) or len(name) > NAME_CHARACTERS:
+    if not plain(name) or not name.isprintable() or len(name) > NAME_CHARACTERS:
         raise BadKey(mark("a name has letters or figures, {most} at most"), most=NAME_CHARACTERS)
     if not unit.now < new.expires_at <= unit.now + LONGEST:
         raise BadKey(mark("a key ends on a day to come, in three years at most"))

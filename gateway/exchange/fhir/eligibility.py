@@ -113,9 +113,15 @@ def _day(sent: CoverageEligibilityRequest) -> date | None:
 
 
 def _faults(wrong: FHIRValidationError) -> list[str]:
-    """Each fault in a line, without the names of Python's objects."""
-    lines = _CLASS.sub(r"\1", _OBJECT.sub("", str(wrong))).splitlines()
-    return [line.strip()[:200] for line in lines[1:11] if line.strip()] or ["no valid CoverageEligibilityRequest"]
+    """Each fault in a line, behind what it is in, without the names of Python's objects."""
+    found: list[str] = []
+    path: list[str] = []
+    for line in _CLASS.sub(r"\1", _OBJECT.sub("", str(wrong))).splitlines()[1:11]:
+        depth, said = (len(line) - len(line.lstrip())) // 2, line.strip()
+        path[max(0, depth - 1) :] = [said] if said.endswith(":") else []
+        if said and not said.endswith(":"):
+            found.append(" ".join((*path, said))[:200])
+    return found or ["no valid CoverageEligibilityRequest"]
 
 
 def answer(asked: Asked, family: Family, names: Names, now: datetime) -> Resource:
