@@ -65,6 +65,8 @@ def first_wrong_due(connection: Connection) -> str | None:
 
 
 def _first_difference(one: _Family) -> str | None:
+    if not one.people:
+        return None  # it had moved away when its old mutuelle came here: its people and its story are elsewhere
     expected = _of_years(one) | _of_joiners(one)
     percents = {each.membership.id: (row.penalty_percent, each.currency) for each, row in one.years}
     for place, amount in one.found.items():

@@ -8,12 +8,14 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from sqlalchemy import func, select
 
 from gateway.exchange.leaving import loading
-from gateway.exchange.leaving.dumping import MANIFEST
+from gateway.exchange.leaving.dumping import MANIFEST, dump
+from gateway.exchange.leaving.reading import DumpFile
 from gateway.exchange.leaving.tables import DUMPED, table_of
 from gateway.kernel.clock import FixedClock
 from gateway.kernel.faults import Fault
@@ -21,10 +23,11 @@ from gateway.membership.changes import By
 from gateway.membership.moves.moving import move
 from gateway.membership.old_numbers import add_old_number
 from gateway.network.organisations import Network, add_organisation
+from gateway.store.schema import collection, entry
 from gateway.store.tracing import COMMAND
 from gateway.store.unit import Store
 from tests.conftest import DEFAULTS
-from tests.exchange.test_dump import dumped, elsewhere, files, fresh, holds, village
+from tests.exchange.test_dump import dumped, elsewhere, files, fresh, holds, standings, village
 from tests.network.test_branches import BY
 from tests.payments.village import Village, at_once
 
@@ -75,6 +78,10 @@ BAD: dict[str, tuple[Callable[[Files], object], str]] = {
     "a period that ends nowhere": (
         lambda files: _own(files, "period.csv", files["period.csv"].replace(b"through", b"thr0ugh")),
         "how far the chain was",
+    ),
+    "words in words without end": (
+        lambda files: _own(files, "period.csv", files["period.csv"].replace(b'"{""', b'"' + b"[" * 99_999 + b'{""', 1)),
+        "period.csv: row 1: totals is no JSON",
     ),
     "an amount that is no number": (
         lambda files: _own(files, "line.csv", files["line.csv"].replace(b",1500\r\n", b",15OO\r\n", 1)),
@@ -133,12 +140,100 @@ def test_a_line_without_an_end_takes_no_memory(files: Files, fresh: Store, tmp_p
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_zip_with_bytes_that_were_changed_is_refused_or_whole(
+    files: Files, fresh: Store, tmp_path: Path, seed: int
+) -> None:
+    """Wherever in it that is: in what is packed, in the directory at its end, cut out, cut off."""
+    path, rnd = tmp_path / "u.zip", Random(seed)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    whole, refused = path.read_bytes(), list[str]()
+    for _ in range(80):
+        changed = bytearray(whole)
+        end = rnd.choice((len(changed), 6_000))  # of all, or of the directory
+        for _ in range(rnd.randint(1, 4)):
+            changed[-rnd.randint(1, end)] = rnd.randrange(256)
+        if rnd.random() < 0.3:
+            begins = rnd.randrange(len(changed))
+            del changed[begins : begins + rnd.choice((1, 100, len(changed)))]
+        path.write_bytes(changed)
+        try:
+            with DumpFile(path) as opened:
+                opened.check()
+        except Fault as fault:
+            refused.append(str(fault))
+    assert len(refused) > 40
+    assert not [each for each in refused if "\n" in each]
+
+
+def test_a_zip_packed_otherwise(files: Files, fresh: Store, tmp_path: Path) -> None:
+    path = tmp_path / "u.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with pytest.raises(Fault, match="packed in a way"):
+        loading.load(fresh, path, COMMAND)
+
+
+@pytest.mark.parametrize("behind", [1, 20, 60])
+def test_whoever_is_stopped_midway_starts_again(files: Files, fresh: Store, tmp_path: Path, behind: int) -> None:
+    """Killed behind so many rows: nothing of it is there, and the same file is taken in then."""
+    path = tmp_path / "u.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+    def stop(rows: int) -> None:
+        if rows >= behind:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loading.load(fresh, path, COMMAND, tell=stop)
+    with fresh.read() as connection:
+        assert not [name for name in DUMPED if connection.scalar(select(func.count()).select_from(table_of(name)))]
+    assert loading.load(fresh, path, COMMAND).kept
+    holds(fresh)
+
+
+def test_money_that_is_posted_while_it_is_dumped_is_in_it_or_not(
+    village: Village, elsewhere: Store, clock: FixedClock, tmp_path: Path
+) -> None:
+    """One reading of one moment: what comes after each file is in none of the others."""
+    posted: list[int] = []
+
+    def pay(_: int) -> None:
+        if len(posted) < 40:
+            posted.append(1)
+            village.push(1, 200)
+
+    village.push(1, 200)
+    dump(village.store, DEFAULTS, "m", tmp_path / "m.zip", COMMAND, pay)
+    before = standings(village.store, clock, "m-1")
+    assert posted
+    loading.load(elsewhere, tmp_path / "m.zip", COMMAND)
+    holds(elsewhere)
+    assert standings(elsewhere, clock, "m-1") != before
+    with elsewhere.read() as connection:
+        paid = connection.scalar(select(func.count()).select_from(collection).where(collection.c.state == "paid"))
+        keys = connection.scalar(select(func.count()).select_from(entry).where(entry.c.key.like("collection:%")))
+    assert paid == keys
+
+
 def test_a_zip_that_is_a_link_to_nothing_or_a_folder(fresh: Store, tmp_path: Path) -> None:
     link = tmp_path / "link.zip"
     link.symlink_to(tmp_path / "nowhere")
     for path in (link, tmp_path):
         with pytest.raises(Fault, match="can't be read as a zip"):
             loading.load(fresh, path, COMMAND)
+
+
+def test_a_dump_that_cant_be_written_is_one_line(village: Village, tmp_path: Path) -> None:
+    for path, why in ((Path("/proc/u.zip"), "nothing was written"), (tmp_path / "no" / "u.zip", "is no folder")):
+        with pytest.raises(Fault, match=why) as refused:
+            dump(village.store, DEFAULTS, "m", path, COMMAND)
+        assert "\n" not in str(refused.value)
 
 
 def test_two_who_load_at_once_load_it_once(village: Village, elsewhere: Store, tmp_path: Path) -> None:
@@ -157,14 +252,14 @@ def test_two_who_load_at_once_load_it_once(village: Village, elsewhere: Store, t
     holds(elsewhere)
 
 
-def test_a_family_that_came_from_elsewhere_is_not_left_without_its_past(village: Village, tmp_path: Path) -> None:
+def test_a_family_that_came_from_elsewhere_is_not_left_without_its_past(
+    village: Village, elsewhere: Store, clock: FixedClock, tmp_path: Path
+) -> None:
     """Its years stand in the books that it left: a dump without them would tell it that it isn't covered."""
-    with pytest.raises(Fault, match="came from other books") as refused:
-        dumped(village.store, "n", tmp_path / "n.zip")
-    assert "\n" not in str(refused.value)
-    assert not list(tmp_path.iterdir())
-    dumped(village.store, "m", tmp_path / "m.zip")
-    dumped(village.store, "u", tmp_path / "u.zip")
+    dumped(village.store, "n", tmp_path / "n.zip")
+    loading.load(elsewhere, tmp_path / "n.zip", COMMAND)
+    holds(elsewhere)
+    assert standings(elsewhere, clock, "n-1") == standings(village.store, clock, "n-1") != {}
 
 
 def test_a_mutuelle_with_old_numbers_comes_back_to_the_letter(

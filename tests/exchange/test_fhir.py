@@ -23,12 +23,13 @@ from gateway.membership.leaving import leave
 from gateway.membership.merging import merge
 from gateway.membership.people import MOST_PEOPLE, Person
 from gateway.network.organisations import Network, add_organisation
-from gateway.store.schema import organisation
+from gateway.store.schema import beneficiary, organisation
 from gateway.store.unit import Store
 from tests.exchange.fhir_models import valid
 from tests.membership.money import put_money
 from tests.payments.commands import on_database_of
 from tests.payments.village import FAMILY, FIRST_DUE, NEIGHBOUR, ON_SQLITE, PAYER, YEAR_DUE, Village, found
+from tests.privacy.test_erasing import FIVE_YEARS, nameless
 
 TODAY = date(2026, 11, 22)
 BY = By(None, name="Bio Sarre")
@@ -118,6 +119,26 @@ def test_a_name_of_one_word(village: Village) -> None:
     home = village.register(None, (Person("Sévérine", "F", 2000, "head"),))
     [only] = patients(seen(village, home.household_id), NAMES)
     assert valid(only)["name"] == [{"use": "usual", "text": "Sévérine", "family": "Sévérine"}]
+
+
+@ON_SQLITE
+def test_a_card_without_a_head_and_one_made_nameless_are_valid(village: Village) -> None:
+    """Whatever the database holds of people, every resource can be read, and no name that was taken away is in it."""
+    headless, gone = village.register(PAYER).household_id, village.register(NEIGHBOUR, OTHERS).household_id
+    put_money(village, gone, 7_800, TODAY)
+    with village.store.write() as unit:
+        own = beneficiary.c.household_id == headless
+        odd = {"name": "\x00\x1b \u202e\u2028 ʼ <b>&amp;", "relation": "other", "birth_year": 1900}
+        unit.connection.execute(update(beneficiary).where(own).values(odd))
+    village.clock.move(timedelta(days=FIVE_YEARS))
+    nameless(village, gone)
+    for home in (headless, gone):
+        one = seen(village, home, TODAY)
+        for each in (*patients(one, NAMES), *coverages(one, NAMES), group(one, NAMES)):
+            valid(json.loads(json.dumps(each)))
+    told = json.dumps([patients(seen(village, gone), NAMES), group(seen(village, gone), NAMES)], ensure_ascii=False)
+    assert "Orou" not in told
+    assert NEIGHBOUR[-8:] not in told
 
 
 @ON_SQLITE

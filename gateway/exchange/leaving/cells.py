@@ -65,7 +65,7 @@ def read_cell(column: Column[Any], cell: str) -> Any:
         raise Fault(f"{column.name} is empty")
     try:
         return _read(kind, cell, column)
-    except (ValueError, OverflowError) as wrong:
+    except (ValueError, OverflowError, RecursionError) as wrong:
         raise Fault(f"{column.name} is no {kind}") from wrong
 
 

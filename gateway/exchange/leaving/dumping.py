@@ -9,8 +9,6 @@ import csv
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ from gateway.exchange.leaving.cells import kind_of, show_cell
 from gateway.exchange.leaving.scope import Scope, rows_of, scope_of
 from gateway.exchange.leaving.tables import DUMPED, columns_of, file_of, table_of
 from gateway.kernel.faults import Fault
+from gateway.ledger.exports import whole
 from gateway.network.organisations import Defaults, tree_in
 from gateway.store import migrate
 from gateway.store.tracing import Doer, trace
@@ -86,20 +85,10 @@ def dump(
     with store.write() as unit:
         place = tree_in(unit.connection, defaults).named(code)
         trace(unit, by=by, organisation_id=place.id, what="data.dumped", about=f"organisation:{place.id}", address="")
-    handle, name = tempfile.mkstemp(dir=to.parent, prefix=f".{to.name}.")  # readable by its owner alone
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with _snapshot(store) as connection:
-                tree = tree_in(connection, defaults)
-                scope = scope_of(connection, tree, tree.named(code))
-                done = _write(connection, scope, file, store.clock.now().isoformat(timespec="seconds"), tell)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, to)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return done
+    with whole(to) as part, part.open("wb") as file, _snapshot(store) as connection:
+        tree = tree_in(connection, defaults)
+        scope = scope_of(connection, tree, tree.named(code))
+        return _write(connection, scope, file, store.clock.now().isoformat(timespec="seconds"), tell)
 
 
 @contextmanager

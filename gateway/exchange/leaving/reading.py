@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ _CELL = 16 << 20
 _LINE = 2 * _CELL
 MANY = 1_000
 DEEPEST = 20  # tiers of a tree
+# What a zip says that was changed by accident or on purpose, wherever in it that was.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 csv.field_size_limit(_CELL)
 
 
@@ -47,7 +50,7 @@ class DumpFile:
         self._path = path
         try:
             self._archive = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as wrong:
+        except _DAMAGED as wrong:
             raise Fault(f"{path} can't be read as a zip file: it is missing, cut off or something else") from wrong
         try:
             self.manifest = self._manifest()
@@ -63,6 +66,9 @@ class DumpFile:
 
     def _manifest(self) -> Manifest:
         names = self._archive.namelist()
+        known = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        if any(each.compress_type not in known for each in self._archive.infolist()):
+            raise Fault(f"{self._path} is packed in a way that isn't a dump's: make it anew, or unpack and zip it")
         if MANIFEST not in names or self._archive.getinfo(MANIFEST).file_size > _MANIFEST_BYTES:
             raise Fault(f"{self._path} is no dump: it has no {MANIFEST}")
         try:
@@ -76,7 +82,7 @@ class DumpFile:
                 {name: str(files[file_of(name)]["sha256"]) for name in DUMPED if file_of(name) in files},
                 said["sums"],
             )  # fmt: skip
-        except (ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, EOFError) as wrong:
+        except (KeyError, TypeError, *_DAMAGED) as wrong:
             raise Fault(f"{MANIFEST} of the dump can't be read: make the dump anew") from wrong
         if found.schema != migrate.newest():
             raise Fault(
@@ -115,7 +121,7 @@ class DumpFile:
             with self._archive.open(file_of(name)) as part:
                 while chunk := part.read(_CHUNK):
                     digest.update(chunk)
-        except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as wrong:
+        except _DAMAGED as wrong:
             raise Fault(f"{file_of(name)} of the dump is damaged: copy it again") from wrong
         if digest.hexdigest() != self.manifest.digests[name]:
             raise Fault(f"{file_of(name)} was changed since the dump was made: its hash isn't the manifest's")

@@ -1,7 +1,9 @@
 """Which rows are a place's own, and which of others' its own rows cannot be read without: names, plans, facilities.
 
 A family that moved away stays in the books of the mutuelle it left: its card and where it is now go along, its people
-and phones don't.
+and phones don't. A family that came from other books brings its past in them along: the entries that stand on it, and
+its payments, under the name of whoever keeps those books; nothing else of them. Of an entry that stands on others'
+families too its own lines come, and one that balances them.
 """
 
 from __future__ import annotations
@@ -9,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, select, union
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, cast, func, or_, select, union
 
 from gateway.exchange.leaving.tables import columns_of, table_of, target_of
-from gateway.kernel.card import show_card
 from gateway.kernel.faults import Fault
 from gateway.network.organisations import Organisation, Tree
 from gateway.store import schema as s
@@ -39,37 +40,21 @@ def scope_of(connection: Connection, tree: Tree, place: Organisation) -> Scope:
     if own == every:
         return Scope(place, True, tuple(sorted(own)), tuple(sorted(own)))
     first = Scope(place, False, tuple(sorted(own)), ())
-    came = connection.scalar(_from_elsewhere(first))
-    if came is not None:
-        raise Fault(
-            f"card {show_card(came)} came from other books, where its years and payments stand: its cover can't be "
-            "told without them, so dump the organisation above that has both"
-        )
     found = set(own) | set(connection.scalars(_others(first)))
     named = {above.id for one in found for above in tree.upward(one)}
     return Scope(place, False, first.own, tuple(sorted(named)))
 
 
-def _from_elsewhere(scope: Scope) -> Select[Any]:
-    """The card of a household that lives here, and of which something was written in the books of others."""
-    return (
-        select(s.household.c.card)
-        .join(s.line, s.line.c.household_id == s.household.c.id)
-        .join(s.account, s.account.c.id == s.line.c.account_id)
-        .where(s.household.c.section_id.in_(scope.own), s.account.c.organisation_id.not_in(scope.own))
-        .order_by(s.household.c.card)
-        .limit(1)
-    )
-
-
 def _others(scope: Scope) -> Any:
     """The organisations of whatever rows of others come along."""
     return union(
-        select(s.household.c.section_id).where(s.household.c.id.in_(_households(scope))),
+        select(s.household.c.section_id).where(s.household.c.id.in_(_cards(scope))),
         select(s.facility.c.organisation_id).where(s.facility.c.id.in_(_visited(scope))),
         select(s.plan.c.organisation_id).where(s.plan.c.id.in_(_taken_plans(scope))),
         select(s.payer_group.c.organisation_id).where(s.payer_group.c.id.in_(_paying(scope))),
         select(s.staff.c.organisation_id).where(s.staff.c.id.in_(_staff(scope))),
+        select(s.entry.c.organisation_id).where(s.entry.c.id.in_(_past(scope))),
+        select(s.collection.c.organisation_id).where(s.collection.c.household_id.in_(_living(scope))),
     )
 
 
@@ -97,6 +82,47 @@ def _households(scope: Scope) -> Any:
         .where(s.incoming.c.organisation_id.in_(scope.own), s.assignment.c.household_id.is_not(None))
     )
     return union(_living(scope), in_books, paid, given)
+
+
+def _cards(scope: Scope) -> Select[Any]:
+    """Those, and the ones that something here was merged into: their card alone."""
+    here = s.household.alias("here")
+    into = select(here.c.merged_into_id).where(here.c.section_id.in_(scope.own), here.c.merged_into_id.is_not(None))
+    return select(s.household.c.id).where(or_(*(s.household.c.id.in_(each) for each in (_households(scope), into))))
+
+
+def _past(scope: Scope) -> Select[Any]:
+    """Entries in the books of others that stand on families who live here: what they owed and paid before they came."""
+    ours = select(s.line.c.entry_id).where(s.line.c.household_id.in_(_living(scope)))
+    return select(s.entry.c.id).where(s.entry.c.organisation_id.not_in(scope.own), s.entry.c.id.in_(ours))
+
+
+def _shared(scope: Scope) -> Select[Any]:
+    """Those of them that stand on families who don't live here, too."""
+    theirs = (s.line.c.household_id.is_not(None), s.line.c.household_id.not_in(_living(scope)))
+    return select(s.line.c.entry_id).where(s.line.c.entry_id.in_(_past(scope)), *theirs)
+
+
+def _own_sum(scope: Scope, entry_id: ColumnElement[Any]) -> Any:
+    """What stands on families who live here in an entry."""
+    line = s.line.alias("own_line")
+    own = (line.c.entry_id == entry_id, line.c.household_id.in_(_living(scope)))
+    return select(cast(func.sum(line.c.amount_minor), BigInteger)).where(*own).scalar_subquery()
+
+
+def _balancing(scope: Scope) -> Select[Any]:
+    """Of each shared entry the line that balances what comes along of it: one that is nobody's, where there is one."""
+    line = s.line.alias("other_line")
+    nobodys = line.c.household_id.is_(None)
+    return (
+        select(func.coalesce(func.min(case((nobodys, line.c.id))), func.min(line.c.id)))
+        .where(
+            line.c.entry_id.in_(_shared(scope)),
+            nobodys | line.c.household_id.not_in(_living(scope)),
+            _own_sum(scope, line.c.entry_id) != 0,
+        )
+        .group_by(line.c.entry_id)
+    )
 
 
 def _visited(scope: Scope) -> Select[Any]:
@@ -132,7 +158,7 @@ def _staff(scope: Scope) -> Any:
 
 # Of these, the rows of the place and all below it.
 _BY_ORGANISATION = {
-    "category_proposal", "request", "account", "entry", "period", "collection", "incoming", "money_case", "refund",
+    "category_proposal", "request", "period", "incoming", "software_payment", "money_case", "refund",
     "handover", "closing", "wallet", "sms_template", "sms_guest", "news_reader", "target_population",
     "group_movement",
 }  # fmt: skip
@@ -141,9 +167,8 @@ _BY_NAME = {"subsidiser", "category", "plan", "consent_text", "keeping_time"}
 # Of these, the rows whose parent is dumped.
 _BY_PARENT = {
     "category_proposal_event": "proposal_id", "seal": "entry_id", "collection_event": "collection_id",
-    "declaration": "household_id", "assignment": "incoming_id", "deduction_row": "deduction_id",
-    "deduction_part": "deduction_id", "cash_taking": "collection_id", "duplicate_event": "pair_id",
-    "tariff": "plan_id", "line": "account_id", "subsidy_invoice_line": "line_id",
+    "assignment": "incoming_id", "deduction_row": "deduction_id", "deduction_part": "deduction_id",
+    "duplicate_event": "pair_id", "tariff": "plan_id", "subsidy_invoice_line": "line_id",
 }  # fmt: skip
 # Of these, the rows of the households that live here.
 _BY_HOUSEHOLD = {
@@ -183,7 +208,21 @@ def _where(scope: Scope, name: str) -> list[ColumnElement[bool]]:
             groups = ids_of(scope, "payer_group")
             return [table.c.organisation_id.in_(scope.own), table.c.group_id.in_(groups)]
         case "household":
-            return [table.c.id.in_(_households(scope))]
+            return [table.c.id.in_(_cards(scope))]
+        case "account":
+            used = select(s.line.c.account_id).where(s.line.c.entry_id.in_(_past(scope)))
+            return [table.c.organisation_id.in_(scope.own) | table.c.id.in_(used)]
+        case "entry":
+            return [table.c.organisation_id.in_(scope.own) | table.c.id.in_(_past(scope))]
+        case "line":
+            shared, balancing = table.c.entry_id.in_(_shared(scope)), table.c.id.in_(_balancing(scope))
+            whole = table.c.entry_id.in_(_past(scope)) & ~shared
+            own = table.c.account_id.in_(_own(scope, s.account))
+            return [or_(own, whole, shared & table.c.household_id.in_(living), balancing)]
+        case "collection":
+            return [table.c.organisation_id.in_(scope.own) | table.c.household_id.in_(living)]
+        case "cash_taking":
+            return [table.c.collection_id.in_(_own(scope, s.collection))]
         case "caller":
             return [table.c.msisdn.in_(select(s.phone.c.msisdn).where(s.phone.c.household_id.in_(living)))]
         case "membership":
@@ -229,4 +268,12 @@ def rows_of(scope: Scope, name: str) -> Select[Any]:
             chosen.append(case((column.in_(ids_of(scope, target)), column)).label(column.name))
         else:
             chosen.append(column)
+    if name == "line":
+        balances = s.line.c.id.in_(_balancing(scope))
+        own_sum = _own_sum(scope, s.line.c.entry_id)
+        for place, column in enumerate(columns_of(table)):
+            if column.name == "amount_minor":
+                chosen[place] = case((balances, -own_sum), else_=column).label(column.name)
+            elif column.nullable:  # whose line it was, and which due
+                chosen[place] = case((~balances, chosen[place])).label(column.name)
     return select(*chosen).where(*_where(scope, name)).order_by(*table.primary_key.columns)

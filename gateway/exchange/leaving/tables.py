@@ -16,9 +16,9 @@ DUMPED: tuple[str, ...] = (
     "household_category", "household_change", "household_merge", "category_proposal", "category_proposal_row",
     "category_proposal_event", "request", "visit", "cover_tally", "duplicate_pair", "duplicate_event",
     "account", "line", "entry", "seal", "period", "subsidy_invoice", "subsidy_invoice_line", "payer_group",
-    "payer_group_member", "collection", "collection_event", "incoming", "declaration", "money_case", "refund",
-    "assignment", "group_movement", "deduction", "deduction_row", "deduction_part", "handover", "cash_taking",
-    "closing", "wallet", "sms_template", "sms_guest", "news_reader", "target_population",
+    "payer_group_member", "collection", "collection_event", "incoming", "software_payment", "declaration",
+    "money_case", "refund", "assignment", "group_movement", "deduction", "deduction_row", "deduction_part", "handover",
+    "cash_taking", "closing", "wallet", "sms_template", "sms_guest", "news_reader", "target_population",
     "consent_text", "consent", "data_request", "keeping_time", "erasure",
 )  # fmt: skip
 
@@ -39,7 +39,6 @@ LEFT_OUT: dict[str, str] = {
     "operator_state": _OURS, "operator_pace": _OURS, "aggregator_state": _OURS, "failing_number": _OURS,
     "statement_profile": _OURS, "notice": "what operators sent, as it came; what it led to is dumped",
     "software_exchange": _SOFTWARE, "software_agreed": _SOFTWARE, "software_conflict": _SOFTWARE,
-    "software_payment": _SOFTWARE,
     "dhis2_place": _OURS, "dhis2_element": _OURS, "dhis2_sending": _OURS,
     "name_key": _COMPUTED, "duplicate_key": _COMPUTED, "duplicate_run": _COMPUTED, "indicator_sum": _COMPUTED,
     "indicator_payment": _COMPUTED,

@@ -78,7 +78,7 @@ def settle(unit: Unit, tree: Tree, chart: Chart, at: Organisation | None, its_id
 
     With ``ours`` it stays as it is, and the next file that is handed out tells them. With ``theirs`` it is put right
     here, traced. Raises :class:`Fault` for a conflict that isn't at or below ``at`` (None: anywhere), that was settled
-    otherwise, and where what stands here changed meanwhile.
+    otherwise, and, of ``theirs``, where what stands here changed meanwhile or the person isn't on the card any more.
     """
     found = conflict_with(unit.connection, its_id)
     if found is None or (at is not None and not tree[found.section_id].under(at)):
@@ -93,14 +93,15 @@ def settle(unit: Unit, tree: Tree, chart: Chart, at: Organisation | None, its_id
         raise Fault(mark("conflict {number} was settled already"), number=its_id)
     one = by_id(unit.connection, tree, now.household_id)
     who = next((each for each in family.roster(unit.connection, one.id) if each.id == now.beneficiary_id), None)
-    if who is None:
-        raise Fault(mark("this person isn't on the card any more"))
     if side == "theirs":
+        if who is None:
+            raise Fault(mark("this person isn't on the card any more"))
         if ours_of(unit, tree, one, who)[now.field] != now.ours:
             raise Fault(mark("what stands here changed meanwhile: take their file in again"))
         root = tree.upward(one.section_id)[-1]
         apply(unit, Place(tree, chart, at or root, by), one, who, {now.field: now.theirs})
-    agree_on(unit, who.id, now.field, now.theirs)
+    if who is not None:
+        agree_on(unit, who.id, now.field, now.theirs)
     unit.connection.execute(
         update(software_conflict)
         .where(software_conflict.c.id == its_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,8 @@ from gateway.store.turn import take_turn
 from gateway.store.unit import Unit
 
 OPERATOR = "software"
+# Of 1.000 nobody knows whether it is one or a thousand.
+_AMOUNT = re.compile(r"[0-9]{1,15}(?:[.,][0-9]{1,2})?")
 
 
 def books_at(place: Place) -> Organisation:
@@ -40,14 +43,18 @@ def take_payment(unit: Unit, place: Place, row: Row) -> Taken:
     """Post a payment as cash that came to the desk, on the day that the row names; one that is known is left alone.
 
     A card that there isn't, or another mutuelle's, goes to suspense with its case. Raises :class:`Fault` for a row
-    that can't be read, and for a key that was taken in with another day, amount or card.
+    that can't be read, for a payment that was taken back there, for one of ours that was changed there, and for a key
+    that was taken in with another day, amount or card.
     """
+    row.check()
     books = books_at(place)
     key = read_key(row.get("their_key") or row.get("key"))
     amount, day = _amount(row), _day(row, day_in(books.time_zone, unit.now))
     card = _card(row)
-    if _is_ours(unit, books, key):
+    if _is_ours(unit, books, row, amount, day):
         return Taken("same")
+    if row.get("state").casefold() not in ("", "paid"):
+        raise Fault(mark("this payment was taken back there: nothing is posted, or taken back, from a file"))
     take_turn(unit, f"software:{books.id}:{key}")
     content = f"{day} {amount.decimal} {amount.currency} {card}"[:120]
     own = (software_payment.c.organisation_id == books.id) & (software_payment.c.key == key)
@@ -76,10 +83,17 @@ def take_payment(unit: Unit, place: Place, row: Row) -> Taken:
     return Taken("new") if isinstance(seen, Posted) else Taken("suspense")
 
 
-def _is_ours(unit: Unit, books: Organisation, key: str) -> bool:
-    """Is it a payment that we handed out, and that comes back?"""
-    own = (collection.c.key == key) & (collection.c.organisation_id == books.id)
-    return unit.connection.scalar(select(collection.c.id).where(own)) is not None
+def _is_ours(unit: Unit, books: Organisation, row: Row, amount: Money, day: date) -> bool:
+    """Is it a payment that we handed out, and that comes back? Its card alone may be another by now."""
+    own = collection.c.key.in_([row.get("key"), row.get("their_key")]) & (collection.c.organisation_id == books.id)
+    paid = (collection.c.paid_minor, collection.c.paid_currency, collection.c.paid_at)
+    one = unit.connection.execute(select(*paid).where(own)).first()
+    if one is None:
+        return False
+    on = day_in(books.time_zone, one.paid_at) if one.paid_at is not None else None
+    if (one.paid_minor, one.paid_currency, on) != (amount.minor, amount.currency, day):
+        raise Fault(mark("this payment is Cotisa's own: its day and amount aren't changed from a file"))
+    return True
 
 
 def _card(row: Row) -> str:
@@ -95,12 +109,16 @@ def _amount(row: Row) -> Money:
     currency = row.get("currency").upper()
     if currency not in EXPONENT:
         raise Fault(mark("the currency isn't known: {currency}"), currency=currency[:10])
+    typed = row.get("amount").replace(" ", "")
+    bad = Fault(mark("the amount can't be read: {amount}"), amount=row.get("amount")[:20])
+    if not _AMOUNT.fullmatch(typed):
+        raise bad
     try:
-        amount = Money.from_decimal(row.get("amount").replace(" ", "").replace(",", "."), currency)
+        amount = Money.from_decimal(typed.replace(",", "."), currency)
     except BadAmount:
-        raise Fault(mark("the amount can't be read: {amount}"), amount=row.get("amount")[:20]) from None
+        raise bad from None
     if amount.minor <= 0 or amount.minor > largest_payment(currency).minor:
-        raise Fault(mark("the amount can't be read: {amount}"), amount=row.get("amount")[:20])
+        raise bad
     return amount
 
 

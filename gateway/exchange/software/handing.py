@@ -42,6 +42,7 @@ from gateway.store.schema import (
     beneficiary,
     collection,
     collection_event,
+    erasure,
     facility,
     household,
     household_change,
@@ -53,7 +54,7 @@ from gateway.store.schema import (
     visit,
 )
 from gateway.store.tracing import Outside, trace
-from gateway.store.unit import Store
+from gateway.store.unit import Store, Unit
 
 FILES = {"members": MEMBERS, "contributions": CONTRIBUTIONS, "changes": CHANGES, "visits": VISITS}
 MANIFEST = "exchange.json"
@@ -130,12 +131,13 @@ def confirm(store: Store, folder: Path, by_name: str) -> int:
     try:
         said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         number = said["exchange"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise Fault(mark("{path} holds no exchange"), path=str(folder)) from None
     members = folder / "members.csv"
     with store.read() as connection:
-        which = software_exchange.c.id == number if isinstance(number, int) else software_exchange.c.id.is_(None)
-        one = connection.execute(select(software_exchange).where(which)).first()
+        known = type(number) is int and 0 < number < 2**63
+        its = software_exchange.c.id == (number if known else 0)
+        one = connection.execute(select(software_exchange).where(its)).first()
     if one is None or not members.is_file() or digest_of(members) != one.digest:
         raise Fault(mark("the files in {path} aren't those that were written"), path=str(folder))
     if one.taken_at is not None:
@@ -144,13 +146,28 @@ def confirm(store: Store, folder: Path, by_name: str) -> int:
     while batch := list(islice(rows, BATCH)):
         with store.write() as unit:
             values = [_agreed(row, unit.now) for row in batch]
-            unit.connection.execute(_AGREE[unit.connection.dialect.name], values)
+            gone = _nameless(unit, [each["beneficiary_id"] for each in values])
+            if values := [each for each in values if each["beneficiary_id"] not in gone]:
+                unit.connection.execute(_AGREE[unit.connection.dialect.name], values)
     with store.write() as unit:
         open_one = (software_exchange.c.id == one.id) & software_exchange.c.taken_at.is_(None)
         unit.connection.execute(
             update(software_exchange).where(open_one).values(taken_at=unit.now, taken_by=by_name[:60])
         )
     return int(one.id)
+
+
+def _nameless(unit: Unit, people: Sequence[int]) -> set[int]:
+    """Who of these was made nameless since: nothing is kept of them. Whoever isn't yet waits for this transaction."""
+    own = select(beneficiary.c.household_id).where(beneficiary.c.id.in_(among(people)))
+    homes = select(household.c.id).where(household.c.id.in_(own)).order_by(household.c.id).with_for_update()
+    ids = unit.connection.scalars(homes).all()
+    gone = (
+        select(beneficiary.c.id)
+        .join(erasure, erasure.c.household_id == beneficiary.c.household_id)
+        .where(erasure.c.household_id.in_(among(ids)), erasure.c.state == "done")
+    )
+    return set(unit.connection.scalars(gone))
 
 
 def _agreed(row: Row, now: datetime) -> dict[str, Any]:

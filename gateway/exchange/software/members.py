@@ -14,6 +14,7 @@ from gateway.kernel.card import BadCard, read_card
 from gateway.kernel.clock import day_in
 from gateway.kernel.faults import Fault
 from gateway.kernel.msisdn import BadMsisdn, read_msisdn
+from gateway.kernel.spelling import plain
 from gateway.ledger.chart import Chart
 from gateway.locale import mark
 from gateway.membership import family
@@ -35,6 +36,7 @@ from gateway.membership.old_numbers import add_old_number, key_of, with_old_numb
 from gateway.membership.people import BadName, BadYear, Beneficiary, Person, read_birth_year, read_name
 from gateway.membership.plans import plans_for
 from gateway.network.organisations import Organisation, Tree
+from gateway.privacy.erasing import erasure_of
 from gateway.store.or_set import or_set
 from gateway.store.schema import beneficiary, software_agreed, software_conflict
 from gateway.store.unit import Unit
@@ -64,7 +66,7 @@ class Taken:
 
 def group_of(row: Row) -> str:
     """Whose family a row is of: rows of one family are taken in together."""
-    return row.get("card") or row.get("household") or key_of(row.get("number"))
+    return row.get("card") or key_of(row.get("number"))
 
 
 def household_of(unit: Unit, place: Place, row: Row) -> Household | None:
@@ -101,12 +103,17 @@ def household_of(unit: Unit, place: Place, row: Row) -> Household | None:
 
 def take_row(unit: Unit, place: Place, one: Household, row: Row) -> Taken:
     """Take in a row of a household that there is; raises :class:`Fault`, and nothing of the row is kept then."""
+    row.check()
     lock_household(unit, one.id)
     one = by_id(unit.connection, place.tree, one.id)
+    forgotten = erasure_of(unit.connection, one.id)
+    if forgotten is not None and forgotten.state == "done":
+        raise Fault(mark("this household was made nameless: nothing about it is taken in any more"))
     on_card = family.roster(unit.connection, one.id)
     if row.get("left"):
-        if row.get("key") and all(f"p{each.id}" != row.get("key") for each in on_card):
-            return Taken("same")  # as we handed it out: they left here too
+        keys = {f"p{each.id}" for each in on_card}
+        if row.get("key") not in keys if row.get("key") else _person(on_card, row) is None:
+            return Taken("same")  # they left here too, or never were on the card
         raise Fault(mark("who left is told in Cotisa: leaving ends cover and isn't taken from a file"))
     _with_number(unit, place, one, row)
     found = _person(on_card, row)
@@ -168,15 +175,16 @@ def apply(unit: Unit, place: Place, one: Household, who: Beneficiary, to: Fields
 
 
 def _person(on_card: Sequence[Beneficiary], row: Row) -> Beneficiary | None:
-    """Whom a row is about: by our key, else by name and year of birth."""
+    """Whom a row is about: by our key, else by name, with or without its accents, and year of birth."""
     key = row.get("key")
     if key:
         found = next((each for each in on_card if f"p{each.id}" == key), None)
         if found is None:
             raise Fault(mark("nobody of this key is on the card"))
         return found
-    name, year = row.get("name").casefold(), row.get("birth_year")
-    return next((each for each in on_card if each.name.casefold() == name and str(each.birth_year) == year), None)
+    name, year = row.get("name"), row.get("birth_year")
+    same = [each for each in on_card if str(each.birth_year) == year and plain(each.name) == plain(name)]
+    return next((each for each in same if each.name.casefold() == name.casefold()), same[0] if same else None)
 
 
 def _theirs(row: Row, who: Beneficiary, our_phone: str, country: str, this_year: int) -> Fields:
@@ -315,7 +323,15 @@ def _said(person: Person) -> Fields:
 
 
 def take_family(unit: Unit, place: Place, rows: Sequence[Row]) -> Taken:
-    """Register a family that has no card yet, with the number that it has there; raises :class:`Fault`."""
+    """Register a family that has no card yet, with the number that it has there; raises :class:`Fault`.
+
+    Who left there is no part of it, and a family that left as a whole is none.
+    """
+    for row in rows:
+        row.check()
+    rows = [row for row in rows if not row.get("left")]
+    if not rows:
+        return Taken("same")
     first = next((row for row in rows if row.get("relation") == "head"), rows[0])
     section = _section(place, first.get("section"))
     today = day_in(section.time_zone, unit.now)

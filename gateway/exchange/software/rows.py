@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,9 @@ OF_HEAD = ("name", "sex", "birth_year", "phone", "section")
 
 MOST_BYTES = 512 * 1024 * 1024
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # as gateway.ledger.exports guards them
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _KEY_CHARACTERS = 40
+_ROUNDED = re.compile(r"\d+([.,]\d+)?E\+\d+", re.IGNORECASE)  # 2,02611E+11: what was it?
 
 Fields = dict[str, str]
 Whose = Literal["same", "ours", "theirs", "conflict"]
@@ -63,25 +66,42 @@ def versioned(key: str, *cells: Cell) -> tuple[Cell, ...]:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a file that was handed in: its line, and its cells by column; an empty cell isn't there."""
+    """A row of a file that was handed in: its line, and its cells by column; an empty cell isn't there.
+
+    ``wrong``: why nothing of it is taken, whatever stands in it.
+    """
 
     line: int
     cells: Mapping[str, str]
+    wrong: Fault | None = None
 
     def get(self, column: str) -> str:
         """A cell; empty where there is none."""
         return self.cells.get(column, "")
 
+    def check(self) -> None:
+        """Raises :class:`Fault` for a row whose cells can't be told apart, or that nobody could show."""
+        if self.wrong is not None:
+            raise self.wrong
+
 
 def columns_in(path: Path, *known: Sequence[str]) -> tuple[str, ...]:
-    """The heading of a file; raises :class:`Fault` for a column that none of the ``known`` headings has."""
+    """The heading of a file, without the empty cells behind it that a spreadsheet leaves.
+
+    Raises :class:`Fault` for a column that none of the ``known`` headings has.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
-            heads = tuple(plain(each).replace(" ", "_") for each in next(csv.reader(file, delimiter=_delimiter(path))))
-        except StopIteration:
-            raise Fault(mark("there is no row in this list")) from None
+            typed = next(csv.reader(file, delimiter=_delimiter(path), strict=True), [])
         except (UnicodeDecodeError, csv.Error):
             raise Fault(mark("this file is no CSV in UTF-8")) from None
+    heads = tuple(plain(each).replace(" ", "_") for each in typed)
+    while heads and not heads[-1]:
+        heads = heads[:-1]
+    if not heads:
+        raise Fault(mark("there is no row in this list"))
+    if "" in heads:
+        raise Fault(mark("a column has no heading"))
     every = {name for one in known for name in one}
     strange = next((each for each in heads if each not in every), None)
     if strange is not None:
@@ -97,16 +117,24 @@ def read_rows(path: Path, heads: Sequence[str]) -> Iterator[Row]:
     if path.stat().st_size > MOST_BYTES:
         raise Fault(mark("the file is too large: divide it"))
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=_delimiter(path))
+        reader = csv.reader(file, delimiter=_delimiter(path), strict=True)
         try:
             next(reader)
             for cells in reader:
                 values = [unguarded(" ".join(cell.split())) for cell in cells]
                 if any(values):
                     found = {name: value for name, value in zip(heads, values, strict=False) if value}
-                    yield Row(reader.line_num, found)
+                    yield Row(reader.line_num, found, _wrong(values, len(heads)))
         except (UnicodeDecodeError, csv.Error):
             raise Fault(mark("this file is no CSV in UTF-8")) from None
+
+
+def _wrong(values: Sequence[str], heads: int) -> Fault | None:
+    if any(values[heads:]):
+        return Fault(mark("the row has more cells than the heading"))
+    if any(_CONTROL.search(each) for each in values):
+        return Fault(mark("there is a sign in this row that can't be shown"))
+    return None
 
 
 def _delimiter(path: Path) -> str:
@@ -121,7 +149,9 @@ def unguarded(cell: str) -> str:
 
 
 def read_key(typed: str) -> str:
-    """The software's own key of a payment; raises :class:`Fault` where it has none, or a longer one."""
+    """The software's own key of a payment; raises :class:`Fault` where there is none, or a longer or a rounded one."""
     if not typed or len(typed) > _KEY_CHARACTERS:
         raise Fault(mark("a payment has a key of at most {most} signs"), most=_KEY_CHARACTERS)
+    if _ROUNDED.fullmatch(typed):
+        raise Fault(mark("a spreadsheet has rounded the key {key}: save its column as text"), key=typed)
     return typed

@@ -126,7 +126,8 @@ def _take(unit: Unit, place: Place, rows: Sequence[Row]) -> list[tuple[Row, Take
         return [(row, fault) for row in rows]
     if one is None:
         made = _try(unit, lambda: take_family(unit, place, rows))
-        return [(row, made) for row in rows]
+        is_done = isinstance(made, Taken)  # and nothing of who left there
+        return [(row, Taken("same") if is_done and row.get("left") else made) for row in rows]
     return [(row, _try(unit, lambda row=row: take_row(unit, place, one, row))) for row in rows]  # type: ignore[misc]
 
 
