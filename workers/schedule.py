@@ -19,6 +19,7 @@ from gateway.api.keeping import forgetting as forgetting_answers
 from gateway.exchange.webhooks import delivering, following
 from gateway.indicators import keeping, letters, payments
 from gateway.kernel.faults import Unavailable
+from gateway.kernel.sealing import keys_of
 from gateway.ledger import chain
 from gateway.membership import penalties, tallies
 from gateway.membership.duplicates import finding
@@ -130,13 +131,13 @@ def rounds(parts: Runtime, holder: str) -> list[Round]:
     find_pairs = partial(finding.looking, store, parts.network)
     count_indicators = partial(keeping.count_aside, store, parts.network)
     gather_late = partial(payments.gathering_late, store)
+    keys = keys_of(parts.settings.secret_key.get_secret_value())
+    forget_deliveries = partial(delivering.forgetting, store, keys)
     return [
         Round(store, holder, "count calls", COUNT_EVERY_S, lambda now: calls.counting(store, sessions, now)),
         Round(store, holder, "forget calls", FORGET_EVERY_S, lambda now: calls.forgetting(store, now - kept)),
         Round(store, holder, "forget answers", FORGET_ANSWERS_EVERY_S, lambda now: forgetting_answers(store, now)),
-        Round(
-            store, holder, "forget deliveries", FORGET_DELIVERIES_EVERY_S, lambda now: delivering.forgetting(store, now)
-        ),
+        Round(store, holder, "forget deliveries", FORGET_DELIVERIES_EVERY_S, forget_deliveries),
         Round(store, holder, "forget looks", FORGET_LOOKS_EVERY_S, lambda now: looking.forgetting(store, now)),
         Round(store, holder, "escalate cases", ESCALATE_EVERY_S, lambda _: _once(cases.escalate, store)),
         Round(store, holder, "expire declarations", EXPIRE_EVERY_S, lambda _: _once(declarations.expire, store)),

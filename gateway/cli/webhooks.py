@@ -103,6 +103,31 @@ def test_command(number: int) -> None:
     click.echo(f"queued: gateway webhooks deliveries {number} shows what it answered")
 
 
+@webhooks.command("rotate")
+@click.argument("number", type=int)
+@by_option
+def rotate_command(number: int, name: str) -> None:
+    """Give an address a new secret, printed this once; the one before signs along for a day."""
+    from gateway.exchange.webhooks import endpoints
+    from gateway.kernel.sealing import keys_of
+    from gateway.store.tracing import Outside, trace
+
+    parts = parts_of()
+    organisation_id = _known(number)
+    keys = keys_of(parts.settings.secret_key.get_secret_value())
+    with parts.store.write() as unit:
+        secret = endpoints.rotate(unit, keys, number)
+        trace(
+            unit,
+            by=Outside(name),
+            organisation_id=organisation_id,
+            what="webhook.rotated",
+            about=f"webhook:{number}",
+            address="",
+        )
+    click.echo(f"webhook {number}. Its new secret, shown this once:\n{secret}")
+
+
 @webhooks.command("disable")
 @click.argument("number", type=int)
 @by_option

@@ -17,7 +17,7 @@ from gateway.console.pages.households import (
     search,
 )
 from gateway.console.pages.money import cases, cash, collections, day, deductions, groups, refunds, suspense
-from gateway.console.pages.network import exchange, facilities, moves, operators, plans, staff, tree
+from gateway.console.pages.network import exchange, facilities, moves, operators, plans, staff, tree, webhooks
 from gateway.console.pages.privacy import household as own_data
 from gateway.console.pages.privacy import requests as data_requests
 from gateway.console.pages.reconciliation import overview
@@ -60,6 +60,7 @@ AREAS: tuple[Area, ...] = (
     facilities.AREA,
     exchange.AREA,
     api_keys.AREA,
+    webhooks.AREA,
     staff.AREA,
     care.AREA,
     between.AREA,

@@ -33,7 +33,7 @@ class Right(StrEnum):
     CLOSE_BOOKS = "close_books"
     SEE_NETWORK = "see_network"
     CHANGE_NETWORK = "change_network"
-    GIVE_KEYS = "give_keys"  # to other systems
+    GIVE_KEYS = "give_keys"  # to other systems; and what these are told by themselves
     CHANGE_TEXTS = "change_texts"
     SEE_STAFF = "see_staff"
     CHANGE_STAFF = "change_staff"

@@ -42,6 +42,7 @@ from gateway.store.schema import (
     statement,
     visit,
     wallet,
+    webhook,
 )
 
 Read = Callable[[Connection, Tree, Any], Any | None]
@@ -154,6 +155,7 @@ SUBJECTS: Mapping[str, Subject] = {
     "member": _row(staff),
     "facility": _row(facility),
     "key": _row(api_key),
+    "webhook": _row(webhook),
     "plan": _row(plan),
     "register": _row(register_import),
     "conflict": Subject(_conflict, lambda one: int(one.section_id)),

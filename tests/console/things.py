@@ -39,6 +39,7 @@ from gateway.store.schema import (
     statement_upload,
     visit,
     wallet,
+    webhook,
 )
 from gateway.store.unit import Unit
 from tests.console.office import Office
@@ -71,6 +72,10 @@ def one_of_each(office: Office) -> Mapping[str, Any]:
         the_key = made(
             api_key, prefix="abcdefgh", digest="0" * 64, name="Registry", organisation_id=mutuelle,
             scopes=["cover:read"], made_by="Bariou Tchao", made_at=now, expires_at=now + timedelta(days=30),
+        )  # fmt: skip
+        address = made(
+            webhook, organisation_id=mutuelle, url="https://registry.example/cotisa", events=["payment.posted"],
+            secret="sealed elsewhere", made_at=now, made_by="Bariou Tchao",
         )  # fmt: skip
         made(collection_event, collection_id=the_collection, at=now, to_state="pending")
         seen = made(
@@ -159,7 +164,7 @@ def one_of_each(office: Office) -> Mapping[str, Any]:
         "household": family, "collection": the_collection, "incoming": seen, "case": case, "refund": the_refund,
         "handover": handed, "group": group, "wallet": the_wallet, "statement": the_statement, "upload": handed_in,
         "difference": the_difference, "campaign": the_campaign, "rule": rule, "request": asked, "visit": announced,
-        "key": the_key,
+        "key": the_key, "webhook": address,
         "organisation": mutuelle, "member": member, "facility": facility, "plan": the_plan, "register": register,
         "pair": pair, "conflict": clash,
         "proposal": proposed, "deduction": kept_back,

@@ -118,9 +118,9 @@ def test_what_is_delivered_is_forgotten_after_its_time_and_not_told_again(villag
     handler = Delivering(village.store, KEYS, private=True)
     village.clock.move(KEPT + timedelta(days=1))
     follow(village)  # goes on all the time
-    assert sum(forgetting(village.store, village.clock.now())) == 0  # it is open
+    assert sum(forgetting(village.store, KEYS, village.clock.now())) == 0  # it is open
     assert handler(task) is None
-    assert sum(forgetting(village.store, village.clock.now())) == 1
+    assert sum(forgetting(village.store, KEYS, village.clock.now())) == 1
     assert handler(task) is None  # whoever repeats it finds nothing to do
     follow(village)
     assert told(village, its_id) == []

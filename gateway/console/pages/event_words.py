@@ -204,6 +204,8 @@ ACTS = {
     "wallet.opened": mark("opened a wallet"),
     "webhook.added": mark("added an address that is told of what happens"),
     "webhook.disabled": mark("disabled an address that is told of what happens"),
+    "webhook.rotated": mark("gave a new secret to an address that is told of what happens"),
+    "webhook.tested": mark("sent a test to an address that is told of what happens"),
 }
 # What an act changed. What has no word here is shown by its own name.
 FIELDS = {
@@ -270,6 +272,7 @@ THINGS = {
     "member": (mark("role"), "/staff/{id}"),
     "request": (mark("request"), "/care/requests/{id}"),
     "api_key": (mark("access key"), "/network/keys/{id}"),
+    "webhook": (mark("address told of what happens"), "/network/webhooks/{id}"),
 }
 DECISIONS = {
     "assigned": mark("said whose money is, alone"),

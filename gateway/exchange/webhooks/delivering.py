@@ -99,16 +99,16 @@ class Delivering:
                 return None
             one, its_id = found
             endpoint = endpoints.by_id(connection, its_id)
-            secret = endpoints.secret_of(connection, self._keys, its_id, now)
+            signing = endpoints.secrets_of(connection, self._keys, its_id, now)
         if one.state != "open" or endpoint is None:
             return None
         if endpoint.disabled_at is not None:
             return self._ended(one, "given up", "the endpoint is disabled", one.tries)
-        if secret is None:
-            return self._ended(one, "given up", "sealed under another SECRET_KEY: make the endpoint anew", one.tries)
+        if not signing:
+            return self._ended(one, "given up", "sealed under another SECRET_KEY: rotate the secret", one.tries)
         if endpoint.failed_at is not None and endpoint.failed_key != one.key and now - endpoint.failed_at < RESTS:
             return AFTER_REST
-        answer = self._send(endpoint, one, secret, now)
+        answer = self._send(endpoint, one, signing, now)
         tries = one.tries + 1
         if isinstance(answer, Answer):
             if 200 <= answer.status < 300:
@@ -126,7 +126,9 @@ class Delivering:
         self._note(one, "open", said, tries)
         return WAITS[tries - 1]
 
-    def _send(self, endpoint: Endpoint, one: Delivery, secret: str, now: datetime) -> Answer | Unreached | NoAnswer:
+    def _send(
+        self, endpoint: Endpoint, one: Delivery, signing: Sequence[str], now: datetime
+    ) -> Answer | Unreached | NoAnswer:
         its_id, at = message_id(one.key), int(now.timestamp())
         told = {"id": its_id, "type": one.event, "timestamp": one.happened_at.isoformat(), "data": one.data}
         body = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
@@ -144,7 +146,7 @@ class Delivering:
             "User-Agent": "Cotisa",
             "webhook-id": its_id,
             "webhook-timestamp": str(at),
-            "webhook-signature": signature(secret, its_id, at, body),
+            "webhook-signature": " ".join(signature(secret, its_id, at, body) for secret in signing),
         }
         return http.call("webhook", "POST", path, headers, body)
 
@@ -193,6 +195,16 @@ def deliveries(connection: Connection, its_id: int, limit: int = 50) -> Sequence
     return [Delivery(*row[:-1]) for row in connection.execute(newest)]
 
 
+def taken_last(connection: Connection, ids: Sequence[int]) -> dict[int, datetime]:
+    """When each endpoint took something last, of those that have within :data:`KEPT`."""
+    taken = (
+        select(webhook_delivery.c.webhook_id, func.max(webhook_delivery.c.tried_at))
+        .where(webhook_delivery.c.webhook_id.in_(ids), webhook_delivery.c.state == "done")
+        .group_by(webhook_delivery.c.webhook_id)
+    )
+    return {its_id: at for its_id, at in connection.execute(taken) if at is not None}
+
+
 _ASKED = select(
     webhook_delivery.c.key,
     webhook_delivery.c.event,
@@ -211,8 +223,10 @@ def _delivery(connection: Connection, key: str) -> tuple[Delivery, int] | None:
     return (Delivery(*row[:-1]), row.webhook_id) if row is not None else None
 
 
-def forgetting(store: Store, now: datetime) -> Iterator[int]:
-    """Forget deliveries that came to their end and were made before :data:`KEPT`, some at a time; gives how many."""
+def forgetting(store: Store, keys: Keys, now: datetime) -> Iterator[int]:
+    """Forget secrets that sign no longer, and deliveries that are over and older than :data:`KEPT`; gives how many."""
+    with store.write() as unit:
+        endpoints.forget_earlier(unit, keys)
     own = (webhook_delivery.c.created_at < now - KEPT) & (webhook_delivery.c.state != "open")
     while True:
         with store.write() as unit:

@@ -1,16 +1,18 @@
 """Addresses of other systems that want to be told: whose they are, of what they are told, and the secret they check.
 
 The secret is shown once and kept sealed with SECRET_KEY: under another one nothing can be signed for them, and each
-needs a new secret.
+needs a new secret. A new one may be made at any time: what it takes the place of signs along for :data:`SIGNS_ALONG`,
+so that whoever checks has time to change over.
 """
 
 from __future__ import annotations
 
 import base64
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +29,11 @@ from gateway.store.unit import Unit
 SECRET_BEGINS = "whsec_"  # as Standard Webhooks has it, so that its libraries read ours
 _SECRET_BYTES = 32
 _PURPOSE = "webhook"
+SIGNS_ALONG = timedelta(hours=24)
+MOST_EARLIER = 2  # so many more are sealed in one column
 MOST_OF_ONE = 20
 LONGEST_URL = 300
+DISABLED = mark("this address is disabled: add it anew")
 
 
 class Event(StrEnum):
@@ -126,12 +131,12 @@ def add(
         )
     if unit.connection.scalar(select(webhook.c.id).where(webhook.c.disabled_at.is_(None)).limit(1)) is None:
         unit.connection.execute(delete(webhook_mark))  # nobody followed for a while: begin where things are now
-    secret = SECRET_BEGINS + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    secret = _new_secret()
     values = {
         "organisation_id": place.id,
         "url": url,
         "events": sorted(events),
-        "secret": keys.seal(_PURPOSE, secret, unit.now),
+        "secret": _Secrets(secret).sealed(keys, unit.now),
         "made_at": unit.now,
         "made_by": by_name,
     }
@@ -140,11 +145,75 @@ def add(
     return made, secret
 
 
-def secret_of(connection: Connection, keys: Keys, its_id: int, now: datetime) -> str | None:
-    """The secret by which an endpoint checks what it gets; None where it was sealed under another SECRET_KEY."""
+def rotate(unit: Unit, keys: Keys, its_id: int) -> str:
+    """Give an endpoint a new secret, which is never seen again; those before sign along for :data:`SIGNS_ALONG`.
+
+    Raises :class:`BadWebhook` where it is disabled, or :data:`MOST_EARLIER` earlier ones sign along already.
+    """
+    row = unit.connection.execute(
+        select(webhook.c.secret, webhook.c.disabled_at).where(webhook.c.id == its_id).with_for_update()
+    ).one()
+    if row.disabled_at is not None:
+        raise BadWebhook(DISABLED)
+    held = _read_secrets(keys, row.secret, unit.now)
+    made = _Secrets(_new_secret())
+    if held is not None:
+        earlier = held.in_force(unit.now).earlier
+        if len(earlier) >= MOST_EARLIER:
+            raise BadWebhook(mark("two earlier secrets still sign along: a day after the first it can have another"))
+        made = _Secrets(made.newest, ((held.newest, unit.now + SIGNS_ALONG), *earlier))
+    unit.connection.execute(update(webhook).where(webhook.c.id == its_id).values(secret=made.sealed(keys, unit.now)))
+    return made.newest
+
+
+def secrets_of(connection: Connection, keys: Keys, its_id: int, now: datetime) -> tuple[str, ...]:
+    """The secrets that sign for an endpoint, the newest first; none where it was sealed under another SECRET_KEY."""
     sealed = connection.scalar(select(webhook.c.secret).where(webhook.c.id == its_id))
-    found = keys.unseal(_PURPOSE, str(sealed), now)
-    return found if isinstance(found, str) else None
+    found = _read_secrets(keys, str(sealed), now)
+    return (found.newest, *(one for one, _ in found.in_force(now).earlier)) if found is not None else ()
+
+
+def forget_earlier(unit: Unit, keys: Keys) -> int:
+    """Throw away the secrets that sign along no longer; of how many endpoints."""
+    forgotten = 0
+    for its_id, sealed in unit.connection.execute(select(webhook.c.id, webhook.c.secret)).all():
+        found = _read_secrets(keys, sealed, unit.now)
+        if found is None or found.in_force(unit.now) == found:
+            continue
+        own = (webhook.c.id == its_id) & (webhook.c.secret == sealed)  # unless it was given another meanwhile
+        left = found.in_force(unit.now).sealed(keys, unit.now)
+        forgotten += unit.connection.execute(update(webhook).where(own).values(secret=left)).rowcount
+    return forgotten
+
+
+@dataclass(frozen=True)
+class _Secrets:
+    """What is sealed in the column: the newest secret, and the earlier ones with the moments until which they sign."""
+
+    newest: str
+    earlier: tuple[tuple[str, datetime], ...] = ()
+
+    def in_force(self, now: datetime) -> _Secrets:
+        return _Secrets(self.newest, tuple(one for one in self.earlier if now < one[1]))
+
+    def sealed(self, keys: Keys, now: datetime) -> str:
+        earlier = [[secret, math.ceil(until.timestamp())] for secret, until in self.earlier]
+        return keys.seal(_PURPOSE, [self.newest, *earlier], now)
+
+
+def _read_secrets(keys: Keys, sealed: str, now: datetime) -> _Secrets | None:
+    """What a column holds: a list, or the one secret of an endpoint that was made before they could be changed."""
+    found = keys.unseal(_PURPOSE, sealed, now)
+    if isinstance(found, str):
+        return _Secrets(found)
+    if not isinstance(found, list):
+        return None
+    newest, *earlier = found
+    return _Secrets(newest, tuple((secret, datetime.fromtimestamp(until, UTC)) for secret, until in earlier))
+
+
+def _new_secret() -> str:
+    return SECRET_BEGINS + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def disable(unit: Unit, its_id: int, because: str) -> bool:

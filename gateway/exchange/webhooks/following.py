@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Column, Connection, Row, Select, case, func, insert, select, update
 
 from gateway.exchange.webhooks import endpoints
-from gateway.exchange.webhooks.endpoints import Endpoint, Event
+from gateway.exchange.webhooks.endpoints import DISABLED, BadWebhook, Endpoint, Event
 from gateway.kernel.numbers import with_check_digit
 from gateway.store import outbox
 from gateway.store.if_new import if_new
@@ -105,15 +105,20 @@ def _of_request(row: Row[Any]) -> tuple[Event, dict[str, Any]]:
     return Event.COMPLAINT_OPENED, {"complaint": row.id, "category": row.category, "household": row.household_id}
 
 
+_SECTION = organisation.alias("section")
+# A payment is its household's section's, unless the household has moved to another mutuelle meanwhile.
+_PAID_AT = case((_SECTION.c.path.startswith(organisation.c.path), _SECTION.c.path), else_=organisation.c.path)
+
 _SOURCES = {
     _Source(
         "collection_event",
         select(collection_event.c.collection_id, collection_event.c.to_state, collection.c.household_id,
                household.c.card, collection.c.paid_minor, collection.c.paid_currency, collection.c.amount_minor,
-               collection.c.currency, collection.c.way, organisation.c.path)
+               collection.c.currency, collection.c.way, _PAID_AT.label("path"))
         .join(collection, collection.c.id == collection_event.c.collection_id)
         .outerjoin(household, household.c.id == collection.c.household_id)
-        .join(organisation, organisation.c.id == func.coalesce(household.c.section_id, collection.c.organisation_id))
+        .join(organisation, organisation.c.id == collection.c.organisation_id)
+        .outerjoin(_SECTION, _SECTION.c.id == household.c.section_id)
         .where(collection_event.c.to_state.in_(("paid", "reversed"))),
         collection_event.c.id,
         collection_event.c.at,
@@ -243,7 +248,13 @@ def tell(unit: Unit, wanted: Sequence[Endpoint], happened: Sequence[Happened]) -
 
 
 def tell_test(unit: Unit, its_id: int) -> None:
-    """Queue a test event for one endpoint, whatever else it wants to be told."""
+    """Queue a test event for one endpoint, whatever else it wants to be told.
+
+    Raises :class:`BadWebhook` where it is disabled.
+    """
+    one = endpoints.by_id(unit.connection, its_id)
+    if one is None or one.disabled_at is not None:
+        raise BadWebhook(DISABLED)
     key = f"{its_id}:test:{int(unit.now.timestamp() * 1000)}"
     row = {
         "key": key,

@@ -13,7 +13,7 @@ from gateway.console.rights import Right
 from gateway.console.visit import Visit
 from gateway.kernel.masking import mask_number
 from gateway.kernel.money import EXPONENT
-from gateway.locale import NAMES, mark
+from gateway.locale import NAMES, mark, show_count
 from gateway.membership.sections import Counted, counted
 from gateway.network.organisations import (
     CODE_CHARACTERS,
@@ -63,6 +63,7 @@ def tree_page(visit: Visit) -> Answer:
         "households": sum(one.households for one in figures.values()) if figures else None,
         "on": min(one.on for one in figures.values()) if figures else None,
         "folded": len(shown) < len(own),
+        "number": lambda count: show_count(count, visit.say.language),
         "may_unmask": visit.may(Right.UNMASK, visit.at.id),
     }
     return Page("network/tree.html", visit.say("Network"), values)
@@ -122,6 +123,7 @@ def one_page(visit: Visit, one: Organisation) -> Answer:
         "on": min((each.on for each in figures.values()), default=None),
         "more": f"/network/{one.id}?after={start + ROWS}" if len(below) > start + ROWS else "",
         "kinds": words.KINDS,
+        "number": lambda count: show_count(count, visit.say.language),
         "may_change": visit.may(Right.CHANGE_NETWORK, one.id),
         "may_add": visit.may(Right.CHANGE_NETWORK, one.id) and bool(kinds_below(one)),
         "may_move": one.parent_id is not None and visit.may(Right.CHANGE_NETWORK, one.parent_id),

@@ -67,7 +67,9 @@ def tabs(visit: Visit) -> list[tuple[str, str]]:
         found.append(("/network/exchange", say("Changed on both sides")))
     if visit.may(Right.SEE_MONEY):
         found.append(("/network/operators", say("Operators")))
-    return [*found, ("/network/keys", say("Access keys"))] if visit.may(Right.GIVE_KEYS) else found
+    if visit.may(Right.GIVE_KEYS):
+        found += [("/network/keys", say("Access keys")), ("/network/webhooks", say("Told of what happens"))]
+    return found
 
 
 def after(visit: Visit, name: str = "after") -> int:
