@@ -176,6 +176,24 @@ def test_a_card_of_another_mutuelle_is_checked_and_its_visit_announced(office: O
     assert page.html.removeprefix("\ufeff").splitlines()[1] == "Mutuelle Anandana;Mutuelle Ouaké;1;1"
 
 
+def test_a_visit_without_who_is_there_shows_the_card_again(office: Office) -> None:
+    card = office.place.household_with(MEMBER, section="Pélébina")
+    office.place.facility(owner="Mutuelle Ouaké")
+    pays(office, card)
+    adviser = office.enter("adviser")
+    adviser.get("/care/check")
+    adviser.fill("card", card)
+    send(adviser, "/care/check")
+    adviser.fill("facility", "Hôpital")
+    page = send(adviser, "/care/check/announce")
+    assert "Choisissez dans la liste." in page.text
+    assert "Adjara Tchédré" in page.text
+    assert office.place.ask(select(visit.c.id)) == []
+    adviser.fill("person", "Adjara").fill("facility", "Hôpital")
+    send(adviser, "/care/check/announce")
+    assert len(office.place.ask(select(visit.c.id))) == 1
+
+
 @pytest.mark.parametrize("who", ["neighbour", "stranger"])
 def test_a_card_of_another_network_is_answered_like_none(office: Office, who: str) -> None:
     card = office.place.household_with(MEMBER)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from html import unescape
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from gateway.console.pages.network import tree as network_pages
+from gateway.locale import show_count
 from gateway.membership.categories import add_category, add_subsidiser, add_tariff
 from gateway.membership.tallies import count_today
 from gateway.network.organisations import add_organisation
 from gateway.store.schema import (
     category,
+    cover_tally,
     household,
     office_event,
     operator_state,
@@ -56,6 +59,19 @@ def test_the_tree_shows_what_is_below_and_how_many_households_were_counted(offic
     assert "compté le 22/11/2026" in page.text
     assert "Awanla Section, 1 ménage" in page.text
     assert "Mutuelle Ouaké Mutuelle, 4 sections, 2 ménages" in page.text
+
+
+def test_large_numbers_are_grouped_as_everywhere_else(office: Office) -> None:
+    office.place.household_with(MEMBER)
+    count_today(office.store, office.place.runtime.network)
+    with office.store.write() as unit:
+        rows = cover_tally.c.households > 0
+        unit.connection.execute(update(cover_tally).where(rows).values(households=26_383, people=1_234_567))
+    somebody = office.enter("administrator")
+    assert f"{show_count(26_383, 'fr')} ménages" in unescape(somebody.get("/network").html)
+    page = unescape(somebody.get(f"/network/{its_id(office, 'ouake')}").html)
+    assert show_count(2 * 1_234_567, "fr") in page
+    assert "2469134" not in page
 
 
 def test_whoever_is_below_sees_only_what_is_below_them(office: Office) -> None:

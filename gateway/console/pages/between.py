@@ -108,6 +108,10 @@ def _page(visit: Visit, values: dict[str, Any] | None) -> Page:
 @AREA.post("/care/check", Right.SEE_VISITS)
 def check(visit: Visit) -> Answer:
     """Who on a card is covered today; that somebody looked is written down, with whose card it was."""
+    return _checked(visit)
+
+
+def _checked(visit: Visit) -> Page:
     one = _household(visit)
     say, today = visit.say, day_in(one.time_zone, visit.now)
     with visit.store.write() as unit:
@@ -149,13 +153,23 @@ def _places(visit: Visit, connection: Connection) -> list[Facility]:
     return agreed_below(connection, [root.path for root in visit.roots()], visit.today(), MOST_PLACES)
 
 
-@AREA.post("/care/check/announce", Right.SEE_VISITS, shown_by=check_page)
+def _checked_again(visit: Visit) -> Answer:
+    """The card that a refused visit was for, with what was chosen; without one, the empty page."""
+    try:
+        return _checked(visit)
+    except Refused:
+        return _page(visit, None)
+
+
+@AREA.post("/care/check/announce", Right.SEE_VISITS, shown_by=_checked_again)
 def announce(visit: Visit) -> Answer:
     """Announce a visit for a facility that telephoned: it gets a number, and the home mutuelle is told."""
     one = _household(visit)
-    person = visit.count("person", least=1, most=2**62)
+    today = day_in(one.time_zone, visit.now)
     with visit.store.read() as connection:
+        people = visits.who_is_covered(connection, visit.tree, one, today).people
         places = {str(each.id): each for each in _places(visit, connection)}
+    person = int(visit.choice("person", [str(each.id) for each in people]))
     place = places[visit.choice("facility", list(places))]
 
     def act(unit: Unit) -> Done:
