@@ -85,6 +85,27 @@ def look(store: Store, tree: Tree, place: Organisation, period: Period) -> Stand
     return found
 
 
+def look_below(
+    store: Store, tree: Tree, place: Organisation, period: Period
+) -> tuple[Mapping[Period, Mapping[int, tuple[Figure, ...]]], datetime | None]:
+    """The figures of every organisation at or below a place, of a period and of the same a year before; and when.
+
+    What isn't counted yet is missing, and asked for.
+    """
+    asked, at = (period, period.a_year_before), None
+    with store.read() as connection:
+        if is_small(connection, place):
+            found = {one: sums(connection, place, one) for one in asked}
+        else:
+            kept, times = _kept(connection, tree, place, asked)
+            found, at = dict(kept), times.get(period)
+        every = {one: made_of(connection, tree, place, one, each) for one, each in found.items()}
+    if lacking := [one for one in asked if one not in every]:
+        with store.write() as unit:
+            _wish(unit, tree.upward(place.id)[-1], lacking)
+    return every, at
+
+
 def _wish(unit: Unit, root: Organisation, periods: Sequence[Period]) -> None:
     of_root = indicator_sum.c.organisation_id == root.id
     rows = unit.connection.execute(select(indicator_sum.c.period, indicator_sum.c.counted_at).where(of_root))

@@ -57,6 +57,24 @@ def test_files(counted: Office, form: str) -> None:
         assert [cell.value for cell in page["A"]][:3] == ["Code", "sections", "households"]
 
 
+def test_organisations_stand_side_by_side_on_the_page_in_files_and_on_paper(counted: Office) -> None:
+    somebody = counted.enter("administrator")
+    page = somebody.get("/indicators/places?period=2026")
+    assert page.status == 200
+    assert "Total" in page.text
+    answers = {
+        form: somebody.client.get(f"/console/indicators/places/file?period=2026&form={form}")
+        for form in ("csv", "xlsx", "pdf")
+    }
+    assert {one.status_code for one in answers.values()} == {200}
+    assert answers["pdf"].data.startswith(b"%PDF")
+    total = answers["csv"].get_data(as_text=True).splitlines()[-1].split(";")
+    assert (total[0], total[5]) == ("Total", "4"), "the family, and the three of the world"
+    sheet = load_workbook(io.BytesIO(answers["xlsx"].data)).active
+    assert sheet is not None
+    assert [str(cell.value) for cell in sheet[1]][1:3] == ["Sections 2025", "Ménages 2025"]
+
+
 def test_an_adviser_sees_figures_and_neither_money_nor_a_file_of_households(counted: Office) -> None:
     somebody = counted.enter_as("adviser", "Dr Ali", "Mutuelle Ouaké", "+2290150000866")
     assert somebody.get("/indicators").status == 200

@@ -7,8 +7,12 @@ from fractions import Fraction
 from sqlalchemy import func, select
 
 from gateway.indicators.figures import Figure, figures, figures_below
+from gateway.indicators.keeping import count
 from gateway.indicators.periods import Period
+from gateway.indicators.places import places_table
+from gateway.locale import Say
 from gateway.membership.registers import members
+from gateway.network.report import network_report
 from gateway.store.schema import account, line
 from tests.samples.helpers import Sample
 
@@ -64,6 +68,24 @@ def test_what_came_is_what_the_books_have(both_years: Sample) -> None:
     assert (sum(one.numerator or 0 for one in years), sum(one.denominator or 0 for one in years)) == (cash, due)
     assert sum(one.numerator or 0 for one in quarters) == years[1].numerator
     assert sum(one.denominator or 0 for one in quarters) == years[1].denominator
+
+
+def test_the_table_of_organisations_is_the_one_that_was_published(both_years: Sample) -> None:
+    tree, network, year = both_years.network.tree(), "pamusab", Period(2020)
+    assert places_table(both_years.store, tree, tree.named(network), year) is None, "asked for, and not counted yet"
+    for period in (year, year.a_year_before):
+        count(both_years.store, tree.upward(tree.named(network).id)[-1], period)
+    found = places_table(both_years.store, tree, tree.named(network), year)
+    assert found is not None
+    with both_years.store.read() as connection:
+        published = network_report(connection, tree, tree.named(network), 2020)
+    counts = [
+        (row.now.sections, row.now.households, row.now.beneficiaries) for row in (*published.rows, published.total)
+    ]
+    shown = [tuple(one.value if one else None for one in row.figures) for _, row in found.every(Say("fr"))]
+    assert [row[3:6] for row in shown] == counts
+    assert shown[-1][:3] == (118, 17_345, 88_395)
+    assert found.total.shown(Say("fr"))[6:] == ["+17,1 %", "65,0 %"]
 
 
 def test_the_register_has_as_many_households(only_2020: Sample) -> None:

@@ -19,6 +19,7 @@ from gateway.indicators.figures import Figure
 from gateway.indicators.keeping import Standing, look
 from gateway.indicators.paper import report_pdf
 from gateway.indicators.periods import BadPeriod, Period
+from gateway.indicators.places import places_pdf, places_sheet, places_table
 from gateway.indicators.rows import source_rows
 from gateway.indicators.sheets import figures_sheet
 from gateway.indicators.wording import heading, made_from, period_name, short_name, shown, title
@@ -62,6 +63,7 @@ def _common(visit: Visit, period: Period) -> dict[str, Any]:
         "choices": [(str(one), period_name(one, say)) for one in _choices(visit, period)],
         "tabs": [
             ("/indicators", say("Figures")),
+            ("/indicators/places", say("By organisation")),
             ("/indicators/populations", say("Target populations")),
             ("/indicators/letters", say("Monthly SMS")),
         ],
@@ -202,6 +204,32 @@ def figures_file(visit: Visit) -> Answer:
     if visit.asked.get("form") == "pdf":
         return File(f"{name}.pdf", "application/pdf", report_pdf(found, visit.today(), visit.say))
     return sheet_file(figures_sheet(found, visit.say), name, _form(visit))
+
+
+@AREA.get("/indicators/places", Right.SEE_NETWORK)
+def places_page(visit: Visit) -> Answer:
+    """Members, growth and loyalty of everything directly below a place, side by side."""
+    period, say = _period(visit), visit.say
+    found = places_table(visit.store, visit.tree, visit.at, period)
+    values = {
+        **_common(visit, period),
+        "heads": found.heads(say) if found else [],
+        "rows": [(name, row.shown(say)) for name, row in found.every(say)] if found else [],
+        "counted_at": found.counted_at if found else None,
+    }
+    return Page("indicators/places.html", say("Members by organisation"), values)
+
+
+@AREA.get("/indicators/places/file", Right.SEE_NETWORK)
+def places_file(visit: Visit) -> Answer:
+    """The same table for a spreadsheet, or on paper."""
+    found = places_table(visit.store, visit.tree, visit.at, _period(visit))
+    if found is None:
+        raise NotThere
+    name = "-".join((visit.say("members"), visit.at.code, str(found.period)))
+    if visit.asked.get("form") == "pdf":
+        return File(f"{name}.pdf", "application/pdf", places_pdf(found, visit.today(), visit.say))
+    return sheet_file(places_sheet(found, visit.say), name, _form(visit))
 
 
 # --- target populations -----------------------------------------------------------------------------------------------
