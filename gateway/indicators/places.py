@@ -13,7 +13,7 @@ from reportlab.platypus import SimpleDocTemplate
 from gateway.indicators.figures import Figure
 from gateway.indicators.keeping import look_below
 from gateway.indicators.periods import Period
-from gateway.indicators.wording import NOTHING, exact, period_name, shown
+from gateway.indicators.wording import NOTHING, exact, period_name, short_name, shown
 from gateway.ledger.exports import Cell, Sheet
 from gateway.ledger.pages import MARGIN, TITLE, in_font, numbering, printed, table
 from gateway.locale import Say
@@ -58,7 +58,7 @@ class Table:
     def heads(self, say: Say) -> list[str]:
         """What stands in each column."""
         names = say("Sections"), say("Households"), say("Beneficiaries")
-        years = (period_name(one, say) for one in (self.period.a_year_before, self.period))
+        years = (short_name(one) for one in (self.period.a_year_before, self.period))
         return [
             say("Organisation"), *(f"{name} {year}" for year in years for name in names), say("Growth"), say("Loyalty"),
         ]  # fmt: skip

@@ -213,11 +213,17 @@ def places_page(visit: Visit) -> Answer:
     found = places_table(visit.store, visit.tree, visit.at, period)
     values = {
         **_common(visit, period),
-        "heads": found.heads(say) if found else [],
-        "rows": [(name, row.shown(say)) for name, row in found.every(say)] if found else [],
+        "heads": _on_page(found.heads(say)) if found else [],
+        "rows": [_on_page([name, *row.shown(say)]) for name, row in found.every(say)] if found else [],
         "counted_at": found.counted_at if found else None,
     }
     return Page("indicators/places.html", say("Members by organisation"), values)
+
+
+def _on_page(whole: list[str]) -> list[str]:
+    """The columns that a screen has room for: of a year before the households alone. Paper and files have all."""
+    name, _, were, _, sections, households, *rest = whole
+    return [name, sections, were, households, *rest]
 
 
 @AREA.get("/indicators/places/file", Right.SEE_NETWORK)
